@@ -1,0 +1,100 @@
+"""The errors a caller can meet, drawn once.
+
+IqaError                     anything we report in words instead of a traceback
+├── UsageError               the command was called wrongly                       exit 2
+├── InvalidInput             an input file is missing or wrong                    exit 3
+│   ├── GraphError           a label graph
+│   ├── ConfigError          a training config
+│   ├── LabelsError          a table of labels or predictions
+│   ├── CheckpointError      a checkpoint folder
+│   └── MissingExtra         a library that an optional extra brings
+└── NothingReadable          photos were found and none could be read             exit 4
+
+Anything else that escapes is our bug (exit 70) and is shown as one, never as the user's fault. A photo that
+cannot be read is no exception at all: it is an `Unreadable` record and a row of the report.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+
+
+class ExitCode(enum.IntEnum):
+    """What the process returns; a promise that scripts rely on."""
+
+    DONE = 0
+    FINDINGS = 1
+    USAGE = 2
+    INVALID_INPUT = 3
+    NOTHING_READABLE = 4
+    OUR_BUG = 70
+    INTERRUPTED = 130
+
+
+class IqaError(Exception):
+    """An error that names its place and its next step.
+
+    message   one line: what is wrong, and where
+    problems  every mistake found, when one input has several
+    hint      what to do next, or None
+    """
+
+    exit_code = ExitCode.OUR_BUG
+
+    def __init__(self, message: str, *, problems: Sequence[str] = (), hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.problems = tuple(problems)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Message, problems and hint as they appear on stderr after "error: "."""
+        lines = [self.message, *(f"  {problem}" for problem in self.problems)]
+        if self.hint:
+            lines.append(f"hint: {self.hint}")
+        return "\n".join(lines)
+
+
+class UsageError(IqaError):
+    """The command or function was called in a way that cannot work."""
+
+    exit_code = ExitCode.USAGE
+
+
+class InvalidInput(IqaError):  # noqa: N818 - "InvalidInput" reads better than "InvalidInputError" at every raise
+    """An input file is missing, damaged, or breaks its format."""
+
+    exit_code = ExitCode.INVALID_INPUT
+
+
+class GraphError(InvalidInput):
+    """A label graph cannot be read, or no state satisfies it, or it is too wide to compile."""
+
+
+class ConfigError(InvalidInput):
+    """A training config has unknown keys or wrong values."""
+
+
+class LabelsError(InvalidInput):
+    """A table of labels or predictions is wrong."""
+
+
+class CheckpointError(InvalidInput):
+    """A checkpoint folder is missing a part, or a part is damaged."""
+
+
+class MissingExtra(InvalidInput):
+    """A command needs a library that the base install does not bring."""
+
+    def __init__(self, command: str, module: str, extra: str) -> None:
+        super().__init__(
+            f"{command} needs {module}, which is not installed",
+            hint=f"pip install 'iqa-cli[{extra}]'",
+        )
+
+
+class NothingReadable(IqaError):  # noqa: N818 - see InvalidInput
+    """Not one photo of the run could be read."""
+
+    exit_code = ExitCode.NOTHING_READABLE

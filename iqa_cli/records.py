@@ -1,0 +1,170 @@
+"""The records that travel from stage to stage: one per arrow of the data flow.
+
+Frozen, and checked where they are made, so that a record that exists is a valid one. Levels are 1..4 everywhere in
+here (1 none, 2 ordinary, 3 severe, 4 blocking); only the readers of foreign CSV files know other spellings.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import datetime
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+Language = Literal["en", "zh"]
+Status = Literal["ok", "uncertain", "unreadable"]
+
+
+class Severity(enum.IntEnum):
+    """The four levels of a label in reports and on the command line."""
+
+    NONE = 1
+    ORDINARY = 2
+    SEVERE = 3
+    BLOCKING = 4
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PhotoRef:
+    """A photo that was found but not opened yet."""
+
+    path: Path
+    """Where it is; may hold bytes that are not UTF-8 (surrogate-escaped)."""
+
+    source_file: str
+    """The same path as it is shown and written: valid UTF-8, undecodable bytes as \\xNN."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Photo:
+    """A decoded picture: upright, sRGB, small."""
+
+    rgb: NDArray[np.uint8]
+    """(H, W, 3) uint8, sRGB-encoded, EXIF orientation and colour profile already applied."""
+
+    width: int
+    """Pixels across of the upright original, before it was made small."""
+
+    height: int
+    """Pixels down of the upright original."""
+
+    notes: tuple[str, ...] = ()
+    """What a reader of the report should know about how the picture was read."""
+
+    def __post_init__(self) -> None:
+        """Refuse anything that is not (H, W, 3) uint8 with at least one pixel."""
+        if self.rgb.ndim != 3 or self.rgb.shape[2] != 3 or self.rgb.dtype.name != "uint8" or self.rgb.size == 0:
+            raise ValueError(f"expected (H, W, 3) uint8 with pixels, got {self.rgb.shape} {self.rgb.dtype}")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A photo that could not be decoded. A result, not an exception."""
+
+    reason: str
+    """One line for a person: what is wrong with the file."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Capture:
+    """Settings the camera wrote into EXIF; every field may be None."""
+
+    make: str | None = None
+    """Camera maker, as written."""
+    model: str | None = None
+    """Camera model, as written."""
+    lens_model: str | None = None
+    """Lens, as written."""
+    taken_at: datetime.datetime | None = None
+    """DateTimeOriginal, in the camera's own clock without a zone."""
+    exposure_time_s: float | None = None
+    """Shutter time in seconds."""
+    f_number: float | None = None
+    """Aperture as f-number."""
+    iso: int | None = None
+    """Sensitivity."""
+    exposure_bias_ev: float | None = None
+    """Exposure compensation in EV."""
+    flash_fired: bool | None = None
+    """Bit 0 of the Flash tag."""
+    orientation: int | None = None
+    """EXIF orientation 1..8 as stored."""
+    image_width: int | None = None
+    """Stored pixels across, before orientation."""
+    image_height: int | None = None
+    """Stored pixels down, before orientation."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Measurement:
+    """One number measured from the pixels."""
+
+    name: str
+    """Quantity first, unit last when it is not obvious: `luma_median`, `lstar_std`."""
+    value: float
+    """In the unit below."""
+    unit: str
+    """`fraction` (0..1), `luma` (0..1, Rec.709 on encoded sRGB), `lstar` (0..100)."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """What the model says about one label of one photo."""
+
+    label: str
+    """The label as the graph spells it."""
+    level: int
+    """1 none, 2 ordinary, 3 severe, 4 blocking (1..K of the label)."""
+    probability: float
+    """Probability that the level is at least 2, after the graph's rules. 0..1."""
+    evidence: str
+    """The measurements that speak about this label, in plain words; empty where nothing was measured for it."""
+
+    def __post_init__(self) -> None:
+        """Refuse a level below 1 and a probability outside 0..1."""
+        if self.level < 1:
+            raise ValueError(f"level must be at least 1, got {self.level}")
+        if not 0.0 <= self.probability <= 1.0:
+            raise ValueError(f"probability must be in 0..1, got {self.probability}")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PhotoReport:
+    """Everything known about one photo, readable or not: the only document that renderers read."""
+
+    source_file: str
+    """The photo's path as shown; empty for a photo that came from memory."""
+    status: Status
+    """`ok`; `uncertain` when it was judged but should not be trusted; `unreadable` when it was not judged."""
+    error: str | None = None
+    """Why it is unreadable, else None."""
+    notes: tuple[str, ...] = ()
+    """What to know about how it was read or judged."""
+    findings: tuple[Finding, ...] = ()
+    """One per label, in graph order; empty when unreadable."""
+    marginals: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
+    """Per label the probability of each level, 1..K in order."""
+    measurements: tuple[Measurement, ...] = ()
+    """In the order of `photometry.MEASUREMENT_NAMES`; empty when unreadable."""
+    capture: Capture = dataclasses.field(default_factory=Capture)
+    """Camera settings, as far as they could be read."""
+
+    def __post_init__(self) -> None:
+        """An unreadable photo has an error and no findings; any other has findings and no error."""
+        if (self.status == "unreadable") != (self.error is not None):
+            raise ValueError(f"status {self.status!r} does not fit error {self.error!r}")
+        if (self.status == "unreadable") == bool(self.findings):
+            raise ValueError(f"status {self.status!r} does not fit {len(self.findings)} findings")
+
+    @property
+    def worst(self) -> Finding | None:
+        """The finding with the highest level, then probability; None when nothing is above level 1."""
+        present = [finding for finding in self.findings if finding.level > 1]
+        return max(present, key=lambda finding: (finding.level, finding.probability), default=None)
