@@ -7,7 +7,8 @@ IqaError                     anything we report in words instead of a traceback
 │   ├── ConfigError          a training config
 │   ├── LabelsError          a table of labels or predictions
 │   ├── CheckpointError      a checkpoint folder
-│   └── MissingExtra         a library that an optional extra brings
+│   ├── MissingExtra         a library that an optional extra brings
+│   └── TrainingDiverged     a config whose learning rates lead nowhere
 └── NothingReadable          photos were found and none could be read             exit 4
 
 Anything else that escapes is our bug (exit 70) and is shown as one, never as the user's fault. A photo that
@@ -17,7 +18,10 @@ cannot be read is no exception at all: it is an `Unreadable` record and a row of
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class ExitCode(enum.IntEnum):
@@ -92,6 +96,10 @@ class MissingExtra(InvalidInput):
             f"{command} needs {module}, which is not installed",
             hint=f"pip install 'iqa-cli[{extra}]'",
         )
+
+
+class TrainingDiverged(InvalidInput):
+    """The loss of a training run is no longer a number."""
 
 
 class NothingReadable(IqaError):  # noqa: N818 - see InvalidInput

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    import datetime
+    import datetime as dt
+    from collections.abc import Mapping
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -82,7 +82,7 @@ class Capture:
     """Camera model, as written."""
     lens_model: str | None = None
     """Lens, as written."""
-    taken_at: datetime.datetime | None = None
+    taken_at: dt.datetime | None = None
     """DateTimeOriginal, in the camera's own clock without a zone."""
     exposure_time_s: float | None = None
     """Shutter time in seconds."""

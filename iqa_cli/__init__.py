@@ -1,0 +1,87 @@
+"""Find the photographs that came out wrong, and how badly.
+
+    import iqa_cli
+
+    for report in iqa_cli.assess(["DCIM"]):
+        if report.worst:
+            print(report.source_file, report.worst.label, report.worst.level, report.worst.evidence)
+
+    report = iqa_cli.assess_photo(jpeg_bytes)
+
+What the `iqa` command can do, these functions can do. Names are resolved on first use, so importing the
+package loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from iqa_cli._version import __version__
+
+if TYPE_CHECKING:
+    from iqa_cli.errors import (
+        CheckpointError,
+        ConfigError,
+        GraphError,
+        InvalidInput,
+        IqaError,
+        LabelsError,
+        MissingExtra,
+        NothingReadable,
+        UsageError,
+    )
+    from iqa_cli.pipeline import Auditor, assess, assess_photo
+    from iqa_cli.records import Capture, Finding, Measurement, PhotoRef, PhotoReport, Severity
+
+_HOMES = {
+    "iqa_cli.errors": (
+        "CheckpointError",
+        "ConfigError",
+        "GraphError",
+        "InvalidInput",
+        "IqaError",
+        "LabelsError",
+        "MissingExtra",
+        "NothingReadable",
+        "UsageError",
+    ),
+    "iqa_cli.pipeline": ("Auditor", "assess", "assess_photo"),
+    "iqa_cli.records": ("Capture", "Finding", "Measurement", "PhotoRef", "PhotoReport", "Severity"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Auditor",
+    "Capture",
+    "CheckpointError",
+    "ConfigError",
+    "Finding",
+    "GraphError",
+    "InvalidInput",
+    "IqaError",
+    "LabelsError",
+    "Measurement",
+    "MissingExtra",
+    "NothingReadable",
+    "PhotoRef",
+    "PhotoReport",
+    "Severity",
+    "UsageError",
+    "__version__",
+    "assess",
+    "assess_photo",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from where it lives (PEP 562)."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    globals()[name] = value  # the next access finds it without coming here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,46 @@
+"""Values that options choose from."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from iqa_cli.records import Language
+
+
+class Level(enum.StrEnum):
+    """Severities a user can name; the order is that of `records.Severity`, from 2 up."""
+
+    ORDINARY = "ordinary"
+    SEVERE = "severe"
+    BLOCKING = "blocking"
+
+    @property
+    def number(self) -> int:
+        """The level in graphs and reports: 2, 3 or 4."""
+        return list(Level).index(self) + 2
+
+
+class DecodeMode(enum.StrEnum):
+    """How much of a photo is decoded."""
+
+    SCALED = "scaled"
+    FULL = "full"
+
+    @property
+    def code(self) -> Literal["scaled", "full"]:
+        """The library's name for it."""
+        return "full" if self is DecodeMode.FULL else "scaled"
+
+
+class Lang(enum.StrEnum):
+    """Languages of the report."""
+
+    EN = "en"
+    ZH = "zh"
+
+    @property
+    def code(self) -> Language:
+        """The library's name for it."""
+        return "zh" if self is Lang.ZH else "en"

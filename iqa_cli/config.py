@@ -1,0 +1,228 @@
+"""Training configs: TOML in, frozen dataclasses out, every mistake of a file reported at once.
+
+Paths in a config are relative to the config file, so that a config can be run from anywhere.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+import types
+import typing
+from pathlib import Path
+from typing import Any, Literal
+
+from iqa_cli.errors import ConfigError
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """What is learned from."""
+
+    ladder: Path
+    """A folder of good photographs; the tone ladder makes the faults. [data] ladder"""
+    samples: int = 20_000
+    """Pictures per epoch."""
+    validation_samples: int = 2_000
+    """Pictures judged after each epoch, made from held-out photographs."""
+    test_samples: int = 6_000
+    """Pictures judged at the end for the checkpoint's card, made from held-out photographs with another seed."""
+    holdout: float = 0.15
+    """Share of the photographs that training never sees."""
+    provenance: str = ""
+    """Where the photographs come from and under which licences; copied into the card."""
+
+
+@dataclasses.dataclass(frozen=True)
+class GraphConfig:
+    """Which labels, and how they relate."""
+
+    name: str = "smartphone-6"
+    """A shipped graph's name or a path."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """What is trained."""
+
+    backbone: str = "iqa-small"
+    """Any open_clip architecture, or one of our own model configs."""
+    pretrained: str | Literal[False] = False
+    """An open_clip tag, a local weights file, or false for a start from nothing."""
+    head: Literal["coop", "fc"] = "coop"
+    """coop: learned context before the label's words, through the text tower; fc: one linear layer."""
+    context_tokens: int = 4
+    """M, learned context tokens of the coop head."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LossConfig:
+    """What is minimised."""
+
+    name: Literal["nll"] = "nll"
+    """nll: negative log-likelihood of the labels under the CRF."""
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimConfig:
+    """How it is minimised: AdamW, linear warm-up, cosine decay to zero."""
+
+    lr_visual: float = 1e-3
+    """Peak learning rate of the visual tower."""
+    lr_head: float = 2e-3
+    """Peak learning rate of everything else: text tower, prompts, thresholds."""
+    weight_decay: float = 0.02
+    """Decoupled weight decay; not applied to biases, norms and thresholds."""
+    epochs: int = 30
+    """Passes of `samples` pictures."""
+    batch_size: int = 128
+    """Pictures per step."""
+    warmup: float = 0.03
+    """Share of all steps over which the learning rate rises from zero."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """Where it goes."""
+
+    out: Path
+    """The checkpoint folder that is written."""
+    work: Path | None = None
+    """Where the state for --resume and metrics.csv are kept; default: `out` with `-run` appended."""
+    seed: int = 0
+    """Makes a run on one machine repeatable, bit for bit on the CPU."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """A whole training config."""
+
+    data: DataConfig
+    run: RunConfig
+    graph: GraphConfig = dataclasses.field(default_factory=GraphConfig)
+    model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
+    loss: LossConfig = dataclasses.field(default_factory=LossConfig)
+    optim: OptimConfig = dataclasses.field(default_factory=OptimConfig)
+
+    @property
+    def work(self) -> Path:
+        """The folder of the run's state."""
+        return self.run.work or self.run.out.with_name(self.run.out.name + "-run")
+
+    def as_document(self, relative_to: Path) -> dict[str, Any]:
+        """Plain values for the card; paths as written relative to the config's folder where they lie below it."""
+
+        def plain(value: Any) -> Any:
+            if isinstance(value, dict):
+                return {key: plain(entry) for key, entry in value.items()}
+            if isinstance(value, Path):
+                return value.name if value.is_absolute() and not value.is_relative_to(relative_to) else str(value)
+            return value
+
+        document: dict[str, Any] = plain(dataclasses.asdict(self))
+        return document
+
+
+_RANGES: dict[tuple[str, str], tuple[float, float]] = {
+    ("data", "samples"): (1, 1e9),
+    ("data", "validation_samples"): (1, 1e7),
+    ("data", "test_samples"): (1, 1e7),
+    ("data", "holdout"): (0.01, 0.9),
+    ("model", "context_tokens"): (0, 64),
+    ("optim", "lr_visual"): (0.0, 1.0),
+    ("optim", "lr_head"): (0.0, 1.0),
+    ("optim", "weight_decay"): (0.0, 1.0),
+    ("optim", "epochs"): (1, 100_000),
+    ("optim", "batch_size"): (2, 65_536),  # batch normalisation needs two
+    ("optim", "warmup"): (0.0, 1.0),
+    ("run", "seed"): (0, 2**31 - 1),
+}
+
+
+def load_config(path: Path) -> TrainConfig:
+    """Read a training config.
+
+    raises  ConfigError  naming the file and, for every mistake in it, the key, the value and the nearest known key
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such config file") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML ({error})") from None
+    problems: list[str] = []
+    hints = typing.get_type_hints(TrainConfig)
+    problems.extend(f"[{key}]: no such section{_nearest(key, hints)}" for key in sorted(set(document) - set(hints)))
+    sections: dict[str, Any] = {}
+    for section, kind in hints.items():
+        table = document.get(section, {})
+        if not isinstance(table, dict):
+            problems.append(f"{section}: expected a section [{section}], got {table!r}")
+            continue
+        values = _read_section(section, kind, table, path.parent, problems)
+        if values is not None:
+            sections[section] = kind(**values)
+    if problems:
+        raise ConfigError(f"{path}: {len(problems)} problem(s)", problems=problems)
+    return TrainConfig(**sections)
+
+
+def _read_section(
+    section: str, kind: Any, table: dict[str, Any], base: Path, problems: list[str]
+) -> dict[str, Any] | None:
+    """Checked values of one section, or None if a required one is missing."""
+    hints = typing.get_type_hints(kind)
+    required = {
+        field.name
+        for field in dataclasses.fields(kind)
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    }
+    problems.extend(f"{section}.{key}: no such key{_nearest(key, hints)}" for key in sorted(set(table) - set(hints)))
+    problems.extend(f"{section}.{key}: missing" for key in sorted(required - set(table)))
+    values: dict[str, Any] = {}
+    for key in hints.keys() & table.keys():
+        try:
+            values[key] = _converted(table[key], hints[key], base)
+        except TypeError as error:
+            problems.append(f"{section}.{key}: expected {error}, got {table[key]!r}")
+            continue
+        low, high = _RANGES.get((section, key), (float("-inf"), float("inf")))
+        if isinstance(values[key], int | float) and not low <= values[key] <= high:
+            problems.append(f"{section}.{key}: expected {low:g} to {high:g}, got {table[key]!r}")
+    return values if required <= set(values) else None
+
+
+def _converted(value: Any, hint: Any, base: Path) -> Any:
+    """`value` as `hint` wants it; TypeError says what was expected. bool is never taken for a number."""
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+        expected = []
+        for option in typing.get_args(hint):
+            if option is type(None):
+                continue
+            try:
+                return _converted(value, option, base)
+            except TypeError as error:
+                expected.append(str(error))
+        raise TypeError(" or ".join(expected))
+    if typing.get_origin(hint) is Literal:
+        choices = typing.get_args(hint)
+        if any(value == choice and type(value) is type(choice) for choice in choices):
+            return value
+        raise TypeError(" or ".join("false" if choice is False else repr(choice) for choice in choices))
+    if hint is Path and isinstance(value, str):
+        return (base / value).resolve()
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if hint is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if hint is str and isinstance(value, str):
+        return value
+    raise TypeError({Path: "a path", float: "a number", int: "a whole number", str: "a text"}[hint])
+
+
+def _nearest(key: str, known: typing.Iterable[str]) -> str:
+    near = difflib.get_close_matches(key, list(known), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""

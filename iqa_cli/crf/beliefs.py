@@ -1,0 +1,30 @@
+"""What inference knows about a batch of photos."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Beliefs:
+    """Result of one pass. Rows are photos, in the order they were given."""
+
+    marginals: NDArray[np.floating]
+    """(B, C) probability of every level of every label; 0..1, sums to 1 over a label."""
+    at_least: NDArray[np.floating]
+    """(B, N) probability that the level is the threshold or more; 0..1, never rises along a label."""
+    positions: NDArray[np.intp]
+    """(B, L) the single most probable assignment, levels counted from 0 within the label; always legal."""
+    levels: NDArray[np.intp]
+    """(B, L) the same as levels of the graph file."""
+    map_score: NDArray[np.floating]
+    """(B,) sum of the unaries of that assignment; its probability is exp(map_score - log_partition)."""
+    log_partition: NDArray[np.floating]
+    """(B,) log Z, nats."""
+    entropy: NDArray[np.floating]
+    """(B,) entropy of the distribution over assignments, nats; 0 when sure, log S when nothing is known."""

@@ -1,0 +1,207 @@
+"""From cliques and their states to index arrays: everything at one depth of the forest runs together.
+
+A *row* is a legal state of a clique, a *group* the rows of a clique that agree on the separator towards its
+parent (a root has one group). Rows of a group lie together, and groups of similar size lie together padded
+to one size, so that the messages of all groups of a depth are the reduction of a few contiguous blocks.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iqa_cli.hexgraph.segments import IntArray, Segments, frozen, make_blocks, make_segments
+from iqa_cli.hexgraph.states import States, separator_codes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from iqa_cli.hexgraph.cliques import CliqueTree
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Depth:
+    """All cliques at one depth; rows and groups are numbered through the whole plan, roots first."""
+
+    first_row: int
+    """Number of its first row."""
+    n_rows: int
+    """Rows with padding."""
+    first_group: int
+    """Number of its first group."""
+    n_groups: int
+    """Groups, none of them empty."""
+    blocks: tuple[tuple[int, int, int], ...]
+    """(first row within the depth, groups, rows per group) of every block, groups in order."""
+    row_group: IntArray
+    """(n_rows,) group of each row, counted within the depth."""
+    group_clique: IntArray
+    """(n_groups,) clique of each group, counted within the depth."""
+    groups: Segments
+    """Groups of each clique of this depth."""
+    from_below: Segments | None
+    """Groups of the next depth whose messages each row takes; None at the bottom."""
+    from_above: Segments | None
+    """Rows of the depth above that send probability into each group; None at the roots."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Layout:
+    """The arrays that inference runs on."""
+
+    unary: Segments
+    """Cells that each row adds up; source C is the floor (padding rows), source C + 1 is nothing."""
+    readout: Segments
+    """Rows whose probabilities make up each cell."""
+    row_group: IntArray
+    """(rows,) group of each row, numbered through."""
+    depths: tuple[Depth, ...]
+    """Roots first."""
+
+
+def make_layout(tree: CliqueTree, states: Sequence[States], n_levels: Sequence[int]) -> Layout:
+    """Lay out calibrated states."""
+    cell_start = np.concatenate([[0], np.cumsum(n_levels)])
+    n_cells = int(cell_start[-1])
+    own_group, parent_group = _groups(tree, states, n_levels)
+    places = _places(tree, own_group)
+    owner = _owners(tree)
+
+    depths: list[Depth] = []
+    row_target: list[IntArray] = []
+    cell_source: list[IntArray] = []
+    first_row = first_group = 0
+    for d, place in enumerate(places):
+        below = places[d + 1] if d + 1 < len(places) else None
+        above = places[d - 1] if d > 0 else None
+        row_target.append(first_row + np.flatnonzero(place.padding))
+        cell_source.append(np.full(len(row_target[-1]), n_cells, dtype=np.intp))
+        for x in place.members:
+            for column, v in enumerate(tree.cliques[x]):
+                if owner[v] == x:
+                    row_target.append(first_row + place.row[x])
+                    cell_source.append(cell_start[v] + states[x][:, column].astype(np.intp))
+        depths.append(
+            Depth(
+                first_row=first_row,
+                n_rows=len(place.row_group),
+                first_group=first_group,
+                n_groups=len(place.group_clique),
+                blocks=place.blocks,
+                row_group=frozen(place.row_group),
+                group_clique=frozen(place.group_clique),
+                groups=make_segments(
+                    place.group_clique,
+                    np.arange(len(place.group_clique)),
+                    len(place.members),
+                    len(place.group_clique),
+                ),
+                from_below=_links(tree, parent_group, place, below, up=True) if below else None,
+                from_above=_links(tree, parent_group, above, place, up=False) if above else None,
+            )
+        )
+        first_row += len(place.row_group)
+        first_group += len(place.group_clique)
+
+    target, source = np.concatenate(row_target), np.concatenate(cell_source)
+    real = source < n_cells
+    return Layout(
+        # Two rows beyond the cells: the floor and nothing.
+        unary=make_segments(target, source, first_row, n_cells + 1),
+        readout=make_segments(source[real], target[real], n_cells, first_row),
+        row_group=frozen(np.concatenate([depth.first_group + depth.row_group for depth in depths])),
+        depths=tuple(depths),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Place:
+    """Where the states of one depth went."""
+
+    members: list[int]
+    row: dict[int, IntArray]
+    """Row of each state of a clique, within the depth."""
+    group: dict[int, IntArray]
+    """Number within the depth of each group of a clique."""
+    row_group: IntArray
+    group_clique: IntArray
+    padding: IntArray
+    """(n_rows,) 1 where a row only fills up its group."""
+    blocks: tuple[tuple[int, int, int], ...]
+
+
+def _groups(
+    tree: CliqueTree, states: Sequence[States], n_levels: Sequence[int]
+) -> tuple[list[IntArray], list[IntArray]]:
+    """Per clique: the group (0, 1, ...) of each of its states, and the group of each state of its parent."""
+    own: list[IntArray] = []
+    above: list[IntArray] = []
+    for x, found in enumerate(states):
+        if tree.parent[x] < 0:
+            own.append(np.zeros(len(found), dtype=np.intp))
+            above.append(np.zeros(0, dtype=np.intp))
+            continue
+        mine, theirs = separator_codes(tree, states, n_levels, x)
+        seen, inverse = np.unique(mine, return_inverse=True)
+        own.append(inverse.astype(np.intp))
+        above.append(np.searchsorted(seen, theirs))
+    return own, above
+
+
+def _places(tree: CliqueTree, own_group: Sequence[IntArray]) -> list[_Place]:
+    by_depth: list[list[int]] = [[] for _ in range(max(tree.depth) + 1)]
+    for x, d in enumerate(tree.depth):
+        by_depth[d].append(x)
+    return [_place(members, own_group) for members in by_depth]
+
+
+def _place(members: list[int], own_group: Sequence[IntArray]) -> _Place:
+    """Sort the groups of a depth by size, pad them in blocks, and number the rows."""
+    sizes = [np.bincount(own_group[x]).astype(np.intp) for x in members]
+    first = np.concatenate([[0], np.cumsum([len(s) for s in sizes])])
+    size = np.concatenate(sizes)
+    by_size = np.argsort(size, kind="stable")
+    counts, lengths = make_blocks(size[by_size])
+    number = np.empty(len(size), dtype=np.intp)
+    number[by_size] = np.arange(len(size))
+    padded = np.repeat(lengths, counts)
+    start = np.concatenate([[0], np.cumsum(padded)])
+    row, group = {}, {}
+    padding = np.ones(int(start[-1]), dtype=np.intp)
+    for k, x in enumerate(members):
+        group[x] = number[first[k] : first[k + 1]]
+        order = np.argsort(own_group[x], kind="stable")
+        rank = np.empty(len(order), dtype=np.intp)
+        rank[order] = np.arange(len(order)) - np.concatenate([[0], np.cumsum(sizes[k])])[own_group[x][order]]
+        row[x] = start[group[x][own_group[x]]] + rank
+        padding[row[x]] = 0
+    starts = np.concatenate([[0], np.cumsum(counts * lengths)[:-1]])
+    return _Place(
+        members=members,
+        row=row,
+        group=group,
+        row_group=np.repeat(np.arange(len(size)), padded),
+        group_clique=np.repeat(np.arange(len(members)), np.diff(first))[by_size],
+        padding=padding,
+        blocks=tuple((int(s), int(n), int(k)) for s, n, k in zip(starts, counts, lengths, strict=True)),
+    )
+
+
+def _owners(tree: CliqueTree) -> dict[int, int]:
+    """The clique that adds a label's unary: the one nearest to the root."""
+    owner: dict[int, int] = {}
+    for x, clique in enumerate(tree.cliques):
+        for v in clique:
+            owner.setdefault(v, x)
+    return owner
+
+
+def _links(tree: CliqueTree, parent_group: Sequence[IntArray], above: _Place, below: _Place, *, up: bool) -> Segments:
+    """Segments between the rows of a depth and the groups of the next: into the rows (up) or the groups."""
+    rows = np.concatenate([above.row[tree.parent[x]] for x in below.members])
+    groups = np.concatenate([below.group[x][parent_group[x]] for x in below.members])
+    if up:
+        return make_segments(rows, groups, len(above.row_group), len(below.group_clique))
+    return make_segments(groups, rows, len(below.group_clique), len(above.row_group))

@@ -1,0 +1,1 @@
+"""Pixels to unary scores: preparation, the exported model's runner, and the torch model it was exported from."""

@@ -1,0 +1,56 @@
+"""Export to ONNX, checked against torch before it is kept."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+
+import numpy as np
+import onnxruntime
+import torch
+
+from iqa_cli.models.tone_model import ExportedModel, ToneModel
+
+TOLERANCE = 1e-4
+"""Largest difference of a score between torch and onnxruntime that is taken as the same model."""
+
+
+def onnx_bytes(model: ToneModel) -> bytes:
+    """The model as one self-contained ONNX file: input `pictures` (B, 3, S, S), output `scores` (B, N), any B.
+
+    raises  RuntimeError  if onnxruntime's scores differ from torch's by more than TOLERANCE: our bug, not the user's
+    """
+    exported = ExportedModel(model).eval()
+    size = model.preprocessing.size
+    generator = torch.Generator().manual_seed(0)
+    pictures = model.prepared(torch.randint(0, 256, (3, 3, size, size), generator=generator, dtype=torch.uint8))
+    stream = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns of its own internals
+        program = torch.onnx.export(
+            exported,
+            (pictures,),
+            dynamo=True,
+            dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=4096)},),
+            input_names=["pictures"],
+            output_names=["scores"],
+            verbose=False,
+        )
+        assert program is not None  # noqa: S101 - with dynamo=True export returns a program
+        stream.write(program.model_proto.SerializeToString())
+    content = stream.getvalue()
+    _check(content, exported, pictures)
+    return content
+
+
+def _check(content: bytes, exported: ExportedModel, pictures: torch.Tensor) -> None:
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    for count in (1, len(pictures)):
+        with torch.no_grad():
+            expected = exported(pictures[:count]).numpy()
+        actual = np.asarray(session.run(None, {"pictures": pictures[:count].numpy()})[0])
+        difference = float(np.abs(actual - expected).max())
+        logging.getLogger(__name__).info("ONNX against torch, %d pictures: %.2g", count, difference)
+        if difference > TOLERANCE:
+            raise RuntimeError(f"the exported model differs from torch by {difference:.2g} (limit {TOLERANCE:g})")

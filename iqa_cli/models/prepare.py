@@ -1,0 +1,47 @@
+"""From a decoded picture to the array a model takes. The same functions serve training and assessment.
+
+Axes: B photos, H, W pixels, S the model's input size.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from iqa_cli.checkpoint import Preprocessing
+
+
+def squash(rgb: NDArray[np.uint8], size: int, interpolation: str = "bilinear") -> NDArray[np.uint8]:
+    """The whole picture in a square; the aspect is given up, the tone is not.
+
+    rgb            (H, W, 3) uint8
+    size           S, pixels
+    interpolation  a Pillow filter name; when shrinking, Pillow's filters average over the covered area
+    returns        (S, S, 3) uint8
+    raises         ValueError  for a filter that Pillow does not know
+    """
+    try:
+        resample = Image.Resampling[interpolation.upper()]
+    except KeyError:
+        known = ", ".join(name.lower() for name in Image.Resampling.__members__)
+        raise ValueError(f"unknown interpolation {interpolation!r}; one of {known}") from None
+    return np.asarray(Image.fromarray(rgb).resize((size, size), resample))
+
+
+def normalise(pictures: Sequence[NDArray[np.uint8]], preprocessing: Preprocessing) -> NDArray[np.float32]:
+    """Squashed pictures as one model input.
+
+    pictures  B arrays (S, S, 3) uint8
+    returns   (B, 3, S, S) float32, (value / 255 - mean) / std
+    """
+    stacked = np.stack(pictures).astype(np.float32) / np.float32(255.0)
+    mean = np.asarray(preprocessing.mean, np.float32)
+    std = np.asarray(preprocessing.std, np.float32)
+    return np.ascontiguousarray(((stacked - mean) / std).transpose(0, 3, 1, 2))

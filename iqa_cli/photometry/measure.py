@@ -1,0 +1,81 @@
+"""All measurements of one picture, in a fixed order.
+
+name                   unit      range   what
+luma_mean              luma      0..1    mean luma
+luma_p1, luma_p5       luma      0..1    how dark the shadows are
+luma_median            luma      0..1    half of the pixels are darker
+luma_p95, luma_p99     luma      0..1    how bright the highlights are
+dark_fraction          fraction  0..1    pixels with luma below 0.02: shadow detail is gone
+clipped_fraction       fraction  0..1    pixels with two or three channels at 250 of 255 or above
+clipped_fraction_r/g/b fraction  0..1    pixels with this channel at 250 of 255 or above
+lstar_mean             lstar     0..100  mean lightness
+lstar_std              lstar     0..50   standard deviation of lightness: contrast of the whole frame
+lstar_p5_p95_spread    lstar     0..100  from the 5th to the 95th percentile: contrast, outliers aside
+lstar_top_tenth_mean   lstar     0..100  mean lightness of the brightest tenth of the pixels
+lstar_top_tenth_std    lstar     0..50   standard deviation there: how much the highlights differ
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iqa_cli.photometry.clipping import clipped_fractions
+from iqa_cli.photometry.luma import lstar_cie1976_histogram, luma_rec709_histogram
+from iqa_cli.records import Measurement
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+DARK_BELOW = 0.02
+"""Luma. About 5 of 255: on a screen in a lit room nothing is told apart below it."""
+
+_UNITS = {
+    "luma_mean": "luma",
+    "luma_p1": "luma",
+    "luma_p5": "luma",
+    "luma_median": "luma",
+    "luma_p95": "luma",
+    "luma_p99": "luma",
+    "dark_fraction": "fraction",
+    "clipped_fraction": "fraction",
+    "clipped_fraction_r": "fraction",
+    "clipped_fraction_g": "fraction",
+    "clipped_fraction_b": "fraction",
+    "lstar_mean": "lstar",
+    "lstar_std": "lstar",
+    "lstar_p5_p95_spread": "lstar",
+    "lstar_top_tenth_mean": "lstar",
+    "lstar_top_tenth_std": "lstar",
+}
+MEASUREMENT_NAMES = tuple(_UNITS)
+
+
+def measure(rgb: NDArray[np.uint8]) -> tuple[Measurement, ...]:
+    """Every measurement of one picture.
+
+    rgb      (H, W, 3) uint8, encoded sRGB, at least one pixel
+    returns  one record per name, in the order of `MEASUREMENT_NAMES`
+    """
+    # Planes one after the other in memory, the shape unchanged: every pass below reads one channel at a time.
+    rgb = np.ascontiguousarray(rgb.transpose(2, 0, 1)).transpose(1, 2, 0)
+    luma = luma_rec709_histogram(rgb)
+    lstar = lstar_cie1976_histogram(rgb)
+    highlights = lstar.top(0.1)
+    values = (
+        luma.mean(),
+        luma.percentile(1),
+        luma.percentile(5),
+        luma.percentile(50),
+        luma.percentile(95),
+        luma.percentile(99),
+        luma.fraction_below(DARK_BELOW),
+        *clipped_fractions(rgb),
+        lstar.mean(),
+        lstar.std(),
+        lstar.percentile(95) - lstar.percentile(5),
+        highlights.mean(),
+        highlights.std(),
+    )
+    return tuple(Measurement(name, value, unit) for (name, unit), value in zip(_UNITS.items(), values, strict=True))

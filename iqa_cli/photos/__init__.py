@@ -1,0 +1,30 @@
+"""Files to pixels and capture settings.
+
+    paths --discover--> PhotoRef --read_photo--> (Photo | Unreadable, Capture)
+
+`discover` needs the standard library only; Pillow, pillow-heif and exifread are imported with `read_photo`,
+on first use, so that a mistyped path is reported before anything heavy is loaded.
+
+One opening of a file serves both halves: `files` reads the bytes, `headers` (with `jpeg` and `isobmff`) finds
+size and EXIF block without a decoder, `exif` reads the settings, `decode` makes the picture (`truncated` for
+JPEG files that end early, `colour` and `pixels` for what follows the decoder). Orientation and colour profile
+are handled here, once, and nowhere else. No global of Pillow or pillow-heif is touched.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from iqa_cli.photos.decode import read_photo
+
+__all__ = ["read_photo"]
+
+
+def __getattr__(name: str) -> Any:
+    """Resolve `read_photo` on first use."""
+    if name == "read_photo":
+        from iqa_cli.photos.decode import read_photo
+
+        return read_photo
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

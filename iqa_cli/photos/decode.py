@@ -1,0 +1,192 @@
+"""Photos to pixels: one guarded function around every decoder.
+
+A file that cannot be read is an `Unreadable` with one line for a person; nothing a file contains makes this
+raise. Decoders are called by name for the format that the first bytes show, never through `Image.open` or a
+registered plug-in: the suffix does not matter, no other parser gets to see the data, and Pillow's
+process-wide pixel limit is neither used nor changed. Everything is a function of its arguments, so threads
+may call it side by side.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pillow_heif
+from numpy.typing import NDArray
+from PIL import AvifImagePlugin, Image, ImageFile, PngImagePlugin, WebPImagePlugin
+
+from iqa_cli.photos import isobmff, jpeg, truncated
+from iqa_cli.photos.exif import capture_of_block, capture_of_image
+from iqa_cli.photos.files import read_file, refusal, sniff
+from iqa_cli.photos.headers import Header, read_header
+from iqa_cli.photos.pixels import FIRST_FRAME, finish, image_of_array
+from iqa_cli.records import Capture, Photo, PhotoRef, Unreadable
+
+logger = logging.getLogger(__name__)
+
+Mode = Literal["scaled", "full"]
+Source = PhotoRef | bytes | bytearray | memoryview | Image.Image | NDArray[Any]
+
+# The largest phone sensors have 200 megapixels; 300 decode into 1.2 GB.
+MAX_MEGAPIXELS = 300
+
+# Encoders write about ten scans. Each costs a pass over the whole picture, so a small file with thousands of
+# empty ones keeps a decoder busy for minutes.
+MAX_SCANS = 500
+
+_HDR_CURVES = {16: "PQ", 18: "HLG"}
+
+
+def decode(source: Source, *, mode: Mode = "scaled") -> Photo | Unreadable:
+    """The working picture of a photo. See `read_photo`, which gives the camera settings as well."""
+    return read_photo(source, mode=mode)[0]
+
+
+def read_photo(source: Source, *, mode: Mode = "scaled") -> tuple[Photo | Unreadable, Capture]:
+    """Picture and camera settings of a photo, the file opened once.
+
+    source   a found photo, the bytes of a file, a PIL image (any mode; its EXIF orientation is applied),
+             or an array (H, W), (H, W, 3) or (H, W, 4) of uint8, uint16 or floats in 0..1
+    mode     "scaled" shrinks a JPEG while decoding it (1/2, 1/4, 1/8), "full" decodes every pixel first; both
+             give a picture with a long side of at most 512 pixels, and their mean tone agrees
+    returns  (Photo or Unreadable, Capture); an unreadable picture may still have settings
+    raises   TypeError, ValueError  for a wrong argument (another type, an array of another shape or range);
+             never for what a file contains
+    """
+    if mode not in get_args(Mode):
+        raise ValueError(f"expected mode 'scaled' or 'full', got {mode!r}")
+    if isinstance(source, PhotoRef):
+        data = read_file(source.path)
+        return (data, Capture()) if isinstance(data, Unreadable) else _from_bytes(data, mode)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _from_bytes(bytes(source), mode)
+    if isinstance(source, Image.Image):
+        return _from_image(source)
+    if isinstance(source, np.ndarray):
+        image = image_of_array(source)
+        capture = Capture(image_width=image.width, image_height=image.height)
+        return finish(image, size=image.size, orientation=1), capture
+    raise TypeError(f"expected PhotoRef, bytes, a PIL image or a numpy array, got {type(source).__name__}")
+
+
+def _from_bytes(data: bytes, mode: Mode) -> tuple[Photo | Unreadable, Capture]:
+    capture = Capture()
+    header = None
+    try:
+        kind = sniff(data[:64])
+        if kind is None:
+            return Unreadable(refusal(data[:64])), capture
+        header = read_header(kind, data)
+        capture, notes = capture_of_block(header.exif, header.width, header.height)
+        excess = _too_large(header.width, header.height)
+        if excess is not None:
+            return excess, capture
+        if header.jpeg is not None:
+            return _from_jpeg(header.jpeg, mode, capture.orientation or 1, notes), capture
+        return _from_other(header, data, capture.orientation or 1, notes), capture
+    except Exception as error:  # noqa: BLE001 - 13 types came out of the decoders on damaged files
+        return _why(error, header, data), capture
+
+
+def _from_image(image: Image.Image) -> tuple[Photo | Unreadable, Capture]:
+    capture, notes = capture_of_image(image)
+    try:
+        excess = _too_large(*image.size)
+        if excess is not None:
+            return excess, capture
+        image.load()  # a file that was opened lazily fails here
+        return finish(image, size=image.size, orientation=capture.orientation or 1, notes=notes), capture
+    except Exception as error:  # noqa: BLE001 - see _from_bytes
+        return _why(error, None, b""), capture
+
+
+def _from_jpeg(layout: jpeg.JpegLayout, mode: Mode, orientation: int, notes: tuple[str, ...]) -> Photo | Unreadable:
+    if not layout.scans:
+        return Unreadable("cut off: the file ends before the picture begins")
+    if not (layout.width and layout.height):
+        return Unreadable("could not be decoded: the JPEG header states no size")
+    if len(layout.scans) > MAX_SCANS:
+        return Unreadable(f"could not be decoded: {len(layout.scans)} scans; the limit is {MAX_SCANS}")
+    size = (layout.width, layout.height)
+    if layout.has_end:
+        image = jpeg.load(layout, mode)
+        if not truncated.looks_filled(image):
+            return finish(image, size=size, orientation=orientation, notes=notes)
+    cut = truncated.measure(layout, mode)
+    if cut.share < truncated.MIN_SHARE or not cut.rows:
+        part = f"only {cut.percent} %" if cut.percent else "hardly any"
+        return Unreadable(f"cut off: {part} of the picture is there")
+    if cut.is_too_coarse:
+        return Unreadable("cut off: only a coarse version of the picture is there")
+    if cut.is_coarse or cut.rows < cut.image.height:
+        what = "the picture data end early" if layout.has_end else "the file ends early"
+        part = f"{cut.percent} % of the picture is there" if cut.share < 1 else "the whole picture is there"
+        notes = (*notes, f"{what}: {part}{', without its finest detail' if cut.is_coarse else ''}")
+    return finish(cut.image, size=size, orientation=orientation, rows=cut.rows, notes=notes)
+
+
+def _from_other(header: Header, data: bytes, orientation: int, notes: tuple[str, ...]) -> Photo | Unreadable:
+    """PNG, WebP, AVIF and HEIF: no scaled decoding, and nothing to save from a file that is cut."""
+    boxes = header.boxes
+    if boxes is not None and boxes.transfer in _HDR_CURVES:
+        curve = _HDR_CURVES[boxes.transfer]
+        notes = (*notes, f"an HDR picture ({curve} curve): it is judged without tone mapping")
+    if header.kind == "heif":
+        if boxes is not None and boxes.picture_end > len(data):
+            return _cut_file(header, data)  # libheif leaves missing tiles black and does not say so
+        heif = pillow_heif.open_heif(io.BytesIO(data))
+        excess = _too_large(*heif.size)
+        if excess is not None:
+            return excess
+        image = heif.to_pillow()
+        # libheif has applied the rotation of the container, which is the one that counts (23008-12, 6.5.10).
+        return finish(image, size=image.size, orientation=1, notes=notes)
+    file = _open_other(header, data)
+    excess = _too_large(*file.size)
+    if excess is not None:
+        return excess
+    if header.kind == "avif":
+        # With the EXIF block hidden, what Pillow reports is the rotation of the container.
+        orientation = file.getexif().get(0x0112, 1)
+    if getattr(file, "is_animated", False):
+        notes = (*notes, FIRST_FRAME)
+    size = file.size
+    file.load()
+    return finish(file, size=size, orientation=orientation, notes=notes)
+
+
+def _open_other(header: Header, data: bytes) -> ImageFile.ImageFile:
+    if header.kind == "png":
+        return PngImagePlugin.PngImageFile(io.BytesIO(data))
+    if header.kind == "webp":
+        return WebPImagePlugin.WebPImageFile(io.BytesIO(data))
+    plain = data if header.boxes is None else isobmff.hide_exif(data, header.boxes)
+    return AvifImagePlugin.AvifImageFile(io.BytesIO(plain))
+
+
+def _cut_file(header: Header, data: bytes) -> Unreadable:
+    percent = 100 * len(data) // header.claimed_bytes
+    return Unreadable(f"cut off: {'only ' if percent < 90 else ''}{percent} % of the file is there")
+
+
+def _too_large(width: int, height: int) -> Unreadable | None:
+    if width * height <= MAX_MEGAPIXELS * 1_000_000:
+        return None
+    megapixels = width * height / 1e6
+    return Unreadable(f"claims {width} x {height} = {megapixels:.0f} megapixels; the limit is {MAX_MEGAPIXELS}")
+
+
+def _why(error: Exception, header: Header | None, data: bytes) -> Unreadable:
+    """One line for a person; the traceback goes to the log, because the mistake may be ours."""
+    logger.debug("decoding failed", exc_info=error)
+    if isinstance(error, MemoryError):
+        return Unreadable("not enough memory to decode it")
+    if header is not None and header.kind == "png" and header.claimed_bytes > len(data):
+        return Unreadable("cut off: the file ends before the picture does")
+    if header is not None and header.claimed_bytes > len(data):
+        return _cut_file(header, data)
+    message = " ".join(str(error).split())[:200]
+    return Unreadable(f"could not be decoded ({type(error).__name__}{': ' if message else ''}{message})")

@@ -1,0 +1,118 @@
+"""Bytes from disk, and what they look like, before any decoder sees them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING, Literal
+
+from iqa_cli.records import Unreadable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Kind = Literal["jpeg", "png", "webp", "heif", "avif"]
+
+# The largest phone originals (200-megapixel JPEG, motion photos) are below 150 MB; a file of a gigabyte with
+# the first bytes of a JPEG is a disk image or a trap, and would be read into memory whole.
+MAX_FILE_BYTES = 1 << 30
+
+_HEAD_BYTES = 64  # enough for every signature below and for six compatible brands
+
+_HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+
+_OTHERS: tuple[tuple[bytes, str], ...] = (
+    (b"GIF8", "a GIF"),
+    (b"BM", "a BMP picture"),
+    (b"II*\0", "a TIFF or raw file"),
+    (b"MM\0*", "a TIFF or raw file"),
+    (b"IIRO", "an Olympus raw file"),
+    (b"FUJIFILMCCD-RAW", "a Fujifilm raw file"),
+    (b"\xff\x0a", "a JPEG XL picture"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+    (b"8BPS", "a Photoshop file"),
+    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"\x1aE\xdf\xa3", "a video"),
+    (b"\0\x05\x16\x07", "an AppleDouble side file"),
+    (b"<!DOCTYPE", "a web page"),
+    (b"<html", "a web page"),
+)
+
+
+def read_file(path: Path, limit: int | None = None) -> bytes | Unreadable:
+    """The bytes of a photo file, or why there are none.
+
+    limit   read at most so many bytes; None reads all
+    Files that do not begin like a photo are never read to the end, and nothing but a regular file is opened:
+    a named pipe would wait for ever.
+    """
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            return Unreadable("this is a folder, not a photo")
+        if not stat.S_ISREG(status.st_mode):
+            return Unreadable("not a regular file")
+        if status.st_size > MAX_FILE_BYTES and limit is None:
+            return Unreadable(f"the file has {status.st_size} bytes; the limit is {MAX_FILE_BYTES}")
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+            if sniff(head) is None:
+                return Unreadable(refusal(head))
+            return head + file.read(MAX_FILE_BYTES if limit is None else max(0, limit - len(head)))
+    except FileNotFoundError:
+        dangling = path.is_symlink()
+        return Unreadable("the link leads nowhere" if dangling else "the file is not there any more")
+    except PermissionError:
+        return Unreadable("permission denied")
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return Unreadable("the link leads back to itself")
+        return Unreadable(f"reading failed: {error.strerror or os.strerror(error.errno or errno.EIO)}")
+
+
+def sniff(head: bytes) -> Kind | None:
+    """The format by its first bytes; None for anything that is not a photo format read here."""
+    if head.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "webp"
+    brands = _brands(head)
+    if brands & _AVIF_BRANDS:
+        return "avif"
+    if brands & _HEIF_BRANDS:
+        return "heif"
+    return None
+
+
+def refusal(head: bytes) -> str:
+    """One line that says why a file with these first bytes is not read."""
+    if not head:
+        return "the file is empty (0 bytes)"
+    return f"not a photo format that iqa reads ({_looks_like(head)})"
+
+
+def _brands(head: bytes) -> set[bytes]:
+    """Major and compatible brands of an ISO media file (14496-12, `ftyp`), as far as the head shows them."""
+    if head[4:8] != b"ftyp":
+        return set()
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    return {head[8:12], *(head[at : at + 4] for at in range(16, end - 3, 4))}
+
+
+def _looks_like(head: bytes) -> str:
+    for magic, words in _OTHERS:
+        if head.startswith(magic):
+            return f"it looks like {words}"
+    if head[4:8] == b"ftyp":
+        return "it looks like a Canon raw file" if head[8:12] == b"crx " else "it looks like a video"
+    if not head.strip(b"\0"):
+        return "it begins with zero bytes only"
+    if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head):
+        return "it looks like text"
+    return f"it starts with {head[:4].hex(' ')}"

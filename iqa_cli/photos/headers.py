@@ -1,0 +1,100 @@
+"""Size and EXIF block of a photo file, found in its container without a decoder.
+
+One walk per format: markers (JPEG), chunks (PNG, WebP), boxes (HEIF, AVIF). What comes out is what a decoder
+is not asked for: the size as stored, which refuses absurd claims before any memory is taken, and the EXIF
+block as the camera wrote it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from iqa_cli.photos.isobmff import PictureBoxes, read_boxes
+from iqa_cli.photos.jpeg import JpegLayout, read_layout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iqa_cli.photos.files import Kind
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Header:
+    """What a photo file says about itself."""
+
+    kind: Kind
+    """The format by its content, whatever the suffix says."""
+    width: int
+    """Stored pixels across, before orientation; 0 if not stated."""
+    height: int
+    """Stored pixels down, before orientation; 0 if not stated."""
+    exif: bytes | None
+    """The EXIF block as a TIFF stream; None if there is none."""
+    claimed_bytes: int = 0
+    """Length of the file by its own account; 0 if the format does not say."""
+    jpeg: JpegLayout | None = None
+    """Markers and scans, for a JPEG."""
+    boxes: PictureBoxes | None = None
+    """Boxes, for HEIF and AVIF."""
+
+
+def read_header(kind: Kind, data: bytes) -> Header:
+    """Walk the container; never raises, whatever the bytes are."""
+    if kind == "jpeg":
+        layout = read_layout(data)
+        return Header(kind, layout.width, layout.height, layout.exif, jpeg=layout)
+    if kind == "png":
+        return _png(data)
+    if kind == "webp":
+        return _webp(data)
+    boxes = read_boxes(data)
+    return Header(kind, boxes.width, boxes.height, boxes.exif, boxes.claimed_bytes, boxes=boxes)
+
+
+def _png(data: bytes) -> Header:
+    """PNG third edition: IHDR, eXIf; the file ends with IEND."""
+    width = height = claimed = 0
+    exif = None
+    for kind, body, end in _chunks(data, 8, "big", trailer=4):
+        claimed = end
+        if kind == b"IHDR":
+            width, height = int.from_bytes(body[:4], "big"), int.from_bytes(body[4:8], "big")
+        elif kind == b"eXIf" and exif is None:
+            exif = bytes(body).removeprefix(b"Exif\0\0")
+        elif kind == b"IEND":
+            break
+    else:
+        claimed = max(claimed, len(data) + 1)  # at least the end chunk is missing
+    return Header("png", width, height, exif, claimed)
+
+
+def _webp(data: bytes) -> Header:
+    """RFC 9649: VP8X, VP8L or VP8 hold the size, EXIF the settings; the RIFF header holds the length."""
+    width = height = 0
+    exif = None
+    for kind, body, _ in _chunks(data, 12, "little", trailer=0):
+        if kind == b"VP8X":
+            width, height = (int.from_bytes(body[n : n + 3], "little") + 1 for n in (4, 7))
+        elif kind == b"VP8L" and not width:
+            bits = int.from_bytes(body[1:5], "little")
+            width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+        elif kind == b"VP8 " and not width:
+            width, height = (int.from_bytes(body[n : n + 2], "little") & 0x3FFF for n in (6, 8))
+        elif kind == b"EXIF" and exif is None:
+            exif = bytes(body).removeprefix(b"Exif\0\0")
+    return Header("webp", width, height, exif, int.from_bytes(data[4:8], "little") + 8)
+
+
+def _chunks(data: bytes, at: int, order: str, trailer: int) -> Iterator[tuple[bytes, memoryview, int]]:
+    """(type, body, end) of the chunks. PNG: length, type, body, checksum; RIFF: type, length, body, padding."""
+    view = memoryview(data)
+    while at + 8 <= len(data):
+        if order == "big":
+            size, kind = int.from_bytes(view[at : at + 4], "big"), data[at + 4 : at + 8]
+            end = at + 8 + size + trailer
+        else:
+            kind, size = data[at : at + 4], int.from_bytes(view[at + 4 : at + 8], "little")
+            end = at + 8 + size + size % 2
+        yield kind, view[at + 8 : at + 8 + size], end
+        at = end

@@ -1,0 +1,171 @@
+"""The few boxes of a HEIF or AVIF file that are needed before a decoder runs.
+
+The stored size of the primary picture (to refuse absurd claims, and because decoders report the size after
+rotation), where its EXIF block lies (at the end of the file in some), which transfer curve it declares, and
+how long the file ought to be. ISO/IEC 14496-12 (boxes) and 23008-12 (items and properties).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_MAX_ENTRIES = 20_000  # of one table; a 300-megapixel grid of 512-pixel tiles has 1,200
+
+_Span = tuple[int, int]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PictureBoxes:
+    """What the boxes say about the primary picture."""
+
+    width: int
+    """Pixels across before rotation; 0 if not stated."""
+    height: int
+    """Pixels down before rotation; 0 if not stated."""
+    exif: bytes | None
+    """The TIFF block, or None."""
+    exif_type_at: int | None
+    """Where in the file the type of the EXIF item is written."""
+    transfer: int | None
+    """Transfer characteristics of ITU-T H.273 (13 sRGB, 16 PQ, 18 HLG), or None."""
+    picture_end: int
+    """Where the last item that is not EXIF ends; behind the end of a file that was cut."""
+    claimed_bytes: int
+    """Length of the file according to its boxes and items."""
+
+
+def read_boxes(data: bytes) -> PictureBoxes:
+    """Read the boxes of a HEIF or AVIF file; never raises, whatever the bytes are."""
+    claimed = 0
+    meta: dict[bytes, _Span] = {}
+    for kind, start, end in _boxes(data, 0, len(data)):
+        claimed = end
+        if kind == b"meta" and not meta:
+            meta = {name: (first, last) for name, first, last in _boxes(data, start + 4, min(end, len(data)))}
+    width = height = 0
+    transfer = None
+    for kind, start, _ in _primary_properties(data, meta):
+        if kind == b"ispe":
+            width, height = _uint(data, start + 4, 4), _uint(data, start + 8, 4)
+        elif kind == b"colr" and data[start : start + 4] == b"nclx":
+            transfer = _uint(data, start + 6, 2)
+    exif_item, exif_type_at = _exif_item(data, meta)
+    exif = None
+    picture_end = 0
+    for item, spans in _item_spans(data, meta):
+        end = max((last for _, last in spans), default=0)
+        claimed = max(claimed, end)
+        if item == exif_item:
+            exif = _tiff_block(b"".join(data[first:last] for first, last in spans))
+        else:
+            picture_end = max(picture_end, end)
+    return PictureBoxes(width, height, exif, exif_type_at, transfer, picture_end, claimed)
+
+
+def hide_exif(data: bytes, boxes: PictureBoxes) -> bytes:
+    """The same file with its EXIF item renamed, so that a decoder passes it over."""
+    at = boxes.exif_type_at
+    return data if at is None else data[:at] + b"none" + data[at + 4 :]
+
+
+def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """(type, start of the body, end) of the boxes in a span; the last may claim to end behind the data."""
+    while at + 8 <= end:
+        size, kind, header = _uint(data, at, 4), data[at + 4 : at + 8], 8
+        if size == 1:
+            size, header = _uint(data, at + 8, 8), 16
+        elif size == 0:
+            size = end - at
+        if size < header:
+            return
+        yield kind, at + header, at + size
+        at += size
+
+
+def _primary_properties(data: bytes, meta: Mapping[bytes, _Span]) -> Iterator[tuple[bytes, int, int]]:
+    """The property boxes of the primary item (`pitm`, `iprp/ipco`, `iprp/ipma`)."""
+    if b"pitm" not in meta or b"iprp" not in meta:
+        return
+    at = meta[b"pitm"][0]
+    primary = _uint(data, at + 4, 2 if _uint(data, at, 1) == 0 else 4)
+    children = {kind: (start, end) for kind, start, end in _boxes(data, *meta[b"iprp"])}
+    if b"ipco" not in children or b"ipma" not in children:
+        return
+    properties = list(_boxes(data, *children[b"ipco"]))
+    at, end = children[b"ipma"]
+    id_size = 2 if _uint(data, at, 1) == 0 else 4
+    index_size = 2 if _uint(data, at + 3, 1) & 1 else 1
+    count = min(_uint(data, at + 4, 4), _MAX_ENTRIES)
+    at += 8
+    for _ in range(count):
+        if at >= end:
+            return
+        item, links = _uint(data, at, id_size), _uint(data, at + id_size, 1)
+        at += id_size + 1
+        for link in range(links):
+            index = _uint(data, at + link * index_size, index_size) & (0x7FFF if index_size == 2 else 0x7F)
+            if item == primary and 1 <= index <= len(properties):
+                yield properties[index - 1]
+        at += links * index_size
+
+
+def _exif_item(data: bytes, meta: Mapping[bytes, _Span]) -> tuple[int | None, int | None]:
+    """Item number of the EXIF block and where its type is written (`iinf/infe`, versions 2 and 3)."""
+    if b"iinf" not in meta:
+        return None, None
+    start, end = meta[b"iinf"]
+    entries = start + (6 if _uint(data, start, 1) == 0 else 8)
+    for kind, at, _ in _boxes(data, entries, end):
+        id_size = 4 if _uint(data, at, 1) == 3 else 2
+        type_at = at + 4 + id_size + 2
+        if kind == b"infe" and data[type_at : type_at + 4] == b"Exif":
+            return _uint(data, at + 4, id_size), type_at
+    return None, None
+
+
+def _item_spans(data: bytes, meta: Mapping[bytes, _Span]) -> Iterator[tuple[int, list[_Span]]]:
+    """(item, spans of its bytes in the file) of every item (`iloc`, versions 0 to 2)."""
+    if b"iloc" not in meta:
+        return
+    at, end = meta[b"iloc"]
+    version, sizes, more = _uint(data, at, 1), _uint(data, at + 4, 1), _uint(data, at + 5, 1)
+    offset_size, length_size, base_size = sizes >> 4, sizes & 15, more >> 4
+    index_size = more & 15 if version else 0
+    id_size = 4 if version == 2 else 2
+    count = min(_uint(data, at + 6, id_size), _MAX_ENTRIES)
+    at += 6 + id_size
+    for _ in range(count):
+        if at >= end:
+            return
+        item = _uint(data, at, id_size)
+        at += id_size
+        in_idat = version > 0 and _uint(data, at, 2) & 15 == 1
+        at += (2 if version else 0) + 2  # construction method, data reference
+        base = _uint(data, at, base_size)
+        if in_idat:
+            base += meta.get(b"idat", (0, 0))[0]
+        extents = _uint(data, at + base_size, 2)
+        at += base_size + 2
+        spans = []
+        for _ in range(extents):
+            if at >= end:
+                break
+            first = base + _uint(data, at + index_size, offset_size)
+            spans.append((first, first + _uint(data, at + index_size + offset_size, length_size)))
+            at += index_size + offset_size + length_size
+        yield item, spans
+
+
+def _tiff_block(payload: bytes) -> bytes | None:
+    """An EXIF item without its leading offset (23008-12, A.2.1); None when it does not hold one."""
+    block = payload[4 + _uint(payload, 0, 4) :] or payload[4:]
+    return block.removeprefix(b"Exif\0\0") or None
+
+
+def _uint(data: bytes, at: int, size: int) -> int:
+    """A big-endian number; what lies behind the end of the data is not there and does not raise."""
+    return int.from_bytes(data[at : at + size], "big")

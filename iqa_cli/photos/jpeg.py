@@ -1,0 +1,158 @@
+"""The marker structure of a JPEG file, read without decoding (ITU-T T.81, annex B).
+
+Pillow reads EXIF, Photoshop and multi-picture blocks while it opens a file, and a damaged one of those makes
+it warn or fail though the picture is fine. So the segments are walked here, and Pillow is handed a stream
+with only those that the picture needs. The same walk finds the scans, which is how a file that ends early is
+told from a whole one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import re
+from typing import Literal
+
+from PIL import Image, JpegImagePlugin
+
+EOI = b"\xff\xd9"
+
+# Scaled decoding shrinks by 2, 4 or 8 inside the DCT as long as the long side keeps this many pixels: 3/4 of
+# the working size, so a 3264-pixel photo (the commonest) is decoded at 1/8 and never enlarged.
+SCALED_LONG_SIDE = 384
+
+# A failed copy leaves whole disk sectors of zeros, and zeros are valid codes: they decode to a flat area.
+_PADDING = bytes(512)
+
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_SIZE_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_NO_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
+_DROPPED = frozenset({0xFE, *range(0xE0, 0xF0)}) - {0xE0, 0xE2, 0xEE}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scan:
+    """One pass over the picture; a baseline file has one, a progressive file about ten."""
+
+    components: frozenset[int]
+    """Colour components that it carries."""
+    coefficients: range
+    """DCT coefficients in it, of 0..63."""
+    is_first: bool
+    """Whether it is the pass that brings the block averages (all a baseline file has)."""
+    is_final: bool
+    """Whether its coefficients have all their bits afterwards."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class JpegLayout:
+    """What the markers of a JPEG file say."""
+
+    width: int
+    """Stored pixels across; 0 if the size is missing."""
+    height: int
+    """Stored pixels down; 0 if the size is missing."""
+    components: frozenset[int]
+    """Colour components of the picture."""
+    block_rows: int
+    """Rows that are coded together: 8, or 16 where colour is stored at half height."""
+    exif: bytes | None
+    """The TIFF block of the first EXIF segment."""
+    scans: tuple[Scan, ...]
+    """The scans whose header is complete, in file order."""
+    has_end: bool
+    """Whether the end marker was found."""
+    stream: bytes
+    """The first picture of the file, without its end marker and the segments it does not need."""
+
+
+def read_layout(data: bytes) -> JpegLayout:
+    """Walk the markers of the first picture in `data`; never raises, whatever the bytes are."""
+    width = height = 0
+    components: frozenset[int] = frozenset()
+    block_rows = 8
+    exif: bytes | None = None
+    scans: list[Scan] = []
+    kept = [data[:2]]
+    first_scan = None
+    has_end = False
+    at = 2
+    while True:
+        marker_at = data.find(b"\xff", at)
+        if marker_at < 0 or marker_at + 2 > len(data):
+            end = len(data) if first_scan is None or marker_at < 0 else marker_at
+            break
+        marker = data[marker_at + 1]
+        if marker in (0x00, 0xFF):  # stuffing and fill bytes
+            at = marker_at + (1 if marker == 0xFF else 2)
+            continue
+        if marker == 0xD9:
+            has_end, end = True, marker_at
+            break
+        if marker in _NO_LENGTH:
+            at = marker_at + 2
+            continue
+        length = int.from_bytes(data[marker_at + 2 : marker_at + 4], "big")
+        after = marker_at + 2 + length
+        if length < 2 or after > len(data):  # the file ends inside this segment
+            end = marker_at
+            break
+        body = data[marker_at + 4 : after]
+        if marker in _SIZE_MARKERS and not components and len(body) >= 6:
+            height, width = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
+            components = frozenset(body[6 : 6 + 3 * body[5] : 3])
+            block_rows = 8 * max((factors & 15 for factors in body[7 : 7 + 3 * body[5] : 3]), default=1)
+        if marker == 0xE1 and exif is None and body.startswith(b"Exif\0"):
+            exif = body[6:]
+        if marker == 0xDA:
+            first_scan = marker_at if first_scan is None else first_scan
+            scans.append(_scan(body))
+            found = _NEXT_MARKER.search(data, after)
+            if found is None:
+                end = len(data)
+                break
+            after = found.start()
+        elif first_scan is None and _is_needed(marker, body):
+            kept.append(data[marker_at:after])
+        at = after
+    if first_scan is not None:
+        picture = data[first_scan:end]
+        if not has_end and picture.endswith(_PADDING):
+            picture = picture.rstrip(b"\0")
+        if not has_end:
+            picture = picture.rstrip(b"\xff")  # half of a marker or of a stuffed byte
+        kept.append(picture)
+    return JpegLayout(width, height, components, block_rows, exif, tuple(scans), has_end, b"".join(kept))
+
+
+def load(layout: JpegLayout, mode: Literal["scaled", "full"], tail: bytes = b"") -> Image.Image:
+    """Decode the picture of a layout, as if the file ended with `tail` and an end marker.
+
+    Scaled decoding takes the smallest of 1, 1/2, 1/4, 1/8 that leaves the long side `SCALED_LONG_SIDE`
+    pixels. The plug-in is called by name: `Image.open` would apply Pillow's global pixel limit and could end
+    up in another format. Only the first picture of a multi-picture file and only the SDR base of an Ultra HDR
+    file is in the layout.
+    """
+    image = JpegImagePlugin.JpegImageFile(io.BytesIO(layout.stream + tail + EOI))
+    if mode == "scaled":
+        width, height = image.size
+        factor = next((f for f in (8, 4, 2) if -(-max(width, height) // f) >= SCALED_LONG_SIDE), 1)
+        image.draft(None, (max(1, width // factor), max(1, height // factor)))
+    image.load()
+    return image
+
+
+def _scan(body: bytes) -> Scan:
+    count = body[0] if body else 0
+    start, stop, bits = (*body[1 + 2 * count : 4 + 2 * count], 0, 0, 0)[:3]
+    return Scan(
+        components=frozenset(body[1 : 1 + 2 * count : 2]),
+        coefficients=range(start, min(stop, 63) + 1),
+        is_first=start == 0 and bits >> 4 == 0,
+        is_final=bits & 15 == 0,
+    )
+
+
+def _is_needed(marker: int, body: bytes) -> bool:
+    """Tables, frame header, JFIF, Adobe and the colour profile; not comments, previews, EXIF, XMP, MPF."""
+    return marker not in _DROPPED and (marker != 0xE2 or body.startswith(b"ICC_PROFILE\0"))

@@ -1,0 +1,84 @@
+"""The audit as JSON lines: one object per photo, everything a `PhotoReport` knows.
+
+UTF-8, a line feed after each object, no NaN. `format_version` changes when a key changes its meaning or goes;
+new keys may join without. Keys:
+
+    format_version  1
+    source_file     the photo's path
+    status          ok, uncertain, unreadable
+    error           why it is unreadable, or null
+    notes           list of texts
+    worst           {"label", "level"} or null
+    findings        per label in graph order {"label", "level", "probability", "evidence"}
+    marginals       label: probabilities of its levels, 1..K in order
+    measurements    name: {"value", "unit"}
+    capture         the fields of `Capture`; `taken_at` as ISO 8601 without a zone; null where unknown
+
+Probabilities and measurements are rounded to six decimals: more would be noise.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from iqa_cli.report.text import utf8
+
+if TYPE_CHECKING:
+    from iqa_cli.records import PhotoReport
+    from iqa_cli.report.csv_file import Sink
+
+FORMAT_VERSION = 1
+
+
+class JsonLinesWriter:
+    """Writes a line per report, each flushed.
+
+    sink  takes the bytes
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def write(self, report: PhotoReport) -> None:
+        """Append one photo."""
+        line = json.dumps(report_as_json(report), ensure_ascii=False, allow_nan=False)
+        self._sink.write(line.encode("utf-8") + b"\n")
+
+
+def report_as_json(report: PhotoReport) -> dict[str, Any]:
+    """The object of one photo, ready for `json.dumps`."""
+    worst = report.worst
+    document: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "source_file": report.source_file,
+        "status": report.status,
+        "error": report.error,
+        "notes": list(report.notes),
+        "worst": {"label": worst.label, "level": worst.level} if worst else None,
+        "findings": [dataclasses.asdict(finding) for finding in report.findings],
+        "marginals": {label: list(row) for label, row in report.marginals.items()},
+        "measurements": {entry.name: {"value": entry.value, "unit": entry.unit} for entry in report.measurements},
+        "capture": dataclasses.asdict(report.capture),
+    }
+    return {key: _plain(value) for key, value in document.items()}
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON can hold it, all the way down."""
+    match value:
+        case dict():
+            return {utf8(key): _plain(entry) for key, entry in value.items()}
+        case list() | tuple():
+            return [_plain(entry) for entry in value]
+        case str():
+            return utf8(value)
+        case float():
+            return round(value, 6) if math.isfinite(value) else None
+        case dt.datetime():
+            return value.replace(tzinfo=None).isoformat()
+        case _:
+            return value

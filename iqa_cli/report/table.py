@@ -1,0 +1,155 @@
+"""The audit on a screen, or as text in a pipe: which problem how often, the worst photos, what was not read.
+
+Written for 80 columns and up. File names stand on lines of their own and are never cut, so that they can be
+copied.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from iqa_cli.report.text import shown, utf8
+from iqa_cli.report.words import WORDS, closing_line
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from iqa_cli.hexgraph.graph import HexGraph
+    from iqa_cli.records import Language, PhotoReport
+    from iqa_cli.report.tally import ReasonGroups, Tally
+
+_PIPED_WIDTH = 1000  # nothing in a pipe is as wide as this, so nothing is wrapped there
+_STYLES = {2: "yellow", 3: "red", 4: "bold red"}
+
+
+def print_table(tally: Tally, graph: HexGraph, *, elapsed_s: float, lang: Language, file: TextIO) -> None:
+    """Print the whole report.
+
+    tally      of a finished run
+    graph      names labels and levels
+    elapsed_s  for the closing line
+    file       a terminal gets colours and its own width; anything else gets plain text of any width
+    raises     BrokenPipeError  if nobody reads it any more
+    """
+    # Rendered in memory first: rich turns a broken pipe into an exit of the whole process.
+    text = io.StringIO()
+    screen = Console(file=file, highlight=False)
+    console = Console(
+        file=text,
+        width=screen.width if screen.is_terminal else _PIPED_WIDTH,
+        force_terminal=screen.is_terminal,
+        color_system=screen.color_system,  # type: ignore[arg-type]  # rich reads its own answer back
+        no_color=screen.no_color,
+        legacy_windows=False,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    if tally.judged:
+        _print_summary(console, tally, graph, lang)
+    if tally.worst:
+        _print_worst(console, tally, graph, lang)
+    words = WORDS[lang]
+    for groups, heading in ((tally.uncertain, words.uncertain), (tally.unreadable, words.unreadable)):
+        if groups.total:
+            _print_groups(console, groups, heading, lang)
+    _line(console, closing_line(tally, graph, elapsed_s, lang), style="bold")
+    lines = (line.rstrip(" ") for line in text.getvalue().split("\n"))
+    file.write("\n".join(lines))
+    file.flush()
+
+
+def _line(console: Console, text: str, style: str = "", indent: int = 0) -> None:
+    """A line that the terminal may wrap but nobody cuts."""
+    console.print(Text(" " * indent + shown(utf8(text)), style=style), soft_wrap=True)
+
+
+def _print_summary(console: Console, tally: Tally, graph: HexGraph, lang: Language) -> None:
+    words = WORDS[lang]
+    lowest, *problems = sorted({level for label in graph.labels for level in label.levels})
+    columns = [*problems, lowest]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table.add_column(words.label)
+    for level in columns:
+        table.add_column(graph.level_name(level, lang), justify="right", no_wrap=True)
+    digits = len(str(tally.judged))
+    for label in graph.labels:
+        cells = [
+            _count(
+                tally.levels[label.name, level],
+                tally.judged,
+                digits,
+                _STYLES.get(level, "") if level > lowest else "",
+            )
+            if level in label.levels
+            else Text("")
+            for level in columns
+        ]
+        table.add_row(Text(shown(label.display(lang))), *cells)
+    _line(console, words.summary.format(judged=tally.judged), style="bold")
+    console.print(table)
+
+
+def _count(count: int, total: int, digits: int, style: str) -> Text:
+    """A count and its share, aligned: "  7   9 %"."""
+    if count == 0:
+        return Text(f"{'-':>{digits}}      ", style="dim")
+    percent = 100 * count / total
+    share = "<1 %" if percent < 1 else f"{percent:.0f} %"
+    return Text(f"{count:>{digits}} {share:>5}", style=style)
+
+
+def _print_worst(console: Console, tally: Tally, graph: HexGraph, lang: Language) -> None:
+    words = WORDS[lang]
+    worst = tally.worst
+    heading = words.worst if len(worst) == tally.candidates else words.worst_of
+    _line(console, heading.format(shown=len(worst), candidates=tally.candidates), style="bold")
+    level_names = [graph.level_name(level, lang) for label in graph.labels for level in label.levels]
+    level_width = max(Text(name).cell_len for name in level_names)
+    label_width = max(Text(shown(label.display(lang))).cell_len for label in graph.labels)
+    for report in worst:
+        _line(console, report.source_file, indent=2)
+        console.print(Padding(_problems(report, graph, lang, tally.min_level, level_width, label_width), (0, 0, 0, 4)))
+    console.print()
+
+
+def _problems(
+    report: PhotoReport, graph: HexGraph, lang: Language, min_level: int, level_width: int, label_width: int
+) -> Table:
+    """The problems of one photo, gravest first: level, label, probability, evidence."""
+    rows = Table.grid(padding=(0, 2, 0, 0))
+    rows.add_column(width=level_width)
+    rows.add_column(width=label_width)
+    rows.add_column(width=5, justify="right")
+    rows.add_column(overflow="fold")
+    found = [finding for finding in report.findings if finding.level >= min_level]
+    for finding in sorted(found, key=lambda finding: (-finding.level, -finding.probability)):
+        label = graph.labels[graph.index(finding.label)]
+        rows.add_row(
+            Text(graph.level_name(finding.level, lang), style=_STYLES.get(finding.level, "bold red")),
+            Text(shown(label.display(lang))),
+            Text(f"{100 * finding.probability:.0f} %"),
+            Text(shown(finding.evidence), style="dim"),
+        )
+    return rows
+
+
+def _print_groups(console: Console, groups: ReasonGroups, heading: str, lang: Language) -> None:
+    words = WORDS[lang]
+    _line(console, heading.format(count=groups.total), style="bold")
+    for reason, group in groups.groups.items():
+        _line(console, f"{group.count}  {reason}", indent=2)
+        for name in group.names:
+            _line(console, name, style="dim", indent=5)
+        if group.count > len(group.names):
+            _line(console, words.more.format(count=group.count - len(group.names)), style="dim", indent=5)
+    if groups.others:
+        _line(console, f"{groups.others}  {words.other_reasons}", indent=2)
+    console.print()

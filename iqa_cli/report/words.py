@@ -1,0 +1,121 @@
+"""The words of the table, per language. Labels and levels have theirs in the graph."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from iqa_cli.hexgraph.graph import HexGraph
+    from iqa_cli.records import Language
+    from iqa_cli.report.tally import Tally
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Words:
+    """Everything the table says by itself; braces are filled in."""
+
+    summary: str
+    """Heading of the summary."""
+    label: str
+    """Heading of its first column."""
+    worst: str
+    """Heading of the list of the worst photos when it is complete."""
+    worst_of: str
+    """The same when it is not."""
+    uncertain: str
+    """Heading of the photos not to be trusted."""
+    unreadable: str
+    """Heading of the photos not judged."""
+    more: str
+    """Ends a list that was cut."""
+    other_reasons: str
+    """Photos whose reason is not told apart any more."""
+    photos: tuple[str, str]
+    """The closing line's first words: one photo, several."""
+    problems: str
+    """How many photos have a problem."""
+    fine: str
+    """How many have none."""
+    uncertain_count: str
+    """How many are uncertain."""
+    unreadable_count: str
+    """How many are unreadable."""
+    speed: str
+    """How long it took."""
+    colon: str
+    """Between the first words of the closing line and the counts."""
+    comma: str
+    """Between items of a list."""
+    brackets: str
+    """Around an aside."""
+
+
+WORDS: dict[Language, Words] = {
+    "en": Words(
+        summary="Tone problems in the {judged} photos that were judged",
+        label="Problem",
+        worst="Worst photos first ({shown})",
+        worst_of="Worst photos first ({shown} of {candidates}; --top N shows more)",
+        uncertain="Uncertain, do not trust these ({count})",
+        unreadable="Unreadable ({count})",
+        more="... and {count} more: --csv FILE lists all",
+        other_reasons="for other reasons: --csv FILE lists all",
+        photos=("1 photo", "{count} photos"),
+        problems="{count} with problems",
+        fine="{count} fine",
+        uncertain_count="{count} uncertain",
+        unreadable_count="{count} unreadable",
+        speed="in {seconds} s, {rate} photos/s",
+        colon=": ",
+        comma=", ",
+        brackets=" ({})",
+    ),
+    "zh": Words(
+        summary="已评估的 {judged} 张照片中的影调问题",
+        label="问题",
+        worst="最严重的照片（{shown} 张）",
+        worst_of="最严重的照片（前 {shown} 张，共 {candidates} 张；用 --top N 显示更多）",
+        uncertain="存疑，结果不可靠（{count} 张）",
+        unreadable="无法读取（{count} 张）",
+        more="…… 还有 {count} 张：用 --csv FILE 列出全部",
+        other_reasons="其他原因：用 --csv FILE 列出全部",
+        photos=("共 1 张照片", "共 {count} 张照片"),
+        problems="{count} 张有问题",
+        fine="{count} 张正常",
+        uncertain_count="{count} 张存疑",
+        unreadable_count="{count} 张无法读取",
+        speed="用时 {seconds} 秒，每秒 {rate} 张",
+        colon="：",
+        comma="，",
+        brackets="（{}）",
+    ),
+}
+
+
+def closing_line(tally: Tally, graph: HexGraph, elapsed_s: float, lang: Language) -> str:
+    """The run in one line.
+
+    "89 photos: 12 with problems (3 blocking), 66 fine, 9 unreadable, in 4.1 s, 21.7 photos/s"
+
+    Of the levels it names those above the lowest that is a problem; counts of zero are left out, except for
+    problems and fine photos.
+    """
+    words = WORDS[lang]
+    grave = [
+        f"{tally.problems[level]} {graph.level_name(level, lang)}"
+        for level in sorted(tally.problems, reverse=True)
+        if level > 2
+    ]
+    problems = words.problems.format(count=tally.problems.total())
+    if grave:
+        problems += words.brackets.format(words.comma.join(grave))
+    parts = [problems, words.fine.format(count=tally.fine)]
+    if tally.uncertain.total:
+        parts.append(words.uncertain_count.format(count=tally.uncertain.total))
+    if tally.unreadable.total:
+        parts.append(words.unreadable_count.format(count=tally.unreadable.total))
+    rate = tally.photos / elapsed_s if elapsed_s > 0 else 0.0
+    parts.append(words.speed.format(seconds=f"{elapsed_s:.1f}", rate=f"{rate:.1f}"))
+    first = words.photos[tally.photos != 1].format(count=tally.photos)
+    return first + words.colon + words.comma.join(parts)

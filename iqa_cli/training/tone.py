@@ -1,0 +1,146 @@
+"""Tone operators on batches of pictures: what cameras, weather and bad processing do to a photograph.
+
+Every operator takes one strength per picture, so a batch may hold a different fault in each row. A strength of zero
+(one for factors) leaves the picture as it is. Pictures are (B, 3, S, S) float32; "encoded" means sRGB-encoded values
+0..1, "linear" means light, 0.. with 1 the display's white, "scene" means light before the camera's shoulder, which may
+be above 1.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_REC709 = (0.2126, 0.7152, 0.0722)
+_SHOULDER_CEILING = 0.985
+"""Where the shoulder is inverted no further: above it 8-bit photographs hold no detail to bring back."""
+
+
+def linear_from_srgb(encoded: Tensor) -> Tensor:
+    """Light from sRGB-encoded values, IEC 61966-2-1. (B, 3, S, S) 0..1 to the same."""
+    return torch.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055).pow(2.4))
+
+
+def linear_from_srgb8(quantised_picture: Tensor) -> Tensor:
+    """`linear_from_srgb` of 8-bit values by table. (..., S, S) uint8 to the same, float32 0..1."""
+    table = linear_from_srgb(torch.arange(256, dtype=torch.float32) / 255)
+    return table.to(quantised_picture.device)[quantised_picture.int()]
+
+
+def srgb_from_linear(linear: Tensor) -> Tensor:
+    """sRGB-encoded values from light, IEC 61966-2-1; light above 1 gives values above 1."""
+    linear = linear.clamp_min(0.0)
+    return torch.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear.clamp_min(1e-9).pow(1 / 2.4) - 0.055)
+
+
+def weighted_rec709(picture: Tensor) -> Tensor:
+    """Rec.709 sum of the channels: luminance of light, luma of encoded values. (B, 3, S, S) to (B, 1, S, S)."""
+    weights = torch.tensor(_REC709, dtype=picture.dtype, device=picture.device).view(1, 3, 1, 1)
+    return (picture * weights).sum(1, keepdim=True)
+
+
+def lstar_from_luminance(luminance: Tensor) -> Tensor:
+    """CIE 1976 lightness L*, 0..100, of luminance relative to white, 0..1 (CIE 015:2018)."""
+    cube_root = luminance.clamp_min(1e-9).pow(1 / 3)
+    return torch.where(luminance > 216 / 24389, 116 * cube_root - 16, luminance * (24389 / 27))
+
+
+def scene_from_linear(linear: Tensor, knee: Tensor) -> Tensor:
+    """Undo a camera's highlight shoulder: the inverse of `linear_from_scene`, up to what 8 bits can hold.
+
+    knee  (B, 1, 1, 1)  light at which the shoulder begins; 1 means a hard clip and gives the input back
+    """
+    room = (1 - knee).clamp_min(1e-3)
+    above = ((linear.clamp_max(_SHOULDER_CEILING) - knee) / room).clamp(0.0, 0.999)
+    return torch.where((linear > knee) & (knee < 1), knee - room * torch.log1p(-above), linear)
+
+
+def linear_from_scene(scene: Tensor, knee: Tensor) -> Tensor:
+    """A camera's highlight shoulder: linear below the knee, exponential roll-off to white above it.
+
+    scene    (B, 3, S, S)  light, 0..
+    knee     (B, 1, 1, 1)  light at which the roll-off begins, up to 1 = hard clip
+    returns  (B, 3, S, S)  0..1
+    """
+    room = (1 - knee).clamp_min(1e-3)
+    rolled = knee + room * (1 - torch.exp(-(scene - knee).clamp_min(0.0) / room))
+    return torch.where((scene > knee) & (knee < 1), rolled, scene).clamp(0.0, 1.0)
+
+
+def hazed(scene: Tensor, amount: Tensor, airlight: Tensor, slope: Tensor) -> Tensor:
+    """Light scattered into the path: Koschmieder's law with a transmission that varies down the frame.
+
+    amount    (B, 1, 1, 1)  share of airlight in the middle of the frame, 0..1
+    airlight  (B, 3, 1, 1)  colour of the veil, light
+    slope     (B, 1, 1, 1)  how much thicker the veil is at the top than in the middle, -1..1 of `amount`
+    """
+    down = torch.linspace(1, -1, scene.shape[-2], dtype=scene.dtype, device=scene.device).view(1, 1, -1, 1)
+    share = (amount * (1 + slope * down)).clamp(0.0, 1.0)
+    return scene * (1 - share) + airlight * share
+
+
+def backlit(scene: Tensor, stops: Tensor) -> Tensor:
+    """Push bright regions up and dark regions down, as light from behind does: contrast between large areas.
+
+    stops  (B, 1, 1, 1)  EV between what is brightest and what is darkest, 0..
+    """
+    luminance = weighted_rec709(scene).clamp_min(1e-4).log2()
+    coarse = functional.avg_pool2d(luminance, 8, stride=4, padding=2, count_include_pad=False)
+    region = functional.interpolate(coarse, size=scene.shape[-2:], mode="bilinear", align_corners=False)
+    centred = region - region.mean((2, 3), keepdim=True)
+    return scene * torch.exp2(stops * 0.5 * torch.tanh(centred / 1.5))
+
+
+def contrast_scaled(encoded: Tensor, factor: Tensor, softness: Tensor) -> Tensor:
+    """Stretch or squeeze encoded values around the picture's mean luma.
+
+    factor    (B, 1, 1, 1)  1 leaves the picture; above 1 more contrast, below 1 less
+    softness  (B, 1, 1, 1)  0 clips what leaves the range, 1 bends it in with a sigmoid
+    """
+    pivot = weighted_rec709(encoded).mean((2, 3), keepdim=True)
+    offset = (encoded - pivot) * factor
+    room = torch.where(offset > 0, 1 - pivot, pivot).clamp_min(0.05)
+    # tanh leaves the middle alone and never reaches the end; only stretching needs it.
+    bent = room * torch.tanh(offset / room) / torch.tanh(torch.ones_like(room))
+    return torch.where(factor > 1, pivot + offset + softness * (bent - offset), pivot + offset)
+
+
+def highlights_lifted(encoded: Tensor, gain: Tensor, start: Tensor) -> Tensor:
+    """Raise what is already bright until it clips, and leave the rest: a blown sky over a fine foreground.
+
+    gain   (B, 1, 1, 1)  added share at white, 0..
+    start  (B, 1, 1, 1)  luma at which the rise begins, 0..1
+    """
+    luma = weighted_rec709(encoded)
+    reach = ((luma - start) / (1 - start).clamp_min(0.05)).clamp(0.0, 1.0)
+    return encoded * (1 + gain * reach * reach * (3 - 2 * reach))
+
+
+def highlights_suppressed(encoded: Tensor, squeeze: Tensor, start: Tensor) -> Tensor:
+    """Compress luma above a start point and take its colour: over-recovered, grey and dull highlights.
+
+    squeeze  (B, 1, 1, 1)  0 leaves the picture, 1 flattens everything above `start` to one grey
+    start    (B, 1, 1, 1)  luma at which the compression begins, 0..1
+    """
+    luma = weighted_rec709(encoded).clamp_min(1e-4)
+    excess = (luma - start).clamp_min(0.0)
+    scaled = encoded * ((luma - squeeze * excess) / luma)
+    greyed = squeeze * 0.5 * (excess / (1 - start).clamp_min(0.05)).clamp_max(1.0)
+    return scaled + greyed * (weighted_rec709(scaled) - scaled)
+
+
+def noisy(encoded: Tensor, sigma: Tensor, generator: torch.Generator) -> Tensor:
+    """Add sensor noise: Gaussian, mostly luma, partly chroma.
+
+    sigma  (B, 1, 1, 1)  standard deviation in encoded units, 0..0.1
+    """
+    size = encoded.shape
+    luma = torch.randn(size[0], 1, *size[2:], generator=generator, dtype=encoded.dtype)
+    chroma = torch.randn(size, generator=generator, dtype=encoded.dtype)
+    return encoded + sigma * (0.8 * luma + 0.6 * chroma).to(encoded.device)
+
+
+def quantised(encoded: Tensor) -> Tensor:
+    """Clip and round to 8 bits, as every file does. (B, 3, S, S) to the same, uint8."""
+    return (encoded.clamp(0.0, 1.0) * 255).round().to(torch.uint8)

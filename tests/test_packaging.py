@@ -1,0 +1,118 @@
+"""The wheel holds what a command needs: package, graphs, checkpoints, licence, and nothing else."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MIB = 2**20
+
+SHIPPED = [
+    *sorted(ROOT.glob("hex_graphs/*.json")),
+    *sorted(path for path in ROOT.glob("checkpoints/*/*") if path.is_file()),
+]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from this folder."""
+    pytest.importorskip("hatchling", reason="building the wheel needs hatchling")
+    folder = tmp_path_factory.mktemp("wheel")
+    built = subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert built.returncode == 0, built.stderr
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def names(wheel: Path) -> set[str]:
+    """The files inside the wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder to import the wheel's content from; a wheel is installed by unpacking it."""
+    folder = tmp_path_factory.mktemp("site-packages")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def test_there_is_a_graph_to_ship() -> None:
+    assert [path for path in SHIPPED if path.parent.name == "hex_graphs"]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_wheel_holds_the_shipped_file(path: Path, wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        assert archive.read(f"iqa_cli/{path.relative_to(ROOT).as_posix()}") == path.read_bytes()
+
+
+def test_wheel_holds_every_module_of_the_package(names: set[str]) -> None:
+    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "iqa_cli").rglob("*.py")}
+    assert modules <= names
+
+
+def test_wheel_says_that_the_package_is_typed(names: set[str]) -> None:
+    assert "iqa_cli/py.typed" in names
+
+
+def test_wheel_holds_the_licence(names: set[str]) -> None:
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+
+
+def test_wheel_holds_nothing_beside_the_package(names: set[str]) -> None:
+    outside = {name for name in names if not name.startswith("iqa_cli/") and ".dist-info/" not in name}
+    assert outside == set()
+
+
+def test_wheel_brings_the_command(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (entry_points,) = (
+            name for name in archive.namelist() if name.endswith(".dist-info/entry_points.txt")
+        )
+        parser = configparser.ConfigParser()
+        parser.read_string(archive.read(entry_points).decode())
+    assert dict(parser["console_scripts"]) == {"iqa": "iqa_cli.cli.app:main"}
+
+
+def test_wheel_stays_small_enough_to_download(wheel: Path) -> None:
+    assert wheel.stat().st_size < 32 * MIB
+
+
+def test_installed_wheel_finds_its_graphs_and_checkpoints(installed: Path, tmp_path: Path) -> None:
+    listing = "\n".join(
+        [
+            "from iqa_cli import paths",
+            "print(paths.__file__)",
+            "print(*paths.graph_names(), '|', *paths.checkpoint_names())",
+        ]
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", listing],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    module, listed = found.stdout.splitlines()
+    graphs = sorted(path.stem for path in ROOT.glob("hex_graphs/*.json"))
+    checkpoints = sorted(path.parent.name for path in ROOT.glob("checkpoints/*/card.json"))
+    assert Path(module).is_relative_to(installed)
+    assert listed == " ".join([*graphs, "|", *checkpoints])
