@@ -22,7 +22,7 @@ demo: $(DEMO_ENV)/.installed demo/DCIM/.made  ## Judge a small camera folder wit
 	@echo "wrote demo/audit.csv: $$(sed 1d demo/audit.csv | wc -l | tr -d ' ') photos, one row each; its first columns:"
 	@head -n 4 demo/audit.csv | cut -d , -f 1-8
 
-test: $(TEST_ENV)/.installed  ## Run every check in an environment of its own (installs about 5 GB at first)
+test: $(TEST_ENV)/.installed  ## Run every check in an environment of its own (installs about 6 GB at first)
 	@$(MAKE) --no-print-directory check PYTHON=$(abspath $(TEST_ENV))/bin/python
 
 check: python-is-new-enough  ## Run every check in the current environment: format, lint, types, import rules, tests

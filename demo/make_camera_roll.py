@@ -218,9 +218,7 @@ def break_some(folder: Path, good: Path) -> int:
     """Four files that no reader can take for a photo. Gives their number."""
     whole = good.read_bytes()
     broken = {
-        "IMG_20260714_103424.jpg": whole[
-            : len(whole) * 2 // 5
-        ],  # the card was pulled out while it was written
+        "IMG_20260714_103424.jpg": whole[: len(whole) * 2 // 5],  # the card was pulled out while it was written
         "IMG_20260714_103600.jpg": b"",  # the disk was full
         "IMG_20260714_103736.jpg": bytes(len(whole)),  # "recovered" from an erased card
         "IMG_20260714_103912.jpg": b"This is not a photograph.\n",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         LabelsError,
         MissingExtra,
         NothingReadable,
+        TrainingDiverged,
         UsageError,
     )
     from iqa_cli.pipeline import Auditor, assess, assess_photo
@@ -44,6 +45,7 @@ _HOMES = {
         "LabelsError",
         "MissingExtra",
         "NothingReadable",
+        "TrainingDiverged",
         "UsageError",
     ),
     "iqa_cli.pipeline": ("Auditor", "assess", "assess_photo"),
@@ -67,6 +69,7 @@ __all__ = [
     "PhotoRef",
     "PhotoReport",
     "Severity",
+    "TrainingDiverged",
     "UsageError",
     "__version__",
     "assess",

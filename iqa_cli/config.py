@@ -111,13 +111,13 @@ class TrainConfig:
         return self.run.work or self.run.out.with_name(self.run.out.name + "-run")
 
     def as_document(self, relative_to: Path) -> dict[str, Any]:
-        """Plain values for the card; paths as written relative to the config's folder where they lie below it."""
+        """Plain values for the card; a path outside the config's folder is told by its last part alone."""
 
         def plain(value: Any) -> Any:
             if isinstance(value, dict):
                 return {key: plain(entry) for key, entry in value.items()}
             if isinstance(value, Path):
-                return value.name if value.is_absolute() and not value.is_relative_to(relative_to) else str(value)
+                return value.relative_to(relative_to).as_posix() if value.is_relative_to(relative_to) else value.name
             return value
 
         document: dict[str, Any] = plain(dataclasses.asdict(self))

@@ -70,11 +70,11 @@ def _evidence(label: str, values: Values, capture: Capture, lang: Language) -> s
 
 
 def _percent(fraction: float) -> str:
-    """A share in as many digits as a reader wants: "41 %", "3.2 %", "under 0.1 %" is "<0.1 %"."""
+    """A share of the pixels in as many digits as mean something: 41%, 3.2%, <0.1%."""
     percent = 100.0 * fraction
     if 0.0 < percent < 0.1:
-        return "<0.1 %"
-    return f"{percent:.1f} %" if 0.0 < percent < 9.95 else f"{percent:.0f} %"
+        return "<0.1%"
+    return f"{percent:.1f}%" if 0.0 < percent < 9.95 else f"{percent:.0f}%"
 
 
 def _brightness_high(values: Values, lang: Language) -> str:
@@ -88,8 +88,8 @@ def _brightness_high(values: Values, lang: Language) -> str:
 def _brightness_low(values: Values, lang: Language) -> str:
     median, dark = f"{values['luma_median']:.2f}", _percent(values["dark_fraction"])
     return {
-        "en": f"median luma {median}, {dark} of pixels below 2 %",
-        "zh": f"亮度中位数 {median}，{dark} 的像素亮度低于 2 %",
+        "en": f"median luma {median}, {dark} of pixels below 2%",
+        "zh": f"亮度中位数 {median}，{dark} 的像素亮度低于 2%",
     }[lang]
 
 

@@ -12,9 +12,7 @@ ROOT = Path(__file__).parents[1]
 HIDDEN_OR_MADE = re.compile(r"^(\.|build$|dist$|runs$|demo$)")
 
 DOCUMENTS = sorted(
-    path
-    for path in ROOT.rglob("*.md")
-    if not any(HIDDEN_OR_MADE.match(part) for part in path.relative_to(ROOT).parts)
+    path for path in ROOT.rglob("*.md") if not any(HIDDEN_OR_MADE.match(part) for part in path.relative_to(ROOT).parts)
 )
 
 
@@ -55,16 +53,12 @@ def commands() -> list[str]:
     typer_main = pytest.importorskip("typer.main")
     from iqa_cli.cli.app import app
 
-    return sorted(
-        name for name, command in typer_main.get_command(app).commands.items() if not command.hidden
-    )
+    return sorted(name for name, command in typer_main.get_command(app).commands.items() if not command.hidden)
 
 
 def make_targets() -> set[str]:
     """The targets of the Makefile that a person calls."""
-    return set(
-        re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
-    )
+    return set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
 
 
 def test_every_command_is_in_the_readme() -> None:

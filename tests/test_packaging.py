@@ -83,9 +83,7 @@ def test_wheel_holds_nothing_beside_the_package(names: set[str]) -> None:
 
 def test_wheel_brings_the_command(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
-        (entry_points,) = (
-            name for name in archive.namelist() if name.endswith(".dist-info/entry_points.txt")
-        )
+        (entry_points,) = (name for name in archive.namelist() if name.endswith(".dist-info/entry_points.txt"))
         parser = configparser.ConfigParser()
         parser.read_string(archive.read(entry_points).decode())
     assert dict(parser["console_scripts"]) == {"iqa": "iqa_cli.cli.app:main"}

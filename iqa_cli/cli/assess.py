@@ -70,39 +70,42 @@ def assess(
     from iqa_cli.paths import find_checkpoint
     from iqa_cli.photos.discover import discover
     from iqa_cli.report.tally import Tally
+    from iqa_cli.report.text import shown
 
     tally = Tally(top=top, min_level=min_severity.number)
     try:
         found = discover(paths)
         for folder, reason in found.skipped:
-            typer.echo(f"warning: {folder}: not searched ({reason})", err=True)
+            typer.echo(f"warning: {shown(folder)}: not searched ({reason})", err=True)
         if not found.photos:
-            raise NothingReadable(f"no photos found in {', '.join(paths)}")
+            raise NothingReadable(f"no photos found in {', '.join(map(shown, paths))}")
         model = find_checkpoint(checkpoint)
         with open_outputs(csv, jsonl, found.photos) as outputs:
             from iqa_cli.pipeline import Auditor
 
             auditor = Auditor.load(model, decode=decode.code, jobs=jobs, lang=lang.code)
-            _audit(auditor, found.photos, outputs, tally)
+            complete = _audit(auditor, found.photos, outputs, tally)
     except KeyboardInterrupt:
         kept = " and ".join(str(path) for path in (csv, jsonl) if path is not None and str(path) != "-")
         rows = f", rows kept in {kept}" if kept and tally.photos else ""
         typer.echo(f"interrupted: {tally.photos} photos judged{rows}", err=True)
         raise typer.Exit(ExitCode.INTERRUPTED) from None
+    if not complete:
+        return
     if tally.photos == tally.unreadable.total:
         raise NothingReadable(f"none of the {tally.photos} photos could be read")
     if fail_on is not None and tally.reaches(fail_on.number):
         raise typer.Exit(ExitCode.FINDINGS)
 
 
-def _audit(auditor: Auditor, photos: Sequence[PhotoRef], outputs: Outputs, tally: Tally) -> None:
-    """Judge every photo: rows go out while it runs, the table at its end."""
+def _audit(auditor: Auditor, photos: Sequence[PhotoRef], outputs: Outputs, tally: Tally) -> bool:
+    """Judge every photo: rows go out while it runs, the table at its end; False if their reader left before."""
     from iqa_cli.cli.progress import progress
     from iqa_cli.report.table import print_table
 
-    writers = outputs.writers(auditor.graph.label_names)
     started = time.perf_counter()
     try:
+        writers = outputs.writers(auditor.graph.label_names)
         # Closed at once if anything stops the loop: the decoding threads end before the message is printed.
         with contextlib.closing(auditor.run(photos)) as reports, progress(len(photos)) as advance:
             for report in reports:
@@ -110,10 +113,18 @@ def _audit(auditor: Auditor, photos: Sequence[PhotoRef], outputs: Outputs, tally
                     writer.write(report)
                 tally.add(report)
                 advance()
-        if not outputs.on_stdout:
-            elapsed_s = time.perf_counter() - started
-            print_table(tally, auditor.graph, elapsed_s=elapsed_s, lang=auditor.lang, file=sys.stdout)
     except BrokenPipeError:
-        # `iqa ... | head`: the reader has what it wants. Python would complain again when it flushes stdout
-        # at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_stdout()
+        return False
+    if not outputs.on_stdout:
+        elapsed_s = time.perf_counter() - started
+        try:
+            print_table(tally, auditor.graph, elapsed_s=elapsed_s, lang=auditor.lang, file=sys.stdout)
+        except BrokenPipeError:
+            _drop_stdout()
+    return True
+
+
+def _drop_stdout() -> None:
+    """After `iqa ... | head`: the reader has what it wants, and Python must not complain when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 from iqa_cli.errors import UsageError
 from iqa_cli.photos.discover import SUFFIXES
-from iqa_cli.report.csv_file import CsvWriter
-from iqa_cli.report.jsonl import JsonLinesWriter
 from iqa_cli.report.output import OutputFile, OutputStream
 
 if TYPE_CHECKING:
@@ -18,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from iqa_cli.records import PhotoRef
+    from iqa_cli.report.csv_file import CsvWriter
+    from iqa_cli.report.jsonl import JsonLinesWriter
 
 Sink = OutputFile | OutputStream
 
@@ -38,6 +38,10 @@ class Outputs:
 
     def writers(self, labels: Sequence[str]) -> list[CsvWriter | JsonLinesWriter]:
         """The renderers of this run; from here on the files lose their old content."""
+        # Imported here: they need numpy, which a file that cannot be written should not have to wait for.
+        from iqa_cli.report.csv_file import CsvWriter
+        from iqa_cli.report.jsonl import JsonLinesWriter
+
         writers: list[CsvWriter | JsonLinesWriter] = []
         if self.csv is not None:
             writers.append(CsvWriter(self.csv, labels))

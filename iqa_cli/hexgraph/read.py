@@ -11,7 +11,7 @@ from pathlib import Path
 
 from iqa_cli.errors import GraphError
 from iqa_cli.hexgraph.graph import ANY_LANGUAGE, FORMAT_VERSION, Exclusion, HexGraph, Label, Subsumption
-from iqa_cli.hexgraph.rules import graph_problems, name_problem, suggestion
+from iqa_cli.hexgraph.rules import graph_problems, name_problem, printable, quote, suggestion
 from iqa_cli.hexgraph.strictjson import Fields, load_json, oddities, shown
 
 _SECTIONS = ("labels", "levels", "nodes", "exclusions", "subsumptions")
@@ -101,7 +101,7 @@ class _Reader:
             if key not in _SECTIONS and not key.startswith("note"):
                 near = suggestion(key, missing)
                 if near:
-                    self.problems.append(f"{key}: no such key{near}")
+                    self.problems.append(f"{printable(key)}: no such key{near}")
         version = fields.get("format_version", FORMAT_VERSION)
         if type(version) is not int or version != FORMAT_VERSION:
             self.problems.append(f"format_version: expected {FORMAT_VERSION}, got {shown(version)}")
@@ -122,7 +122,7 @@ class _Reader:
         names: dict[int, dict[str, str]] = {}
         levels = fields.mapping("levels") if "levels" in fields else {}
         for key, value in levels.items():
-            place = f"levels.{key}"
+            place = f"levels.{printable(key)}"
             if not (key.isascii() and key.isdigit() and len(key) < 8):
                 self.problems.append(f"{place}: expected the number of a level as key")
             elif isinstance(value, str):
@@ -185,12 +185,12 @@ def _order_problems(parts: _Parts) -> list[str]:
     listed: dict[str, str] = {}
     for place, name in parts.order:
         if name in listed:
-            problems.append(f'{place}: label "{name}" is already {listed[name]}')
+            problems.append(f"{place}: label {quote(name)} is already {listed[name]}")
         elif name not in nodes and name not in parts.unreadable:
-            problems.append(name_problem(name) or f'{place}: label "{name}" has no node{suggestion(name, nodes)}')
+            problems.append(name_problem(name) or f"{place}: label {quote(name)} has no node{suggestion(name, nodes)}")
         listed.setdefault(name, place)
     problems += [
-        f'{place}: label "{name}" is not in the list of labels{suggestion(name, listed)}'
+        f"{place}: label {quote(name)} is not in the list of labels{suggestion(name, listed)}"
         for name, place in nodes.items()
         if name not in listed
     ]

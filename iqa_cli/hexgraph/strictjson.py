@@ -12,6 +12,7 @@ import math
 from typing import TYPE_CHECKING, TypeAlias
 
 from iqa_cli.errors import GraphError
+from iqa_cli.hexgraph.rules import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -93,6 +94,7 @@ def _spell(place: _Place) -> str:
 
 
 def _join(place: str, key: str) -> str:
+    key = printable(key)
     return f"{place}.{key}" if place else key
 
 
@@ -197,5 +199,8 @@ def shown(value: object) -> str:
         return "an object"
     if isinstance(value, list):
         return "a list" if len(value) != 1 else "a list of one"
-    text = json.dumps(value) if value is None or isinstance(value, str | int | float) else repr(value)
+    if value is None or isinstance(value, str | int | float):
+        text = printable(json.dumps(value, ensure_ascii=False))
+    else:
+        text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

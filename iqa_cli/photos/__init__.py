@@ -6,9 +6,9 @@
 on first use, so that a mistyped path is reported before anything heavy is loaded.
 
 One opening of a file serves both halves: `files` reads the bytes, `headers` (with `jpeg` and `isobmff`) finds
-size and EXIF block without a decoder, `exif` reads the settings, `decode` makes the picture (`truncated` for
-JPEG files that end early, `colour` and `pixels` for what follows the decoder). Orientation and colour profile
-are handled here, once, and nowhere else. No global of Pillow or pillow-heif is touched.
+size and EXIF block without a decoder, `exif` (with `tiff`) reads the settings, `decode` makes the picture
+(`truncated` for JPEG files that end early, `colour` and `pixels` for what follows the decoder). Orientation
+and colour profile are handled here, once, and nowhere else. No global of Pillow or pillow-heif is touched.
 """
 
 from __future__ import annotations

@@ -136,7 +136,7 @@ def _from_other(header: Header, data: bytes, orientation: int, notes: tuple[str,
         notes = (*notes, f"an HDR picture ({curve} curve): it is judged without tone mapping")
     if header.kind == "heif":
         if boxes is not None and boxes.picture_end > len(data):
-            return _cut_file(header, data)  # libheif leaves missing tiles black and does not say so
+            return _cut_file(header, data)  # libheif fills missing tiles with green and does not say so
         heif = pillow_heif.open_heif(io.BytesIO(data))
         excess = _too_large(*heif.size)
         if excess is not None:

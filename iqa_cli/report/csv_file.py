@@ -96,8 +96,9 @@ class CsvWriter:
 
     def _write_row(self, cells: Sequence[str]) -> None:
         row = io.StringIO(newline="")
-        csv.writer(row, lineterminator="\n").writerow(cells)
-        self._sink.write(row.getvalue().encode("utf-8"))
+        # The writer quotes a lone carriage return only where it is part of its own line end; ours is a line feed.
+        csv.writer(row, lineterminator="\r\n").writerow(cells)
+        self._sink.write(row.getvalue().removesuffix("\r\n").encode("utf-8") + b"\n")
 
 
 def csv_columns(labels: Sequence[str]) -> tuple[str, ...]:

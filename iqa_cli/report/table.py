@@ -16,13 +16,13 @@ from rich.table import Table
 from rich.text import Text
 
 from iqa_cli.report.text import shown, utf8
-from iqa_cli.report.words import WORDS, closing_line
+from iqa_cli.report.words import WORDS, closing_line, share
 
 if TYPE_CHECKING:
     from typing import TextIO
 
     from iqa_cli.hexgraph.graph import HexGraph
-    from iqa_cli.records import Language, PhotoReport
+    from iqa_cli.records import Finding, Language, PhotoReport
     from iqa_cli.report.tally import ReasonGroups, Tally
 
 _PIPED_WIDTH = 1000  # nothing in a pipe is as wide as this, so nothing is wrapped there
@@ -67,7 +67,12 @@ def print_table(tally: Tally, graph: HexGraph, *, elapsed_s: float, lang: Langua
 
 
 def _line(console: Console, text: str, style: str = "", indent: int = 0) -> None:
-    """A line that the terminal may wrap but nobody cuts."""
+    """A line of words, wrapped between them where the terminal ends."""
+    console.print(Padding(Text(shown(utf8(text)), style=style), (0, 0, 0, indent)))
+
+
+def _name(console: Console, text: str, style: str = "", indent: int = 0) -> None:
+    """A file name: the terminal may break it, but nothing is put in between, so it can be copied whole."""
     console.print(Text(" " * indent + shown(utf8(text)), style=style), soft_wrap=True)
 
 
@@ -93,17 +98,15 @@ def _print_summary(console: Console, tally: Tally, graph: HexGraph, lang: Langua
             for level in columns
         ]
         table.add_row(Text(shown(label.display(lang))), *cells)
-    _line(console, words.summary.format(judged=tally.judged), style="bold")
+    _line(console, words.summary.format(judged=tally.judged, photos=tally.photos), style="bold")
     console.print(table)
 
 
 def _count(count: int, total: int, digits: int, style: str) -> Text:
-    """A count and its share, aligned: "  7   9 %"."""
+    """A count and its share, aligned: "  7   9%"."""
     if count == 0:
-        return Text(f"{'-':>{digits}}      ", style="dim")
-    percent = 100 * count / total
-    share = "<1 %" if percent < 1 else f"{percent:.0f} %"
-    return Text(f"{count:>{digits}} {share:>5}", style=style)
+        return Text(f"{'-':>{digits}}     ", style="dim")
+    return Text(f"{count:>{digits}} {share(count / total):>4}", style=style)
 
 
 def _print_worst(console: Console, tally: Tally, graph: HexGraph, lang: Language) -> None:
@@ -111,34 +114,34 @@ def _print_worst(console: Console, tally: Tally, graph: HexGraph, lang: Language
     worst = tally.worst
     heading = words.worst if len(worst) == tally.candidates else words.worst_of
     _line(console, heading.format(shown=len(worst), candidates=tally.candidates), style="bold")
-    level_names = [graph.level_name(level, lang) for label in graph.labels for level in label.levels]
-    level_width = max(Text(name).cell_len for name in level_names)
-    label_width = max(Text(shown(label.display(lang))).cell_len for label in graph.labels)
-    for report in worst:
-        _line(console, report.source_file, indent=2)
-        console.print(Padding(_problems(report, graph, lang, tally.min_level, level_width, label_width), (0, 0, 0, 4)))
+    rows = [[_problem(finding, graph, lang) for finding in _problems(report, tally.min_level)] for report in worst]
+    widths = [max(row[column].cell_len for photo in rows for row in photo) for column in range(3)]
+    for report, photo in zip(worst, rows, strict=True):
+        _name(console, report.source_file, indent=2)
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        for width, justify in zip(widths, ("left", "left", "right"), strict=True):
+            grid.add_column(width=width, justify=justify)  # type: ignore[arg-type]  # rich names the words one by one
+        grid.add_column(overflow="fold")
+        for row in photo:
+            grid.add_row(*row)
+        console.print(Padding(grid, (0, 0, 0, 4)))
     console.print()
 
 
-def _problems(
-    report: PhotoReport, graph: HexGraph, lang: Language, min_level: int, level_width: int, label_width: int
-) -> Table:
-    """The problems of one photo, gravest first: level, label, probability, evidence."""
-    rows = Table.grid(padding=(0, 2, 0, 0))
-    rows.add_column(width=level_width)
-    rows.add_column(width=label_width)
-    rows.add_column(width=5, justify="right")
-    rows.add_column(overflow="fold")
+def _problems(report: PhotoReport, min_level: int) -> list[Finding]:
+    """The problems of one photo from a level on, gravest first."""
     found = [finding for finding in report.findings if finding.level >= min_level]
-    for finding in sorted(found, key=lambda finding: (-finding.level, -finding.probability)):
-        label = graph.labels[graph.index(finding.label)]
-        rows.add_row(
-            Text(graph.level_name(finding.level, lang), style=_STYLES.get(finding.level, "bold red")),
-            Text(shown(label.display(lang))),
-            Text(f"{100 * finding.probability:.0f} %"),
-            Text(shown(finding.evidence), style="dim"),
-        )
-    return rows
+    return sorted(found, key=lambda finding: (-finding.level, -finding.probability))
+
+
+def _problem(finding: Finding, graph: HexGraph, lang: Language) -> tuple[Text, Text, Text, Text]:
+    """Level, label, probability, evidence."""
+    return (
+        Text(graph.level_name(finding.level, lang), style=_STYLES.get(finding.level, "bold red")),
+        Text(shown(graph.labels[graph.index(finding.label)].display(lang))),
+        Text(WORDS[lang].sure.format(share=share(finding.probability))),
+        Text(shown(finding.evidence), style="dim"),
+    )
 
 
 def _print_groups(console: Console, groups: ReasonGroups, heading: str, lang: Language) -> None:
@@ -147,7 +150,7 @@ def _print_groups(console: Console, groups: ReasonGroups, heading: str, lang: La
     for reason, group in groups.groups.items():
         _line(console, f"{group.count}  {reason}", indent=2)
         for name in group.names:
-            _line(console, name, style="dim", indent=5)
+            _name(console, name, style="dim", indent=5)
         if group.count > len(group.names):
             _line(console, words.more.format(count=group.count - len(group.names)), style="dim", indent=5)
     if groups.others:

@@ -41,6 +41,10 @@ class Words:
     """How many are uncertain."""
     unreadable_count: str
     """How many are unreadable."""
+    graver: str
+    """Of the photos with a problem, how many at one of the graver levels."""
+    sure: str
+    """The probability of a problem."""
     speed: str
     """How long it took."""
     colon: str
@@ -53,7 +57,7 @@ class Words:
 
 WORDS: dict[Language, Words] = {
     "en": Words(
-        summary="Tone problems in the {judged} photos that were judged",
+        summary="Tone problems ({judged} of {photos} photos)",
         label="Problem",
         worst="Worst photos first ({shown})",
         worst_of="Worst photos first ({shown} of {candidates}; --top N shows more)",
@@ -66,13 +70,15 @@ WORDS: dict[Language, Words] = {
         fine="{count} fine",
         uncertain_count="{count} uncertain",
         unreadable_count="{count} unreadable",
+        graver="{count} {level}",
+        sure="{share} sure",
         speed="in {seconds} s, {rate} photos/s",
         colon=": ",
         comma=", ",
         brackets=" ({})",
     ),
     "zh": Words(
-        summary="已评估的 {judged} 张照片中的影调问题",
+        summary="影调问题（{photos} 张照片中的 {judged} 张）",
         label="问题",
         worst="最严重的照片（{shown} 张）",
         worst_of="最严重的照片（前 {shown} 张，共 {candidates} 张；用 --top N 显示更多）",
@@ -85,6 +91,8 @@ WORDS: dict[Language, Words] = {
         fine="{count} 张正常",
         uncertain_count="{count} 张存疑",
         unreadable_count="{count} 张无法读取",
+        graver="{count} 张{level}",
+        sure="{share} 把握",
         speed="用时 {seconds} 秒，每秒 {rate} 张",
         colon="：",
         comma="，",
@@ -103,7 +111,7 @@ def closing_line(tally: Tally, graph: HexGraph, elapsed_s: float, lang: Language
     """
     words = WORDS[lang]
     grave = [
-        f"{tally.problems[level]} {graph.level_name(level, lang)}"
+        words.graver.format(count=tally.problems[level], level=graph.level_name(level, lang))
         for level in sorted(tally.problems, reverse=True)
         if level > 2
     ]
@@ -119,3 +127,13 @@ def closing_line(tally: Tally, graph: HexGraph, elapsed_s: float, lang: Language
     parts.append(words.speed.format(seconds=f"{elapsed_s:.1f}", rate=f"{rate:.1f}"))
     first = words.photos[tally.photos != 1].format(count=tally.photos)
     return first + words.colon + words.comma.join(parts)
+
+
+def share(fraction: float) -> str:
+    """A share in whole percent that never claims none or all of it without being so: <1%, 41%, >99%.
+
+    fraction  0..1
+    """
+    if 0.0 < fraction < 0.01:
+        return "<1%"
+    return ">99%" if 0.99 < fraction < 1.0 else f"{100 * fraction:.0f}%"

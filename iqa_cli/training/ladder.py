@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FAULTS = ("bright", "dark", "contrast_up", "contrast_down", "haze", "backlight", "clip", "suppress")
-_FAULT_WEIGHTS = (1.3, 1.3, 1.1, 0.7, 0.8, 0.7, 1.2, 2.2)
+_FAULT_WEIGHTS = (1.3, 1.5, 1.5, 0.7, 0.8, 0.7, 1.1, 2.8)
 _OPPOSITES = (
     ("bright", "dark"),
     ("contrast_up", "contrast_down"),
@@ -97,7 +97,7 @@ class Ladder:
         hard_clip = torch.rand(count, 1, 1, 1, generator=generator) < 0.4
         noise = torch.where(ev < -0.5, uniform(0.0, 0.03), uniform(0.0, 0.006))
         return {
-            "knee": torch.where(hard_clip, one, uniform(0.5, 0.9)),
+            "knee": torch.where(hard_clip.logical_or(~touched), one, uniform(0.5, 0.9)),
             "ev": torch.where(touched, ev, zero),
             "haze": torch.where(fault["haze"], uniform(0.05, 0.85), zero),
             "airlight": uniform(0.35, 0.95) * (1 + 0.04 * torch.randn(count, 3, 1, 1, generator=generator)),
@@ -107,8 +107,8 @@ class Ladder:
             "softness": uniform(0.0, 1.0),
             "lift": torch.where(fault["clip"], uniform(0.05, 1.2), zero),
             "lift_start": uniform(0.25, 0.7),
-            "squeeze": torch.where(fault["suppress"], uniform(0.1, 1.0), zero),
-            "squeeze_start": uniform(0.3, 0.75),
+            "squeeze": torch.where(fault["suppress"], uniform(0.2, 1.0), zero),
+            "squeeze_start": uniform(0.35, 0.7),
             "noise": torch.where(touched, noise, zero),
         }
 

@@ -8,13 +8,15 @@ be above 1.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 _REC709 = (0.2126, 0.7152, 0.0722)
-_SHOULDER_CEILING = 0.985
-"""Where the shoulder is inverted no further: above it 8-bit photographs hold no detail to bring back."""
+_SHOULDER_REACH = 4.0
+"""White is reached this many times the room above the knee; beyond it 8-bit photographs hold no detail to bring back."""
 
 
 def linear_from_srgb(encoded: Tensor) -> Tensor:
@@ -47,12 +49,14 @@ def lstar_from_luminance(luminance: Tensor) -> Tensor:
 
 
 def scene_from_linear(linear: Tensor, knee: Tensor) -> Tensor:
-    """Undo a camera's highlight shoulder: the inverse of `linear_from_scene`, up to what 8 bits can hold.
+    """Undo a camera's highlight shoulder: the inverse of `linear_from_scene`; white comes back as the least light
+    that gives white.
 
-    knee  (B, 1, 1, 1)  light at which the shoulder begins; 1 means a hard clip and gives the input back
+    linear  (B, 3, S, S)  0..1
+    knee    (B, 1, 1, 1)  light at which the shoulder begins; 1 means a hard clip and gives the input back
     """
     room = (1 - knee).clamp_min(1e-3)
-    above = ((linear.clamp_max(_SHOULDER_CEILING) - knee) / room).clamp(0.0, 0.999)
+    above = ((linear - knee) / room).clamp(0.0, 1.0) * (1 - math.exp(-_SHOULDER_REACH))
     return torch.where((linear > knee) & (knee < 1), knee - room * torch.log1p(-above), linear)
 
 
@@ -64,8 +68,8 @@ def linear_from_scene(scene: Tensor, knee: Tensor) -> Tensor:
     returns  (B, 3, S, S)  0..1
     """
     room = (1 - knee).clamp_min(1e-3)
-    rolled = knee + room * (1 - torch.exp(-(scene - knee).clamp_min(0.0) / room))
-    return torch.where((scene > knee) & (knee < 1), rolled, scene).clamp(0.0, 1.0)
+    rise = (1 - torch.exp(-(scene - knee).clamp_min(0.0) / room)) / (1 - math.exp(-_SHOULDER_REACH))
+    return torch.where((scene > knee) & (knee < 1), knee + room * rise, scene).clamp(0.0, 1.0)
 
 
 def hazed(scene: Tensor, amount: Tensor, airlight: Tensor, slope: Tensor) -> Tensor:

@@ -174,7 +174,7 @@ class Trainer:
             loss = nll(self._crf, self._unary(pictures), self._allowed(positions))
             if not torch.isfinite(loss):
                 raise TrainingDiverged(
-                    f"loss is {loss.item()} in epoch {number + 1}, step {step + 1}; the state before this epoch is kept",
+                    f"loss is {loss.item()} in epoch {number + 1}, step {step + 1}; the last finished epoch is kept",
                     hint="lower [optim] lr_visual and lr_head, then start again",
                 )
             self._optimiser.zero_grad(set_to_none=True)

@@ -1,0 +1,187 @@
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from iqa_cli.errors import ExitCode, InvalidInput
+from iqa_cli.photos.discover import SUFFIXES, discover
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX names and links")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def make(*names: str) -> None:
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(b"x")
+
+
+def names(*paths: str | Path) -> list[str]:
+    return [photo.source_file for photo in discover(paths).photos]
+
+
+def test_a_folder_is_walked_to_the_bottom_and_sorted_by_bytes() -> None:
+    make("DCIM/b.jpg", "DCIM/100/z.JPG", "DCIM/100/a.heic", "DCIM/B.png", "DCIM/é.jpg", "DCIM/100-x/q.webp")
+    found = names("DCIM")
+    assert found == sorted(found, key=os.fsencode)
+    assert found == [
+        "DCIM/100-x/q.webp", "DCIM/100/a.heic", "DCIM/100/z.JPG", "DCIM/B.png", "DCIM/b.jpg", "DCIM/é.jpg",
+    ]  # fmt: skip
+
+
+def test_names_continue_the_path_as_it_was_given() -> None:
+    make("DCIM/1/a.jpg")
+    assert names("DCIM") == ["DCIM/1/a.jpg"]
+    assert names("DCIM/") == ["DCIM/1/a.jpg"]
+    assert names("./DCIM") == ["./DCIM/1/a.jpg"]
+    assert names(".") == ["./DCIM/1/a.jpg"]
+    assert names(Path("DCIM")) == ["DCIM/1/a.jpg"]
+
+
+@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
+def test_every_photo_suffix_counts_in_any_case(suffix: str) -> None:
+    make(f"d/a{suffix}", f"d/b{suffix.upper()}")
+    assert len(names("d")) == 2
+
+
+def test_other_files_count_only_when_named() -> None:
+    make("d/a.mov", "d/b.txt", "d/jpg")
+    assert names("d") == []
+    assert names("d/b.txt", "d/jpg") == ["d/b.txt", "d/jpg"]
+
+
+def test_hidden_and_system_names_count_only_when_named() -> None:
+    hidden = ["d/.thumbnails/1.jpg", "d/._a.jpg", "d/.trashed-17-a.jpg", "d/@eaDir/a.jpg", "d/#recycle/a.jpg"]
+    make("d/a.jpg", *hidden)
+    assert names("d") == ["d/a.jpg"]
+    assert names("d/.thumbnails", "d/._a.jpg") == ["d/._a.jpg", "d/.thumbnails/1.jpg"]
+
+
+def test_a_photo_is_found_once_however_often_it_is_given() -> None:
+    make("d/e/a.jpg", "d/b.jpg")
+    assert names("d", "d/e", "d/e/a.jpg", "./d", "d/../d/b.jpg") == ["d/b.jpg", "d/e/a.jpg"]
+
+
+def test_a_link_beside_its_target_is_the_same_photo_and_the_real_name_stays() -> None:
+    make("d/z/real.jpg")
+    Path("d/a.jpg").symlink_to("z/real.jpg")
+    Path("d/album").symlink_to("z", target_is_directory=True)
+    assert names("d") == ["d/z/real.jpg"]
+
+
+def test_links_that_lead_outside_are_followed() -> None:
+    make("elsewhere/deep/a.jpg", "d/b.jpg", "single.jpg")
+    Path("d/album").symlink_to("../elsewhere", target_is_directory=True)
+    Path("d/one.jpg").symlink_to("../single.jpg")
+    assert names("d") == ["d/album/deep/a.jpg", "d/b.jpg", "d/one.jpg"]
+
+
+def test_link_loops_are_cut() -> None:
+    make("d/e/a.jpg")
+    Path("d/e/up").symlink_to("..", target_is_directory=True)
+    Path("d/self.jpg").symlink_to("self.jpg")
+    assert names("d") == ["d/e/a.jpg", "d/self.jpg"]  # the second is listed: reading it says what is wrong
+
+
+def test_a_dangling_link_is_listed() -> None:
+    make("d/a.jpg")
+    Path("d/gone.jpg").symlink_to("nowhere.jpg")
+    assert names("d") == ["d/a.jpg", "d/gone.jpg"]
+
+
+def test_hard_links_are_photos_of_their_own() -> None:
+    make("d/a.jpg")
+    os.link("d/a.jpg", "d/b.jpg")
+    assert names("d") == ["d/a.jpg", "d/b.jpg"]
+
+
+def test_every_missing_path_is_named_at_once() -> None:
+    make("there.jpg")
+    Path("dangling.jpg").symlink_to("nowhere")
+    with pytest.raises(InvalidInput) as caught:
+        discover(["nope.jpg", "there.jpg", "DICM", "dangling.jpg"])
+    assert caught.value.exit_code == ExitCode.INVALID_INPUT
+    assert [problem.split(":")[0] for problem in caught.value.problems] == ["nope.jpg", "DICM", "dangling.jpg"]
+    assert caught.value.hint
+
+
+def test_a_name_with_a_nul_is_a_missing_path() -> None:
+    with pytest.raises(InvalidInput):
+        discover(["a\0b.jpg"])
+
+
+def test_a_single_string_is_not_taken_for_a_list_of_letters() -> None:
+    with pytest.raises(TypeError, match="list of paths"):
+        discover("DCIM")
+
+
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may list everything")
+def test_a_folder_that_may_not_be_listed_is_reported() -> None:
+    make("d/a.jpg", "d/closed/b.jpg")
+    Path("d/closed").chmod(0)
+    try:
+        found = discover(["d"])
+    finally:
+        Path("d/closed").chmod(0o755)
+    assert [photo.source_file for photo in found.photos] == ["d/a.jpg"]
+    assert found.skipped == (("d/closed", "permission denied"),)
+
+
+def test_a_folder_that_fails_while_it_is_listed_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    make("d/a.jpg", "d/closed/b.jpg")
+    real = os.scandir
+
+    def failing(path: str) -> object:
+        if path.endswith("closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", failing)
+    found = discover(["d"])
+    assert [photo.source_file for photo in found.photos] == ["d/a.jpg"]
+    assert found.skipped == (("d/closed", "permission denied"),)
+
+
+def test_names_that_are_not_utf8_are_shown_with_escapes() -> None:
+    Path("d").mkdir()
+    raw = b"d/caf\xe9 \xff.jpg"
+    try:
+        os.close(os.open(raw, os.O_CREAT))
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    (photo,) = discover(["d"]).photos
+    assert photo.source_file == "d/caf\\xe9 \\xff.jpg"
+    assert os.fsencode(photo.path) == raw
+    photo.source_file.encode("utf-8")
+
+
+def test_only_undecodable_bytes_are_changed_in_a_name() -> None:
+    odd = ["d/a\nb.jpg", 'd/a"b,c.jpg', "d/=1+1.jpg", "d/[red].jpg", "d/照片.jpg", "d/\u202e.jpg"]
+    make(*odd)
+    assert names("d") == sorted(odd, key=os.fsencode)
+
+
+def test_many_files_are_found_without_opening_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("d").mkdir()
+    for number in range(3000):
+        os.close(os.open(f"d/{number:05}.jpg", os.O_CREAT))
+    monkeypatch.setattr(os, "stat", _refuse_after(os.stat, calls=50))
+    assert len(names("d")) == 3000
+
+
+def _refuse_after(real: object, calls: int) -> object:
+    """A stat that fails when it is called for every file instead of every folder."""
+    left = [calls]
+
+    def stat(*args: object, **kwargs: object) -> object:
+        left[0] -= 1
+        assert left[0] > 0, "stat is called per file"
+        return real(*args, **kwargs)  # type: ignore[operator]
+
+    return stat

@@ -1,0 +1,210 @@
+"""Camera settings: written by Pillow, read by us."""
+
+import dataclasses
+import datetime as dt
+import io
+import logging
+import struct
+from fractions import Fraction
+
+import exifread
+import numpy as np
+import pillow_heif
+import pytest
+from PIL import Image
+from PIL.TiffImagePlugin import IFDRational
+
+from iqa_cli.photos import exif as exif_module
+from iqa_cli.photos.exif import read_capture
+from iqa_cli.photos.tiff import only_wanted_tags
+from iqa_cli.records import Capture
+
+MAKE, MODEL, ORIENTATION = 0x010F, 0x0110, 0x0112
+EXPOSURE, F_NUMBER, ISO, TAKEN, BIAS, FLASH, LENS = 0x829A, 0x829D, 0x8827, 0x9003, 0x9204, 0x9209, 0xA434
+
+
+def block(main=None, **settings):
+    exif = Image.Exif()
+    exif.update(main or {})
+    exif.get_ifd(0x8769).update({int(key[1:], 16): value for key, value in settings.items()})
+    return exif
+
+
+def tag(number, value):
+    return {f"x{number:x}": value}
+
+
+def full():
+    settings = {
+        EXPOSURE: IFDRational(1, 250), F_NUMBER: IFDRational(18, 10), ISO: 64, TAKEN: "2024:05:31 18:03:59",
+        BIAS: IFDRational(-2, 3), FLASH: 0x19, LENS: "back camera 4.2mm",
+    }  # fmt: skip
+    main = {MAKE: "Apple", MODEL: "iPhone 99", ORIENTATION: 6}
+    return block(main, **{f"x{number:x}": value for number, value in settings.items()})
+
+
+EXPECTED = Capture(
+    make="Apple",
+    model="iPhone 99",
+    lens_model="back camera 4.2mm",
+    taken_at=dt.datetime(2024, 5, 31, 18, 3, 59),  # noqa: DTZ001 - EXIF knows no zone
+    exposure_time_s=1 / 250,
+    f_number=1.8,
+    iso=64,
+    exposure_bias_ev=float(Fraction(-2, 3)),
+    flash_fired=True,
+    orientation=6,
+    image_width=60,
+    image_height=40,
+)
+
+
+def image():
+    return Image.fromarray(np.full((40, 60, 3), 99, np.uint8))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "MPO"])
+def test_the_settings_are_read_from_every_container(encode, kind):
+    assert read_capture(encode(image(), kind, exif=full())) == EXPECTED
+
+
+def test_the_settings_are_read_from_avif(encode):
+    # Pillow moves the orientation out of EXIF into the container when it writes AVIF.
+    assert read_capture(encode(image(), "AVIF", exif=full())) == dataclasses.replace(EXPECTED, orientation=None)
+
+
+def test_the_settings_are_read_from_heic():
+    # Sizes in whole 64-pixel blocks: the encoder pads others, and the stored size is the padded one.
+    file = pillow_heif.from_bytes("RGB", (128, 64), bytes(128 * 64 * 3))
+    file[0].info["exif"] = full().tobytes()
+    buffer = io.BytesIO()
+    file.save(buffer)
+    expected = dataclasses.replace(EXPECTED, image_width=128, image_height=64)
+    assert read_capture(buffer.getvalue()) == expected
+
+
+def test_file_bytes_and_image_give_the_same(encode, ref, tmp_path):
+    data = encode(image(), exif=full())
+    (tmp_path / "a.jpg").write_bytes(data)
+    assert read_capture(ref(tmp_path / "a.jpg")) == EXPECTED
+    with Image.open(io.BytesIO(data)) as opened:
+        assert read_capture(opened) == EXPECTED
+
+
+def test_exif_behind_a_large_block_is_found(encode, ref, tmp_path):
+    data = encode(image(), exif=full())
+    filler = b"\xff\xe2\xff\xff" + bytes(65533)
+    (tmp_path / "a.jpg").write_bytes(data[:2] + 6 * filler + data[2:])
+    assert read_capture(ref(tmp_path / "a.jpg")) == EXPECTED
+
+
+def test_only_the_head_of_a_large_jpeg_is_read(encode, ref, tmp_path, monkeypatch):
+    (tmp_path / "a.jpg").write_bytes(encode(image(), exif=full()) + bytes(3_000_000))
+    asked = []
+    real = exif_module.read_file
+    monkeypatch.setattr(exif_module, "read_file", lambda path, limit=None: asked.append(limit) or real(path, limit))
+    assert read_capture(ref(tmp_path / "a.jpg")) == EXPECTED
+    assert asked == [256 * 1024]
+
+
+def test_a_file_without_exif_has_its_size_only(encode):
+    assert read_capture(encode(image())) == Capture(image_width=60, image_height=40)
+
+
+@pytest.mark.parametrize("data", [b"", b"text", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBP"])
+def test_what_is_no_photo_has_no_settings(data):
+    assert read_capture(data) == Capture()
+
+
+def test_a_missing_file_has_no_settings(ref, tmp_path):
+    assert read_capture(ref(tmp_path / "gone.jpg")) == Capture()
+
+
+def test_a_wrong_type_is_the_callers_mistake():
+    with pytest.raises(TypeError, match="expected PhotoRef"):
+        read_capture("photo.jpg")
+
+
+@pytest.mark.parametrize(
+    ("settings", "field", "expected"),
+    [
+        (tag(EXPOSURE, IFDRational(0, 1)), "exposure_time_s", None),
+        (tag(EXPOSURE, IFDRational(1, 0)), "exposure_time_s", None),
+        (tag(EXPOSURE, IFDRational(0, 0)), "exposure_time_s", None),
+        (tag(EXPOSURE, IFDRational(30, 1)), "exposure_time_s", 30.0),
+        (tag(F_NUMBER, IFDRational(0, 1)), "f_number", None),
+        (tag(BIAS, IFDRational(0, 1)), "exposure_bias_ev", 0.0),
+        (tag(BIAS, IFDRational(0, 0)), "exposure_bias_ev", None),
+        (tag(BIAS, IFDRational(-2147483648, 1)), "exposure_bias_ev", None),
+        (tag(ISO, (0, 400)), "iso", 400),
+        (tag(ISO, 0), "iso", None),
+        (tag(FLASH, 0), "flash_fired", False),
+        (tag(FLASH, 0x18), "flash_fired", False),
+        (tag(FLASH, 1), "flash_fired", True),
+        (tag(FLASH, 65535), "flash_fired", None),
+        (tag(TAKEN, "0000:00:00 00:00:00"), "taken_at", None),
+        (tag(TAKEN, "    :  :     :  :  "), "taken_at", None),
+        (tag(TAKEN, "2023:02:30 10:00:00"), "taken_at", None),
+        (tag(TAKEN, "2023-02-03T10:20:30"), "taken_at", dt.datetime(2023, 2, 3, 10, 20, 30)),  # noqa: DTZ001 - as above
+        (tag(LENS, "  padded \0\0\0"), "lens_model", "padded"),
+        (tag(LENS, "two\nlines"), "lens_model", "twolines"),
+        (tag(LENS, "   "), "lens_model", None),
+    ],
+)
+def test_odd_values(encode, settings, field, expected):
+    capture = read_capture(encode(image(), exif=block(**settings)))
+    assert getattr(capture, field) == expected
+
+
+def test_bytes_that_are_not_utf8_are_dropped_from_text(encode):
+    data = encode(image(), exif=block(**tag(LENS, "cafX lens"))).replace(b"cafX", b"caf\xe9")
+    assert read_capture(data).lens_model == "caf lens"
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 255])
+def test_an_orientation_out_of_range_is_none(encode, orientation):
+    assert read_capture(encode(image(), exif=block({ORIENTATION: orientation}))).orientation is None
+
+
+def test_a_hostile_block_does_not_expand():
+    # 5,000 lists of 999 fractions each in 60 KB: exifread alone makes five million objects of them.
+    entries = b"".join(struct.pack("<HHII", 0x829A + n % 4000, 5, 999, 8) for n in range(5000))
+    block = b"II*\0" + struct.pack("<IH", 8, 5000) + entries + bytes(4)
+    wanted = only_wanted_tags(block)
+    assert len(wanted) < len(block) + 300
+    assert len(exifread.process_file(io.BytesIO(wanted), details=False)) == 0
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_both_byte_orders_are_read(order):
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    main = struct.pack(f"{order}H", 3) + struct.pack(f"{order}HHI", 0x010F, 2, 4) + b"LG\0\0"
+    main += struct.pack(f"{order}HHIHH", 0x0112, 3, 1, 8, 0) + struct.pack(f"{order}HHII", 0x8769, 4, 1, 50)
+    settings = struct.pack(f"{order}H", 1) + struct.pack(f"{order}HHII", 0x829A, 5, 1, 68)
+    block = mark + struct.pack(f"{order}I", 8) + main + bytes(4) + settings + bytes(4) + struct.pack(f"{order}II", 1, 8)
+    capture, notes = exif_module.capture_of_block(block, 0, 0)
+    assert capture == Capture(make="LG", orientation=8, exposure_time_s=0.125)
+    assert notes == ()
+
+
+def test_damage_is_quiet(encode, caplog, capsys):
+    data = bytearray(encode(image(), exif=full()))
+    at = data.index(b"Exif\0\0") + 16
+    data[at : at + 60] = b"\xff" * 60
+    with caplog.at_level(logging.WARNING):
+        read_capture(bytes(data))
+    assert caplog.records == []
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_mutated_blocks_never_raise_and_stay_in_range(encode, seed):
+    random_numbers = np.random.default_rng(seed)
+    data = bytearray(encode(image(), exif=full()))
+    start = data.index(b"Exif\0\0")
+    for at in random_numbers.integers(start, start + 330, random_numbers.integers(1, 40)):
+        data[at] = random_numbers.integers(256)
+    capture = read_capture(bytes(data))
+    assert capture.exposure_time_s is None or 0 < capture.exposure_time_s < float("inf")
+    assert capture.orientation in (None, *range(1, 9))
+    assert all((text or "x").isprintable() for text in (capture.make, capture.model, capture.lens_model))

@@ -1,0 +1,118 @@
+"""The CSV: its columns are a promise, its cells are safe, its rows are on disk at once."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from iqa_cli.photometry import MEASUREMENT_NAMES
+from iqa_cli.records import PhotoReport
+from iqa_cli.report.csv_file import CsvWriter
+from iqa_cli.report.output import OutputStream
+
+if TYPE_CHECKING:
+    from iqa_cli.hexgraph import HexGraph
+
+Make = Callable[..., PhotoReport]
+CAPTURE = (
+    "Make,Model,LensModel,DateTimeOriginal,ExposureTime,FNumber,ISO,ExposureCompensation,Flash,Orientation,"
+    "ImageWidth,ImageHeight"
+)
+
+
+def written(reports: list[PhotoReport], labels: tuple[str, ...]) -> tuple[list[str], list[dict[str, str]]]:
+    stream = io.BytesIO()
+    writer = CsvWriter(OutputStream(stream), labels)
+    for report in reports:
+        writer.write(report)
+    reader = csv.DictReader(io.StringIO(stream.getvalue().decode("utf-8"), newline=""))
+    rows = list(reader)
+    return list(reader.fieldnames or []), rows
+
+
+def test_columns_stand_in_the_promised_order(graph: HexGraph) -> None:
+    columns, rows = written([], graph.label_names)
+    labels = [f"{label}_{part}" for label in graph.label_names for part in ("level", "p")]
+    first = ["SourceFile", "status", "error", "note", "worst_label", "worst_level"]
+    assert columns == [*first, *labels, *MEASUREMENT_NAMES, *CAPTURE.split(",")]
+    assert rows == []
+
+
+def test_a_judged_photo_fills_its_row_with_plain_numbers(judged: Make, graph: HexGraph) -> None:
+    (row,) = written([judged("DCIM/a.jpg", {"dark": 3}, notes=("first", "second"))], graph.label_names)[1]
+    expected = {
+        "SourceFile": "DCIM/a.jpg",
+        "status": "ok",
+        "error": "",
+        "note": "first; second",
+        "worst_label": "dark",
+        "worst_level": "3",
+        "dark_level": "3",
+        "dark_p": "0.9000",
+        "bright_level": "1",
+        "bright_p": "0.0100",
+        "luma_mean": "0.5000",
+        "lstar_mean": "0.50",
+        "Make": "'=cmd|' /C calc'!A0",
+        "Model": "Pixel, 9",
+        "LensModel": "",
+        "DateTimeOriginal": "2026:07:04 09:05:03",
+        "ExposureTime": "0.000125",
+        "FNumber": "1.8",
+        "ISO": "100",
+        "ExposureCompensation": "-0.333",
+        "Flash": "0",
+        "Orientation": "6",
+        "ImageWidth": "4000",
+        "ImageHeight": "3000",
+    }
+    assert {key: row[key] for key in expected} == expected
+
+
+def test_a_fine_photo_has_no_worst_label_and_worst_level_1(judged: Make, graph: HexGraph) -> None:
+    (row,) = written([judged("a.jpg")], graph.label_names)[1]
+    assert (row["worst_label"], row["worst_level"]) == ("", "1")
+
+
+def test_an_unreadable_photo_has_its_reason_and_nothing_else(unreadable: Make, graph: HexGraph) -> None:
+    (row,) = written([unreadable("b.jpg", "cut off")], graph.label_names)[1]
+    filled = {key: value for key, value in row.items() if value}
+    assert filled == {"SourceFile": "b.jpg", "status": "unreadable", "error": "cut off"}
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "  =", "＝"])
+def test_names_that_a_spreadsheet_would_run_are_made_harmless(start: str, unreadable: Make, graph: HexGraph) -> None:
+    (row,) = written([unreadable(f"{start}1+1.jpg")], graph.label_names)[1]
+    assert row["SourceFile"] == f"'{start}1+1.jpg"
+
+
+@pytest.mark.parametrize(
+    "name", ['quo"te.jpg', "com,ma.jpg", "line\nfeed.jpg", "carriage\rreturn.jpg", "夜景.jpg", "a=b.jpg", "IMG-1.jpg"]
+)
+def test_other_names_come_back_as_they_were(name: str, unreadable: Make, graph: HexGraph) -> None:
+    (row,) = written([unreadable(name)], graph.label_names)[1]
+    assert row["SourceFile"] == name
+
+
+def test_text_that_is_no_utf8_is_spelled_out(unreadable: Make, graph: HexGraph) -> None:
+    (row,) = written([unreadable("caf\udce9.jpg", "nul \0 byte")], graph.label_names)[1]
+    assert (row["SourceFile"], row["error"]) == ("caf\\udce9.jpg", "nul  byte")
+
+
+def test_a_label_that_is_a_formula_is_harmless_in_the_header(graph: HexGraph) -> None:
+    assert graph.label_names
+    columns, _ = written([], ("=1+1",))
+    assert "'=1+1_level" in columns
+
+
+def test_every_row_is_passed_on_before_the_next_is_asked_for(judged: Make, graph: HexGraph) -> None:
+    stream = io.BytesIO()
+    writer = CsvWriter(OutputStream(stream), graph.label_names)
+    assert stream.getvalue().count(b"\n") == 1
+    writer.write(judged("a.jpg"))
+    assert stream.getvalue().count(b"\n") == 2
+    assert b"\r" not in stream.getvalue()

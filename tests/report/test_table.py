@@ -1,0 +1,167 @@
+"""The table: readable on a terminal and in a pipe, in two languages, whatever the names are."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+
+import pytest
+
+from iqa_cli.hexgraph import HexGraph, Label
+from iqa_cli.records import Finding, Language, PhotoReport
+from iqa_cli.report.table import print_table
+from iqa_cli.report.tally import Tally
+from iqa_cli.report.words import closing_line, share
+
+Make = Callable[..., PhotoReport]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def printed(
+    reports: list[PhotoReport],
+    graph: HexGraph,
+    *,
+    file: io.StringIO | None = None,
+    lang: Language = "en",
+    top: int = 20,
+    min_level: int = 2,
+) -> str:
+    tally = Tally(top=top, min_level=min_level)
+    for report in reports:
+        tally.add(report)
+    file = file or io.StringIO()
+    print_table(tally, graph, elapsed_s=2.0, lang=lang, file=file)
+    return file.getvalue()
+
+
+@pytest.fixture
+def reports(judged: Make, unreadable: Make) -> list[PhotoReport]:
+    return [
+        judged("DCIM/fine.jpg"),
+        judged("DCIM/both.jpg", {"dark": 4, "high_contrast": 2}, p=0.997),
+        judged("DCIM/bright.jpg", {"bright": 3}),
+        judged("DCIM/icon.png", {"dark": 4}, status="uncertain", notes=("only 8 x 8 pixels",)),
+        unreadable("DCIM/empty.jpg"),
+    ]
+
+
+GOLDEN = """\
+Tone problems (3 of 5 photos)
+
+ Problem                      ordinary   severe   blocking     none
+ ──────────────────────────────────────────────────────────────────
+ too bright                          -   1  33%          -   2  67%
+ too dark                            -        -     1  33%   2  67%
+ contrast too high              1  33%        -          -   2  67%
+ contrast too low                    -        -          -   3 100%
+ highlights clipped                  -        -          -   3 100%
+ highlights over-suppressed          -        -          -   3 100%
+
+Worst photos first (2)
+  DCIM/both.jpg
+    blocking  too dark           >99% sure  evidence of dark
+    ordinary  contrast too high  >99% sure  evidence of high_contrast
+  DCIM/bright.jpg
+    severe    too bright          90% sure  evidence of bright
+
+Uncertain, do not trust these (1)
+  1  only 8 x 8 pixels
+     DCIM/icon.png
+
+Unreadable (1)
+  1  the file is empty (0 bytes)
+     DCIM/empty.jpg
+
+5 photos: 2 with problems (1 blocking, 1 severe), 1 fine, 1 uncertain, 1 unreadable, in 2.0 s, 2.5 photos/s
+"""
+
+
+def test_the_whole_report_reads_like_this(reports: list[PhotoReport], graph: HexGraph) -> None:
+    # In a pipe: no colour codes, no padding, no line broken, however long.
+    assert printed(reports, graph) == GOLDEN
+
+
+def test_chinese_says_the_same_in_chinese(reports: list[PhotoReport], graph: HexGraph) -> None:
+    text = printed(reports, graph, lang="zh")
+    assert text.splitlines()[0] == "影调问题（5 张照片中的 3 张）"
+    assert "    阻塞  整体偏暗      >99% 把握  evidence of dark\n" in text
+    assert text.splitlines()[-1] == (
+        "共 5 张照片：2 张有问题（1 张阻塞，1 张严重），1 张正常，1 张存疑，1 张无法读取，用时 2.0 秒，每秒 2.5 张"
+    )
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_terminal_gets_colours_and_lines_of_its_width(
+    columns: int, reports: list[PhotoReport], graph: HexGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    text = printed(reports, graph, file=Terminal())
+    assert "\x1b[1;31mblocking" in text
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    assert max(map(len, plain.splitlines())) <= columns
+    assert " ".join(plain.split()) == " ".join(GOLDEN.split())
+
+
+def test_a_long_name_stays_in_one_piece_on_a_narrow_terminal(
+    judged: Make, graph: HexGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    name = "a folder with a long name/" * 6 + "photo.jpg"
+    assert name in printed([judged(name, {"dark": 4})], graph, file=Terminal())
+
+
+def test_names_are_neither_markup_nor_commands_for_the_terminal(
+    judged: Make, unreadable: Make, graph: HexGraph
+) -> None:
+    names = ["[red]a[/red].jpg", ":smile:.jpg", "b\x1b[2J\n.jpg"]
+    text = printed([judged(name, {"dark": 4}) for name in names] + [unreadable("[bold]", "[blink]")], graph)
+    for shown in ("[red]a[/red].jpg", ":smile:.jpg", "b\\x1b[2J\\x0a.jpg", "[bold]", "[blink]"):
+        assert shown in text
+
+
+def test_top_and_severity_limit_the_list_and_the_heading_says_so(judged: Make, graph: HexGraph) -> None:
+    photos = [judged(f"{number}.jpg", {"dark": 2 + number % 3}) for number in range(9)]
+    text = printed(photos, graph, top=2, min_level=3)
+    assert "Worst photos first (2 of 6; --top N shows more)" in text
+    assert [line for line in text.splitlines() if line.endswith(".jpg")] == ["  2.jpg", "  5.jpg"]
+    assert "Worst" not in printed(photos, graph, top=0)
+
+
+def test_many_unreadable_files_are_counted_and_cut(unreadable: Make, graph: HexGraph) -> None:
+    text = printed([unreadable(f"{number:02}.jpg", "cut off") for number in range(30)], graph)
+    assert "  30  cut off\n     00.jpg\n" in text
+    assert "     ... and 25 more: --csv FILE lists all\n" in text
+    assert "Tone problems" not in text
+    assert text.endswith("\n30 photos: 0 with problems, 0 fine, 30 unreadable, in 2.0 s, 15.0 photos/s\n")
+
+
+def test_one_photo_is_singular_and_no_time_is_no_division(judged: Make, graph: HexGraph) -> None:
+    tally = Tally()
+    tally.add(judged("a"))
+    line = closing_line(tally, graph, 0.0, "en")
+    assert line == "1 photo: 0 with problems, 1 fine, in 0.0 s, 0.0 photos/s"
+
+
+@pytest.mark.parametrize(
+    ("fraction", "words"),
+    [(0, "0%"), (0.0001, "<1%"), (0.01, "1%"), (0.5, "50%"), (0.99, "99%"), (0.9999, ">99%"), (1, "100%")],
+)
+def test_a_share_never_claims_none_or_all_without_being_so(fraction: float, words: str) -> None:
+    assert share(fraction) == words
+
+
+def test_labels_with_fewer_levels_leave_the_cell_empty() -> None:
+    graph = HexGraph("own", (Label("flare", (1, 2)), Label("dark", (1, 2, 3))), {})
+    findings = (Finding("flare", 2, 0.8, ""), Finding("dark", 1, 0.1, ""))
+    text = printed([PhotoReport("a.jpg", "ok", findings=findings)], graph)
+    header, _, flare, dark = text.splitlines()[2:6]
+    assert header.split() == ["Problem", "2", "3", "1"]
+    assert flare.split() == ["flare", "1", "100%", "-"]
+    assert dark.split() == ["dark", "-", "-", "1", "100%"]

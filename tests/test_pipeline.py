@@ -1,0 +1,214 @@
+"""The pipeline: right answers in order, whatever the number of threads, and nothing a photo contains stops it."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from iqa_cli import pipeline
+from iqa_cli.checkpoint import load_checkpoint
+from iqa_cli.errors import CheckpointError, InvalidInput, UsageError
+from iqa_cli.paths import checkpoint_names
+from iqa_cli.photos.discover import discover
+from iqa_cli.pipeline import BATCH, Auditor, assess, assess_photo
+from iqa_cli.records import PhotoRef, PhotoReport, Unreadable
+
+SaveGrey = Callable[..., Path]
+
+
+def summary(report: PhotoReport) -> tuple[str, str, str | None, int]:
+    worst = report.worst
+    return Path(report.source_file).name, report.status, worst and worst.label, worst.level if worst else 1
+
+
+def test_each_photo_gets_the_answer_its_maker_gave_it(roll: Path, checkpoint_folder: Path) -> None:
+    assert [summary(report) for report in assess([roll], checkpoint=checkpoint_folder)] == [
+        ("a_fine.png", "ok", None, 1),
+        ("b_bright.png", "ok", "bright", 2),
+        ("c_blocking_dark.png", "ok", "dark", 4),
+        ("d_fine.jpg", "ok", None, 1),
+        ("e_severe_dark.png", "ok", "dark", 3),
+        ("f_icon.png", "uncertain", "dark", 4),
+        ("g_empty.jpg", "unreadable", None, 1),
+        ("h_text.jpg", "unreadable", None, 1),
+    ]
+
+
+def test_a_report_is_complete_and_consistent(roll: Path, checkpoint_folder: Path) -> None:
+    reports = list(assess([roll], checkpoint=checkpoint_folder))
+    dark = reports[2]
+    assert list(dark.marginals) == [finding.label for finding in dark.findings]
+    for finding in dark.findings:
+        assert sum(dark.marginals[finding.label]) == pytest.approx(1)
+        assert finding.probability == pytest.approx(sum(dark.marginals[finding.label][1:]), abs=1e-9)
+    assert dark.findings[1].evidence == "median luma 0.02, 100% of pixels below 2%"
+    assert dark.capture.image_width == 64
+    assert reports[5].notes[-1] == "only 8 x 8 pixels: too small to judge"
+    assert "empty" in (reports[6].error or "")
+    assert not reports[6].findings
+    assert not reports[6].measurements
+
+
+@pytest.mark.parametrize("count", [0, 1, BATCH, 3 * BATCH + 5])
+def test_any_number_of_photos_comes_back_in_order(
+    count: int, save_grey: SaveGrey, tmp_path: Path, checkpoint_folder: Path
+) -> None:
+    (tmp_path / "many").mkdir()
+    for number in range(count):
+        save_grey(f"many/{number:03}.png", 20 + number)
+    refs = discover([tmp_path / "many"]).photos
+    auditor = Auditor.load(checkpoint_folder, jobs=3)
+    reports = list(auditor.run(refs))
+    assert [report.source_file for report in reports] == [ref.source_file for ref in refs]
+    lumas = [report.measurements[0].value for report in reports]
+    assert lumas == sorted(lumas)
+
+
+def test_reports_do_not_depend_on_the_number_of_threads(roll: Path, checkpoint_folder: Path) -> None:
+    one, many = (list(assess([roll], checkpoint=checkpoint_folder, jobs=jobs)) for jobs in (1, 7))
+    assert one == many
+
+
+def test_a_photo_in_memory_is_judged_like_the_file(roll: Path, checkpoint_folder: Path) -> None:
+    path = roll / "e_severe_dark.png"
+    auditor = Auditor.load(checkpoint_folder)
+    with Image.open(path) as image:
+        image.load()
+    sources = [path, str(path), path.read_bytes(), image, np.asarray(image)]
+    reports = [auditor.photo(source) for source in sources]
+    assert [report.source_file for report in reports] == [str(path), str(path), "", "", ""]
+    assert len({report.findings for report in reports}) == 1
+    assert summary(reports[0])[2:] == ("dark", 3)
+    assert assess_photo(path, checkpoint=checkpoint_folder) == reports[0]
+
+
+def test_bytes_that_are_no_photo_are_a_report_too(checkpoint_folder: Path) -> None:
+    report = assess_photo(b"nothing of the kind", checkpoint=checkpoint_folder)
+    assert (report.status, report.source_file) == ("unreadable", "")
+    assert report.error
+
+
+def test_wrong_arguments_are_raised_by_the_call_itself(roll: Path, checkpoint_folder: Path) -> None:
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        assess([roll / "missing.jpg"], checkpoint=checkpoint_folder)
+    with pytest.raises(CheckpointError, match="no checkpoint is called 'nonesuch'"):
+        assess([roll], checkpoint="nonesuch")
+    with pytest.raises(UsageError, match="jobs must be at least 1"):
+        assess([roll], checkpoint=checkpoint_folder, jobs=0)
+    with pytest.raises(InvalidInput):
+        assess_photo(roll / "missing.jpg", checkpoint=checkpoint_folder)
+    with pytest.raises(UsageError, match="folder"):
+        assess_photo(roll, checkpoint=checkpoint_folder)
+    with pytest.raises(TypeError, match="expected"):
+        assess_photo(42, checkpoint=checkpoint_folder)  # type: ignore[arg-type]
+
+
+def test_whatever_reading_one_photo_raises_the_others_are_judged(
+    roll: Path, checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = pipeline.read_photo
+
+    def read_or_fail(ref: PhotoRef, *, mode: pipeline.Decode) -> object:
+        if ref.source_file.endswith("b_bright.png"):
+            raise ZeroDivisionError("in a parser")
+        return read(ref, mode=mode)
+
+    monkeypatch.setattr(pipeline, "read_photo", read_or_fail)
+    reports = list(assess([roll], checkpoint=checkpoint_folder))
+    assert len(reports) == 8
+    assert reports[1].error == "reading it failed (ZeroDivisionError: in a parser)"
+    assert reports[2].status == "ok"
+
+
+def test_an_error_of_the_model_is_not_blamed_on_the_photo(
+    roll: Path, checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auditor = Auditor.load(checkpoint_folder)
+
+    def broken(_: object) -> None:
+        raise RuntimeError("model")
+
+    monkeypatch.setattr(auditor._model, "node_scores", broken)
+    with pytest.raises(RuntimeError, match="model"):
+        list(auditor.run(discover([roll]).photos))
+
+
+def test_no_more_than_a_bounded_number_of_photos_is_in_flight(
+    checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    def refs() -> Iterator[PhotoRef]:
+        nonlocal asked
+        for number in range(10_000):
+            asked += 1
+            yield PhotoRef(Path(f"{number}.jpg"), f"{number}.jpg")
+
+    def read_nothing(ref: PhotoRef, *, mode: pipeline.Decode) -> object:
+        return Unreadable(f"{ref.source_file} {mode}"), pipeline.Capture()
+
+    monkeypatch.setattr(pipeline, "read_photo", read_nothing)
+    reports = Auditor(load_checkpoint(checkpoint_folder), jobs=2).run(refs())
+    for _ in range(3 * BATCH):
+        next(reports)
+    assert asked <= 3 * BATCH + 2 * BATCH + 2
+    reports.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("iqa-decode")]
+
+
+def test_an_interrupt_drops_queued_work_and_ends_the_threads(
+    checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+
+    def interrupted(ref: PhotoRef, *, mode: pipeline.Decode) -> object:
+        read.append((ref, mode))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "read_photo", interrupted)
+    refs = [PhotoRef(Path(f"{number}.jpg"), f"{number}.jpg") for number in range(1000)]
+    with pytest.raises(KeyboardInterrupt):
+        list(Auditor.load(checkpoint_folder, jobs=1).run(refs))
+    assert len(read) < 2 * BATCH + 2
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("iqa-decode")]
+
+
+def test_chinese_reports_differ_in_words_only(roll: Path, checkpoint_folder: Path) -> None:
+    english, chinese = (list(assess([roll], checkpoint=checkpoint_folder, lang=lang)) for lang in ("en", "zh"))
+    assert [summary(report) for report in english] == [summary(report) for report in chinese]
+    assert [report.measurements for report in english] == [report.measurements for report in chinese]
+    assert "像素" in chinese[1].findings[0].evidence
+    assert "太小" in chinese[5].notes[-1]
+
+
+def test_mirroring_a_photo_changes_no_judgement(checkpoint_folder: Path) -> None:
+    ramp = np.broadcast_to(np.linspace(0, 90, 640).astype(np.uint8)[:, None], (480, 640, 3))
+    auditor = Auditor.load(checkpoint_folder)
+    assert auditor.photo(ramp).findings == auditor.photo(ramp[:, ::-1]).findings
+
+
+def test_a_large_jpeg_is_judged_alike_scaled_and_full(checkpoint_folder: Path) -> None:
+    stream = io.BytesIO()
+    Image.linear_gradient("L").resize((2048, 1536)).point(lambda value: 30 + value // 2).convert("RGB").save(
+        stream, "JPEG"
+    )
+    scaled, full = (
+        assess_photo(stream.getvalue(), checkpoint=checkpoint_folder, decode=mode) for mode in ("scaled", "full")
+    )
+    assert summary(scaled) == summary(full)
+    for one, other in zip(scaled.measurements, full.measurements, strict=True):
+        assert one.value == pytest.approx(other.value, abs=0.01 if one.unit != "lstar" else 1.0)
+
+
+@pytest.mark.skipif("default" not in checkpoint_names(), reason="no shipped checkpoint in this tree")
+def test_the_shipped_checkpoint_loads_and_judges(roll: Path) -> None:
+    reports = list(assess([roll]))
+    assert [report.status for report in reports] == ["ok"] * 5 + ["uncertain"] + ["unreadable"] * 2
+    for report in reports[:6]:
+        assert all(sum(row) == pytest.approx(1) for row in report.marginals.values())

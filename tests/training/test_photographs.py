@@ -1,0 +1,58 @@
+"""Photographs are loaded whole, split before anything else, and a scene is never on both sides."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from iqa_cli.errors import ConfigError
+
+pytest.importorskip("torch", reason="training needs the train extra")
+
+from iqa_cli.training.photographs import load_photographs, split  # noqa: E402 - torch may be missing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_unreadable_files_are_left_out_and_named(ladder_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    shutil.copytree(ladder_folder, folder)
+    (folder / "empty.jpg").write_bytes(b"")
+    photographs = load_photographs(folder, 32)
+    assert len(photographs.names) == 12
+    assert photographs.pictures.shape == (12, 3, 32, 32)
+    assert [name for name, _ in photographs.unreadable] == ["empty.jpg"]
+
+
+def test_no_photograph_and_no_scene_is_on_both_sides(ladder_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    shutil.copytree(ladder_folder, folder)
+    for name in ("scene03", "scene07"):  # a bracket: the same scene, darker and brighter
+        picture = np.asarray(Image.open(folder / f"{name}.png")).astype(float)
+        for ev in (0.6, 1.05):
+            Image.fromarray((picture * ev).clip(0, 255).astype(np.uint8)).save(folder / f"{name}-{ev}.png")
+    photographs = load_photographs(folder, 32)
+    for seed in range(8):
+        training, held_out = split(photographs, 0.3, seed)
+        assert sorted([*training.tolist(), *held_out.tolist()]) == list(range(16))
+        scenes = [{photographs.names[i].split("-")[0].removesuffix(".png") for i in side.tolist()} for side in (training, held_out)]
+        assert not scenes[0] & scenes[1]
+        assert len(held_out) > 0
+
+
+def test_the_split_depends_on_the_seed_alone(ladder_folder: Path) -> None:
+    photographs = load_photographs(ladder_folder, 32)
+    assert split(photographs, 0.25, 1)[1].tolist() == split(photographs, 0.25, 1)[1].tolist()
+    assert len({tuple(split(photographs, 0.25, seed)[1].tolist()) for seed in range(6)}) > 1
+
+
+def test_a_missing_or_empty_folder_is_a_config_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such folder"):
+        load_photographs(tmp_path / "nowhere", 32)
+    with pytest.raises(ConfigError, match="0 readable photographs"):
+        load_photographs(tmp_path, 32)
