@@ -67,15 +67,14 @@ def main() -> None:
                 for row in asked
             }
             hits = sum(found.values())
-            print(
-                f"{kind:24} {'clear' if clear else 'mild':8} {hits:3}/{len(asked):<3} {hits / len(asked):4.0%}   {question}"
-            )
+            cases = "clear" if clear else "mild"
+            print(f"{kind:24} {cases:8} {hits:3}/{len(asked):<3} {hits / len(asked):4.0%}   {question}")
             if arguments.failures:
                 wanted = labels is not None
                 for file, hit in found.items():
                     if hit != wanted:
-                        report = reports[str(paths[file])]
-                        said = ", ".join(f"{f.label} {f.level} ({f.probability:.2f})" for f in report.findings if f.level > 1)
+                        present = [f for f in reports[str(paths[file])].findings if f.level > 1]
+                        said = ", ".join(f"{f.label} {f.level} ({f.probability:.2f})" for f in present)
                         print(f"    {file}: {said or 'nothing'}")
 
     right = pairs = 0

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from iqa_cli.pipeline import Auditor, assess, assess_photo
     from iqa_cli.records import Capture, Finding, Measurement, PhotoRef, PhotoReport, Severity
+    from iqa_cli.report.frame import to_frame
 
 _HOMES = {
     "iqa_cli.errors": (
@@ -50,6 +51,7 @@ _HOMES = {
     ),
     "iqa_cli.pipeline": ("Auditor", "assess", "assess_photo"),
     "iqa_cli.records": ("Capture", "Finding", "Measurement", "PhotoRef", "PhotoReport", "Severity"),
+    "iqa_cli.report.frame": ("to_frame",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -74,6 +76,7 @@ __all__ = [
     "__version__",
     "assess",
     "assess_photo",
+    "to_frame",
 ]
 
 

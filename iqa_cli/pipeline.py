@@ -13,6 +13,7 @@ from __future__ import annotations
 import collections
 import concurrent.futures
 import dataclasses
+import functools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -102,9 +103,10 @@ class Auditor:
     """A checkpoint ready to judge photos; made once, used for any number of runs, from one thread at a time.
 
     checkpoint  whose model and graph judge
-    decode      "scaled" decodes JPEGs at a fraction of their size, many times faster; "full" decodes every
-    pixel jobs        threads that decode; None takes one per processor this process may use lang        of
-    evidence and notes raises      CheckpointError  if the model cannot be loaded
+    decode      "scaled" decodes JPEGs at a fraction of their size, many times faster; "full" decodes every pixel
+    jobs        threads that decode; None takes one per processor this process may use
+    lang        of evidence and notes
+    raises      CheckpointError  if the model cannot be loaded
                 UsageError       if jobs is below 1
     """
 
@@ -166,8 +168,7 @@ class Auditor:
     def photo(self, source: Source) -> PhotoReport:
         """One photo, from disk or from memory.
 
-        source  a path; or the bytes of a file, a PIL image, or an array (H, W), (H, W, 3) or (H, W, 4) of
-        uint8,
+        source  a path; or the bytes of a file, a PIL image, or an array (H, W), (H, W, 3) or (H, W, 4) of uint8,
                 uint16 or floats in 0..1
         raises  InvalidInput  if a path does not exist
                 UsageError    if it is a folder
@@ -222,9 +223,10 @@ def assess(
 
     paths       files and folders; folders are searched to the bottom
     checkpoint  a shipped one by name, or the folder of any
-    decode      "scaled" decodes JPEGs at a fraction of their size, many times faster; "full" decodes every
-    pixel jobs        threads that decode; None takes one per processor. The reports do not depend on it lang
-    of evidence and notes raises      InvalidInput     if a path does not exist
+    decode      "scaled" decodes JPEGs at a fraction of their size, many times faster; "full" decodes every pixel
+    jobs        threads that decode; None takes one per processor. The reports do not depend on it
+    lang        of evidence and notes
+    raises      InvalidInput     if a path does not exist
                 CheckpointError  if the checkpoint does not exist or is damaged
                 UsageError       if jobs is below 1
 
@@ -243,9 +245,16 @@ def assess_photo(
 ) -> PhotoReport:
     """The report of one photo, from disk or from memory; see `Auditor.photo` for sources and errors.
 
-    Every call loads the checkpoint. For many photos make one `Auditor.load()` and call its `photo`.
+    The checkpoint last used stays loaded. In a program with threads make one `Auditor.load()` for each of them
+    and call its `photo`.
     """
-    return Auditor.load(checkpoint, decode=decode, jobs=1, lang=lang).photo(source)
+    return _loaded(checkpoint if isinstance(checkpoint, str) else Path(checkpoint), decode, lang).photo(source)
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(checkpoint: str | Path, decode: Decode, lang: Language) -> Auditor:
+    """An auditor kept between calls of `assess_photo`; loading one takes some fifty times as long as judging a photo."""
+    return Auditor.load(checkpoint, decode=decode, jobs=1, lang=lang)
 
 
 def _processors() -> int:

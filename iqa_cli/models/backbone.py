@@ -5,9 +5,11 @@ Axes: B photos, D embedding, S input side in pixels.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import difflib
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,7 +22,7 @@ from iqa_cli.checkpoint import Preprocessing
 from iqa_cli.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _OWN_CONFIGS = Path(__file__).parent / "model_configs"
 open_clip.add_model_config(_OWN_CONFIGS)
@@ -63,13 +65,14 @@ def build_backbone(architecture: str, pretrained: str | Literal[False]) -> Backb
             else "python -c 'import open_clip; print(open_clip.list_models())'",
         )
     try:
-        clip = open_clip.create_model(
-            architecture,
-            pretrained=pretrained or None,
-            require_pretrained=bool(pretrained),
-            pretrained_image=False,
-            pretrained_text=False,
-        )
+        with _root_logger_kept():
+            clip = open_clip.create_model(
+                architecture,
+                pretrained=pretrained or None,
+                require_pretrained=bool(pretrained),
+                pretrained_image=False,
+                pretrained_text=False,
+            )
     except Exception as error:
         # open_clip and the hub client raise a dozen types here; each of them means that the weights are not there.
         if not pretrained:
@@ -91,6 +94,18 @@ def model_config(architecture: str) -> dict[str, Any]:
     """The architecture as data, for the card."""
     config: dict[str, Any] = copy.deepcopy(open_clip.get_model_config(architecture))
     return config
+
+
+@contextlib.contextmanager
+def _root_logger_kept() -> Iterator[None]:
+    """open_clip logs through the root logger, which would give the caller's process a handler it did not ask for, and
+    warns of random weights also where they were asked for."""
+    root, handler = logging.getLogger(), logging.NullHandler()
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
 
 
 def _tokenizer(architecture: str, config: dict[str, Any]) -> Callable[[list[str]], Tensor]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import io
+import contextlib
 import logging
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime
 import torch
 
 from iqa_cli.models.tone_model import ExportedModel, ToneModel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TOLERANCE = 1e-4
 """Largest difference of a score between torch and onnxruntime that is taken as the same model."""
@@ -25,9 +29,7 @@ def onnx_bytes(model: ToneModel) -> bytes:
     size = model.preprocessing.size
     generator = torch.Generator().manual_seed(0)
     pictures = model.prepared(torch.randint(0, 256, (3, 3, size, size), generator=generator, dtype=torch.uint8))
-    stream = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns of its own internals
+    with _quiet_exporter():
         program = torch.onnx.export(
             exported,
             (pictures,),
@@ -37,11 +39,25 @@ def onnx_bytes(model: ToneModel) -> bytes:
             output_names=["scores"],
             verbose=False,
         )
-        assert program is not None  # noqa: S101 - with dynamo=True export returns a program
-        stream.write(program.model_proto.SerializeToString())
-    content = stream.getvalue()
+    if program is None:
+        raise RuntimeError("torch.onnx.export gave no program")
+    content: bytes = program.model_proto.SerializeToString()
     _check(content, exported, pictures)
     return content
+
+
+@contextlib.contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """The exporter and its optimiser warn of their own internals; what counts is checked afterwards."""
+    logger = logging.getLogger("onnxscript")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _check(content: bytes, exported: ExportedModel, pictures: torch.Tensor) -> None:

@@ -41,11 +41,15 @@ class Ladder:
     clean_share      share of pictures that get no fault at all; mild faults bring the share without a problem to half
     untouched_share  share of the clean ones that stay exactly as they were
     crop             smallest share of the photograph's sides that is kept; 1 keeps the whole frame
+    varied_share     share of photographs whose good rendering is itself varied a little before anything else: exposure
+                     by a fraction of an EV, highlights up to natural clipping. What is there from the start is no
+                     fault, and a model that never saw a sunlit white wall calls each of them overexposed
     """
 
     clean_share: float = 0.40
     untouched_share: float = 0.35
     crop: float = 0.75
+    varied_share: float = 0.5
 
     def draw(
         self, photographs: Tensor, labels: tuple[str, ...], size: int, generator: torch.Generator
@@ -57,7 +61,7 @@ class Ladder:
         size         S, side of the pictures
         returns      (B, 3, S, S) uint8 pictures, (B, L) int64 zero-based levels
         """
-        reference = tone.quantised(self._framed(photographs.float() / 255, size, generator))
+        reference = tone.quantised(self._varied(self._framed(photographs.float() / 255, size, generator), generator))
         pictures = tone.quantised(_apply(reference, self._knobs(len(photographs), generator), generator))
         return pictures, deviation(reference, pictures).positions(labels)
 
@@ -74,6 +78,18 @@ class Ladder:
         grid = functional.affine_grid(transform, [count, 3, size, size], align_corners=False)
         framed = functional.grid_sample(photographs, grid, padding_mode="border", align_corners=False)
         return framed.clamp(0.0, 1.0)
+
+    def _varied(self, photographs: Tensor, generator: torch.Generator) -> Tensor:
+        """Good renderings as different photographers and cameras would have them. (B, 3, S, S) encoded to the same."""
+
+        def uniform(low: float, high: float) -> Tensor:
+            return low + (high - low) * torch.rand(len(photographs), 1, 1, 1, generator=generator)
+
+        varied = (uniform(0, 1) < self.varied_share).float()
+        lifted = (uniform(0, 1) < 0.5).float()
+        light = tone.linear_from_srgb(photographs) * torch.exp2(varied * uniform(-0.35, 0.35))
+        encoded = tone.srgb_from_linear(light.clamp_max(1.0))
+        return tone.highlights_lifted(encoded, varied * lifted * uniform(0.1, 0.6), uniform(0.5, 0.85))
 
     def _knobs(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Strengths of all operators, (B, 1, 1, 1) each; see `_apply` for their meaning."""

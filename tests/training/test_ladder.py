@@ -78,7 +78,7 @@ def test_opposite_faults_are_never_drawn_together() -> None:
 
 
 def test_a_clean_picture_without_crop_is_the_photograph(photographs: torch.Tensor) -> None:
-    ladder = Ladder(clean_share=1.0, untouched_share=1.0, crop=1.0)
+    ladder = Ladder(clean_share=1.0, untouched_share=1.0, crop=1.0, varied_share=0.0)
     pictures, positions = ladder.draw(photographs, GRAPH.label_names, 64, torch.Generator().manual_seed(0))
     same = (pictures == photographs).flatten(1).all(1) | (pictures == photographs.flip(-1)).flatten(1).all(1)
     assert bool(same.all())
