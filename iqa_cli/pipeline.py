@@ -253,7 +253,7 @@ def assess_photo(
 
 @functools.lru_cache(maxsize=1)
 def _loaded(checkpoint: str | Path, decode: Decode, lang: Language) -> Auditor:
-    """An auditor kept between calls of `assess_photo`; loading one takes some fifty times as long as judging a photo."""
+    """An auditor kept between calls of `assess_photo`; loading one takes far longer than judging a photo."""
     return Auditor.load(checkpoint, decode=decode, jobs=1, lang=lang)
 
 

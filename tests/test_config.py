@@ -45,7 +45,7 @@ def test_numbers_may_be_written_in_any_form(tmp_path: Path) -> None:
 def test_all_mistakes_are_reported_at_once_with_the_nearest_key(tmp_path: Path) -> None:
     text = (
         '[data]\nladder = 3\nsample = 5\n[modell]\nx = 1\n[model]\nhead = "co-op"\npretrained = true\n'
-        "[optim]\nepochs = true\nbatch_size = 1\nlr_head = \"5e-6\"\n[run]\nseed = 0.5\n"
+        '[optim]\nepochs = true\nbatch_size = 1\nlr_head = "5e-6"\n[run]\nseed = 0.5\n'
     )
     with pytest.raises(ConfigError) as error:
         load_config(write(tmp_path, text))

@@ -99,7 +99,8 @@ def model_config(architecture: str) -> dict[str, Any]:
 @contextlib.contextmanager
 def _root_logger_kept() -> Iterator[None]:
     """open_clip logs through the root logger, which would give the caller's process a handler it did not ask for, and
-    warns of random weights also where they were asked for."""
+    warns of random weights also where they were asked for.
+    """
     root, handler = logging.getLogger(), logging.NullHandler()
     root.addHandler(handler)
     try:

@@ -4,9 +4,10 @@ A level must be visible in the final picture, so it is computed from the picture
 went in, never from the knob that was turned. The yardstick is the *re-exposed reference*: the good rendering in linear
 light times the one gain at which, clipped at white, its middle half (by light) reaches the mean lightness that the same
 pixels have in the picture under judgement. The gain is the exposure error; lamps, skies and shadows do not move it, so
-that lost highlights are not mistaken for a darker exposure. Contrast and highlights are compared against the re-exposed reference, so that a picture
-that is only dark is not also called flat, and one that is only bright is not also called washed out. Likewise
-highlights count as suppressed only as far as the darker half of the picture was not flattened with them.
+that lost highlights are not mistaken for a darker exposure. Contrast and highlights are compared against the re-exposed
+reference, so that a picture that is only dark is not also called flat, and one that is only bright is not also called
+washed out. Likewise highlights count as suppressed only as far as the darker half of the picture was not flattened with
+them.
 `docs/severity.md` gives the reasons and the thresholds in words.
 """
 
@@ -87,7 +88,9 @@ def deviation(reference: Tensor, picture: Tensor) -> Deviation:
     luminance, order = luminance.sort(1)
     lstar = lstar_from_luminance(weighted_rec709(linear_from_srgb8(picture)).flatten(1)).gather(1, order)
     middle = slice(luminance.shape[1] // 4, -(luminance.shape[1] // 4))
-    exposure_ev = _exposure_error_ev(luminance[:, middle][:, _QUANTILE_STEP // 2 :: _QUANTILE_STEP], lstar[:, middle].mean(1))
+    exposure_ev = _exposure_error_ev(
+        luminance[:, middle][:, _QUANTILE_STEP // 2 :: _QUANTILE_STEP], lstar[:, middle].mean(1)
+    )
     good = lstar_from_luminance((luminance * torch.exp2(exposure_ev)[:, None]).clamp_max(1.0))
     ratio = (lstar.std(1) + _SPREAD_FLOOR) / (good.std(1) + _SPREAD_FLOOR)
     key_ev = torch.log2(_luminance_from_lstar(lstar.mean(1)) / _KEY_LUMINANCE)

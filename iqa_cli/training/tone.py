@@ -16,7 +16,7 @@ from torch.nn import functional
 
 _REC709 = (0.2126, 0.7152, 0.0722)
 _SHOULDER_REACH = 4.0
-"""White is reached this many times the room above the knee; beyond it 8-bit photographs hold no detail to bring back."""
+"""White is reached this many times the room above the knee; beyond it 8 bits hold no detail to bring back."""
 
 
 def linear_from_srgb(encoded: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="the tone ladder needs the train ext
 
 from iqa_cli.hexgraph.read import read_graph  # noqa: E402 - torch may be missing
 from iqa_cli.paths import find_graph  # noqa: E402
-from iqa_cli.training.ladder import FAULTS, Ladder, _faults, _OPPOSITES, batches  # noqa: E402
+from iqa_cli.training.ladder import _OPPOSITES, FAULTS, Ladder, _faults, batches  # noqa: E402
 
 GRAPH = read_graph(find_graph("smartphone-6"))
 

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("sklearn", reason="metrics need the train extra")
 
-from iqa_cli.training.metrics import label_metrics, mean_of  # noqa: E402 - sklearn may be missing
+from iqa_cli.training.metrics import label_metrics, mean_of
 
 
 def one_hot_cumulative(levels: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from iqa_cli.errors import ConfigError
 
 pytest.importorskip("torch", reason="training needs the train extra")
 
-from iqa_cli.training.photographs import load_photographs, split  # noqa: E402 - torch may be missing
+from iqa_cli.training.photographs import load_photographs, split
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,10 @@ def test_no_photograph_and_no_scene_is_on_both_sides(ladder_folder: Path, tmp_pa
     for seed in range(8):
         training, held_out = split(photographs, 0.3, seed)
         assert sorted([*training.tolist(), *held_out.tolist()]) == list(range(16))
-        scenes = [{photographs.names[i].split("-")[0].removesuffix(".png") for i in side.tolist()} for side in (training, held_out)]
+        scenes = [
+            {photographs.names[i].split("-")[0].removesuffix(".png") for i in side.tolist()}
+            for side in (training, held_out)
+        ]
         assert not scenes[0] & scenes[1]
         assert len(held_out) > 0
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -103,7 +105,7 @@ def test_severity_never_falls_as_exposure_moves_further_away(reference: torch.Te
             severity.deviation(reference, exposed(reference, direction * step / 4)).positions(LABELS)[:, column]
             for step in range(14)
         ]
-        for lower, higher in zip(seen, seen[1:], strict=False):
+        for lower, higher in itertools.pairwise(seen):
             assert bool((higher >= lower).all())
 
 
