@@ -167,7 +167,11 @@ def load_config(path: Path) -> TrainConfig:
             sections[section] = kind(**values)
     if problems:
         raise ConfigError(f"{path}: {len(problems)} problem(s)", problems=problems)
-    return TrainConfig(**sections)
+    config = TrainConfig(**sections)
+    # Names and files share these two keys; a file is found from the config's folder like any other path.
+    graph = dataclasses.replace(config.graph, name=_file_beside(path.parent, config.graph.name))
+    pretrained = config.model.pretrained and _file_beside(path.parent, config.model.pretrained)
+    return dataclasses.replace(config, graph=graph, model=dataclasses.replace(config.model, pretrained=pretrained))
 
 
 def _read_section(
@@ -221,6 +225,11 @@ def _converted(value: Any, hint: Any, base: Path) -> Any:
     if hint is str and isinstance(value, str):
         return value
     raise TypeError({Path: "a path", float: "a number", int: "a whole number", str: "a text"}[hint])
+
+
+def _file_beside(folder: Path, value: str) -> str:
+    """`value` as an absolute path if it names a file, else as it is."""
+    return str((folder / value).resolve()) if (folder / value).is_file() else value
 
 
 def _nearest(key: str, known: typing.Iterable[str]) -> str:

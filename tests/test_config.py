@@ -36,6 +36,15 @@ def test_the_shipped_config_is_valid() -> None:
     assert config.run.out.name == "default"
 
 
+def test_a_graph_or_weights_file_is_found_from_the_configs_folder(tmp_path: Path) -> None:
+    (tmp_path / "mine.json").touch()
+    (tmp_path / "clip.safetensors").touch()
+    text = MINIMAL + '[graph]\nname = "mine.json"\n[model]\npretrained = "clip.safetensors"\n'
+    config = load_config(write(tmp_path, text))
+    assert config.graph.name == str(tmp_path / "mine.json")
+    assert config.model.pretrained == str(tmp_path / "clip.safetensors")
+
+
 def test_numbers_may_be_written_in_any_form(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, MINIMAL + "[optim]\nlr_visual = 5e-6\nweight_decay = 0\n"))
     assert config.optim.lr_visual == 5e-6

@@ -26,7 +26,7 @@ def train(
     from rich.console import Console
 
     from iqa_cli.config import load_config
-    from iqa_cli.errors import MissingExtra
+    from iqa_cli.errors import ExitCode, MissingExtra
 
     settings = load_config(config)
     if out is not None:
@@ -43,11 +43,16 @@ def train(
         stderr.print(f"left out: {name}: {reason}", markup=False)
     stderr.print(f"{len(trainer.photographs.names)} photographs, {len(trainer.graph.labels)} labels")
     last: Epoch | None = None
-    for last in trainer.run(resume=resume):
-        stderr.print(
-            f"epoch {last.number}/{last.of}  loss {last.loss:.3f}  held-out QWK {last.qwk:.3f}  "
-            f"{last.seconds:.0f} s, {(last.of - last.number) * last.seconds / 60:.0f} min left"
-        )
+    try:
+        for last in trainer.run(resume=resume):
+            stderr.print(
+                f"epoch {last.number}/{last.of}  loss {last.loss:.3f}  held-out QWK {last.qwk:.3f}  "
+                f"{last.seconds:.0f} s, {(last.of - last.number) * last.seconds / 60:.0f} min left"
+            )
+    except KeyboardInterrupt:
+        done = f"epoch {last.number} is kept; the same command with --resume goes on" if last else "nothing is kept yet"
+        stderr.print(f"interrupted: {done}")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
     if last is not None:
         Console(highlight=False).print(_table(last.validation))
     stderr.print(f"wrote {settings.run.out}", markup=False)

@@ -24,15 +24,17 @@ from iqa_cli.checkpoint import ONNX, WEIGHTS, describe_files, write_atomically, 
 from iqa_cli.crf.losses import nll
 from iqa_cli.crf.torch_crf import TorchCRF
 from iqa_cli.crf.unary import cumulative, unary_from_nodes
-from iqa_cli.errors import CheckpointError, TrainingDiverged, UsageError
+from iqa_cli.errors import CheckpointError, ConfigError, TrainingDiverged, UsageError
 from iqa_cli.hexgraph.plan import compile_plan
 from iqa_cli.hexgraph.read import read_graph
 from iqa_cli.models.export import onnx_bytes
 from iqa_cli.models.tone_model import ToneModel
 from iqa_cli.paths import find_graph
+from iqa_cli.records import Severity
 from iqa_cli.training.ladder import Ladder, batches
 from iqa_cli.training.metrics import LabelMetrics, label_metrics, mean_of
 from iqa_cli.training.photographs import load_photographs, split
+from iqa_cli.training.severity import THRESHOLDS
 from iqa_cli.training.state import load_state, save_state
 
 if TYPE_CHECKING:
@@ -83,6 +85,7 @@ class Trainer:
         self._device = _device(device)
         torch.manual_seed(config.run.seed)
         self.graph: HexGraph = read_graph(find_graph(config.graph.name))
+        _refuse_unmeasured_labels(self.graph, config.graph.name)
         self._plan = compile_plan(self.graph)
         self._model = ToneModel(config.model, self.graph).to(self._device)
         self._crf = TorchCRF(self._plan).to(self._device)
@@ -274,6 +277,23 @@ class Trainer:
             "metrics": {"held_out_ladder": held_out},
             "files": describe_files(self.config.run.out),
         }
+
+
+def _refuse_unmeasured_labels(graph: HexGraph, name: str) -> None:
+    """The ladder computes the labels, so it can teach only what it measures."""
+    problems = [
+        f"{label.name!r}: the tone ladder does not measure it"
+        if label.name not in THRESHOLDS
+        else f"{label.name!r}: the tone ladder knows {len(THRESHOLDS[label.name]) + 1} levels, not {len(label.levels)}"
+        for label in graph.labels
+        if label.name not in THRESHOLDS or len(label.levels) != len(THRESHOLDS[label.name]) + 1
+    ]
+    if problems:
+        raise ConfigError(
+            f"graph.name: {name}: {len(problems)} of {len(graph.labels)} labels cannot be learned from the ladder",
+            problems=problems,
+            hint=f"it measures {', '.join(THRESHOLDS)}, each with {len(Severity)} levels",
+        )
 
 
 def _device(name: str) -> torch.device:

@@ -120,6 +120,25 @@ def test_a_missing_photo_folder_is_named(config_file: Path, tmp_path: Path) -> N
         Trainer(load_config(config_file), tmp_path, "cpu")
 
 
+def test_a_graph_that_the_ladder_cannot_label_is_refused_before_training(config_file: Path, tmp_path: Path) -> None:
+    graph = {
+        "labels": ["bright", "blurred"],
+        "levels": {"1": "none", "2": "some", "3": "much", "4": "too much"},
+        "nodes": [{"label": "bright", "levels": [1, 2, 3]}, {"label": "blurred", "levels": [1, 2, 3, 4]}],
+        "exclusions": [],
+        "subsumptions": [],
+    }
+    (tmp_path / "mine.json").write_text(json.dumps(graph), encoding="utf-8")
+    text = config_file.read_text(encoding="utf-8")
+    config_file.write_text(text + f"[graph]\nname = '{tmp_path / 'mine.json'}'\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as error:
+        Trainer(load_config(config_file), tmp_path, "cpu")
+    assert error.value.problems == (
+        "'bright': the tone ladder knows 4 levels, not 3",
+        "'blurred': the tone ladder does not measure it",
+    )
+
+
 def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
     rates = [_learning_rate(step, 200, 0.05) for step in range(200)]
     assert rates[9] == pytest.approx(1.0)
