@@ -116,8 +116,9 @@ class TrainConfig:
         def plain(value: Any) -> Any:
             if isinstance(value, dict):
                 return {key: plain(entry) for key, entry in value.items()}
-            if isinstance(value, Path):
-                return value.relative_to(relative_to).as_posix() if value.is_relative_to(relative_to) else value.name
+            if isinstance(value, Path | str) and Path(value).is_absolute():
+                path = Path(value)
+                return path.relative_to(relative_to).as_posix() if path.is_relative_to(relative_to) else path.name
             return value
 
         document: dict[str, Any] = plain(dataclasses.asdict(self))
