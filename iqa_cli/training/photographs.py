@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,18 +18,24 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import GroupShuffleSplit
 from torch import Tensor
+from torch.nn import functional
 
 from iqa_cli.errors import ConfigError
 from iqa_cli.models.prepare import squash
 from iqa_cli.photos.decode import read_photo
 from iqa_cli.photos.discover import discover
-from iqa_cli.records import Photo
+from iqa_cli.records import Unreadable
+from iqa_cli.training.tone import weighted_rec709
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from numpy.typing import NDArray
 
-_SAME_SCENE = 0.9
-"""Correlation of 16x16 luma above which two photographs count as one scene; unrelated ones stay below 0.85."""
+    from iqa_cli.records import PhotoRef
+
+_SAME_SCENE = 0.5
+"""Correlation of fine luma structure (32x32, local mean taken off) from which two photographs count as one scene. Over
+1,012 photographs unrelated ones stayed below 0.4, where plain luma joined every sky over every ground at 0.9; the same
+frame at -1 and +1 EV has 0.93 and more, shifted by 2 % of the frame 0.53 and more."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,43 +64,55 @@ def load_photographs(folder: Path, side: int) -> Photographs:
     if not folder.is_dir():
         raise ConfigError(f"data.ladder: {folder}: no such folder", hint="give a folder of well-exposed photographs")
     found = discover([folder]).photos
+
+    def squashed(ref: PhotoRef) -> NDArray[np.uint8] | Unreadable:
+        photo, _ = read_photo(ref)
+        return photo if isinstance(photo, Unreadable) else squash(photo.rgb, side)
+
     with ThreadPoolExecutor() as pool:
-        read = list(pool.map(lambda ref: read_photo(ref)[0], found))
-    kept: list[tuple[str, Photo]] = []
-    unreadable: list[tuple[str, str]] = []
-    for ref, photo in zip(found, read, strict=True):
-        name = ref.path.relative_to(folder).as_posix()
-        if isinstance(photo, Photo):
-            kept.append((name, photo))
-        else:
-            unreadable.append((name, photo.reason))
+        read = list(zip((_name(ref, folder) for ref in found), pool.map(squashed, found), strict=True))
+    kept = [(name, picture) for name, picture in read if not isinstance(picture, Unreadable)]
     if len(kept) < 2:
         raise ConfigError(f"data.ladder: {folder}: {len(kept)} readable photographs, at least 2 are needed")
-    stacked = np.stack([squash(photo.rgb, side) for _, photo in kept])
+    stacked = np.stack([picture for _, picture in kept])
     return Photographs(
         names=tuple(name for name, _ in kept),
         pictures=torch.from_numpy(stacked).permute(0, 3, 1, 2).contiguous(),
-        unreadable=tuple(unreadable),
+        unreadable=tuple((name, picture.reason) for name, picture in read if isinstance(picture, Unreadable)),
     )
+
+
+def _name(ref: PhotoRef, folder: Path) -> str:
+    """The path inside the folder, as it is shown: it goes into the card."""
+    return Path(ref.source_file).relative_to(folder).as_posix()
 
 
 def split(photographs: Photographs, holdout: float, seed: int) -> tuple[Tensor, Tensor]:
     """Indices of photographs for training and for judging; frames of one scene stay together.
 
+    holdout  share of the scenes, above 0 and below 1
     returns  two (m,) int64, disjoint, ascending
+    raises   ConfigError  if there are too few scenes for both sides
     """
     groups = _scenes(photographs.pictures)
+    scenes = int(groups.max()) + 1
+    # The splitter rounds the held-out side up.
+    if not 0 < math.ceil(holdout * scenes) < scenes:
+        raise ConfigError(
+            f"data.ladder: {len(photographs.names)} photographs of {scenes} scene(s) cannot be split with "
+            f"holdout = {holdout:g}",
+            hint="add photographs of other scenes, or change holdout",
+        )
     splitter = GroupShuffleSplit(n_splits=1, test_size=holdout, random_state=seed)
     training, held_out = next(splitter.split(groups, groups=groups))
     return torch.from_numpy(np.sort(training)), torch.from_numpy(np.sort(held_out))
 
 
-def _scenes(pictures: Tensor) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+def _scenes(pictures: Tensor) -> NDArray[np.int32]:
     """A scene number per photograph: near-identical frames, such as brackets and bursts, share one."""
-    luma = pictures.float().mean(1, keepdim=True)
-    small = torch.nn.functional.adaptive_avg_pool2d(luma, 16).flatten(1)
-    centred = small - small.mean(1, keepdim=True)
-    unit = torch.nn.functional.normalize(centred, dim=1)
+    small = functional.adaptive_avg_pool2d(weighted_rec709(pictures.float()), 32)
+    fine = small - functional.avg_pool2d(small, 5, stride=1, padding=2, count_include_pad=False)
+    unit = functional.normalize(fine.flatten(1) - fine.mean((1, 2, 3))[:, None], dim=1)
     same = (unit @ unit.T).numpy() > _SAME_SCENE
-    numbers: np.ndarray[tuple[int], np.dtype[np.int32]] = connected_components(csr_array(same), directed=False)[1]
+    numbers: NDArray[np.int32] = connected_components(csr_array(same), directed=False)[1]
     return numbers

@@ -39,12 +39,15 @@ THRESHOLDS: dict[str, tuple[float, float, float]] = {
 }
 """Where ordinary, severe and blocking begin, in the unit of each deviation."""
 
+_FLARE = 0.001
+"""Light that any screen and room add to black, as a share of white. It keeps ratios finite: without it no gain turns
+black into anything else, and a night sky would be an infinite exposure error away from a night sky with noise."""
 _KEY_LUMINANCE = 0.184
 """Luminance of L* 50, the middle of the lightness scale."""
 _KEY_MARGIN_EV = 1.3
 """How far beyond the middle an exposure error may reach: a picture whose mean lightness is ordinary is not blocked for
 being too bright only because its scene was a dark one. +0.7 EV needs L* 41 or lighter, +2.0 EV L* 62; -0.9 EV needs
-L* 57 or darker, -2.5 EV L* 33."""
+L* 56 or darker, -2.5 EV L* 34."""
 _SPREAD_FLOOR = 1.0
 """L* added to both spreads: below about one step of L* nobody sees a difference, and a ratio of nothings is noise."""
 _MAX_EV = 6.0
@@ -62,19 +65,24 @@ class Deviation:
     def positions(self, labels: tuple[str, ...]) -> Tensor:
         """Zero-based level positions (B, L) int64 in the order of `labels`.
 
-        A picture whose highlights are both clipped and suppressed keeps the graver of the two, as the graph excludes
+        A picture whose highlights are both clipped and suppressed keeps the graver of the two, as our graphs exclude
         the pair; equal ones keep `overexposed`, which cannot be repaired.
 
-        raises  KeyError  for a label the ladder does not measure
+        raises  KeyError    for a label the ladder does not measure
+                ValueError  for a deviation that is not a number
         """
+        for name, value in self.values.items():
+            if bool(value.isnan().any()):
+                raise ValueError(f"the deviation of {name} is not a number")
         level = {
             name: torch.bucketize(value, torch.tensor(THRESHOLDS[name], dtype=value.dtype), right=True)
             for name, value in self.values.items()
         }
-        clipped, suppressed = level["overexposed"], level["over_suppressed"]
-        nothing = torch.zeros_like(clipped)
-        level["overexposed"] = torch.where(clipped >= suppressed, clipped, nothing)
-        level["over_suppressed"] = torch.where(clipped >= suppressed, nothing, suppressed)
+        if {"overexposed", "over_suppressed"} <= set(labels):
+            clipped, suppressed = level["overexposed"], level["over_suppressed"]
+            nothing = torch.zeros_like(clipped)
+            level["overexposed"] = torch.where(clipped >= suppressed, clipped, nothing)
+            level["over_suppressed"] = torch.where(clipped >= suppressed, nothing, suppressed)
         return torch.stack([level[label] for label in labels], 1)
 
 
@@ -84,9 +92,8 @@ def deviation(reference: Tensor, picture: Tensor) -> Deviation:
     reference, picture  (B, 3, S, S) uint8, sRGB-encoded
     returns             the six deviations of `THRESHOLDS`
     """
-    luminance = weighted_rec709(linear_from_srgb8(reference)).flatten(1)
-    luminance, order = luminance.sort(1)
-    lstar = lstar_from_luminance(weighted_rec709(linear_from_srgb8(picture)).flatten(1)).gather(1, order)
+    luminance, order = _seen(reference).sort(1)
+    lstar = lstar_from_luminance(_seen(picture).gather(1, order))
     middle = slice(luminance.shape[1] // 4, -(luminance.shape[1] // 4))
     exposure_ev = _exposure_error_ev(
         luminance[:, middle][:, _QUANTILE_STEP // 2 :: _QUANTILE_STEP], lstar[:, middle].mean(1)
@@ -105,6 +112,11 @@ def deviation(reference: Tensor, picture: Tensor) -> Deviation:
             "over_suppressed": _highlight_loss(good, lstar),
         }
     )
+
+
+def _seen(picture: Tensor) -> Tensor:
+    """Luminance as it reaches an eye, flare included. (B, 3, S, S) uint8 to (B, S * S) float 0..1."""
+    return weighted_rec709(linear_from_srgb8(picture)).flatten(1) * (1 - _FLARE) + _FLARE
 
 
 def _second_highest(picture: Tensor) -> Tensor:

@@ -100,14 +100,14 @@ def contrast_scaled(encoded: Tensor, factor: Tensor, softness: Tensor) -> Tensor
     """Stretch or squeeze encoded values around the picture's mean luma.
 
     factor    (B, 1, 1, 1)  1 leaves the picture; above 1 more contrast, below 1 less
-    softness  (B, 1, 1, 1)  0 clips what leaves the range, 1 bends it in with a sigmoid
+    softness  (B, 1, 1, 1)  how far what a stretch pushes out is bent in by a sigmoid (1) or left to be clipped (0)
     """
     pivot = weighted_rec709(encoded).mean((2, 3), keepdim=True)
     offset = (encoded - pivot) * factor
     room = torch.where(offset > 0, 1 - pivot, pivot).clamp_min(0.05)
-    # tanh leaves the middle alone and never reaches the end; only stretching needs it.
-    bent = room * torch.tanh(offset / room) / torch.tanh(torch.ones_like(room))
-    return torch.where(factor > 1, pivot + offset + softness * (bent - offset), pivot + offset)
+    bent = room * torch.tanh(offset / room)
+    # The sigmoid comes in with the stretch, so that no strength is a step away from its neighbours.
+    return pivot + offset + softness * (1 - 1 / factor.clamp_min(1.0)) * (bent - offset)
 
 
 def highlights_lifted(encoded: Tensor, gain: Tensor, start: Tensor) -> Tensor:
@@ -122,9 +122,9 @@ def highlights_lifted(encoded: Tensor, gain: Tensor, start: Tensor) -> Tensor:
 
 
 def highlights_suppressed(encoded: Tensor, squeeze: Tensor, start: Tensor) -> Tensor:
-    """Compress luma above a start point and take its colour: over-recovered, grey and dull highlights.
+    """Compress luma above a start point and take from its colour: over-recovered, grey and dull highlights.
 
-    squeeze  (B, 1, 1, 1)  0 leaves the picture, 1 flattens everything above `start` to one grey
+    squeeze  (B, 1, 1, 1)  0 leaves the picture, 1 flattens all above `start` to one luma, white to half its colour
     start    (B, 1, 1, 1)  luma at which the compression begins, 0..1
     """
     luma = weighted_rec709(encoded).clamp_min(1e-4)

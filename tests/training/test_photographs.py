@@ -48,6 +48,23 @@ def test_no_photograph_and_no_scene_is_on_both_sides(ladder_folder: Path, tmp_pa
         assert len(held_out) > 0
 
 
+def test_a_sky_over_the_ground_does_not_make_two_photographs_one_scene(tmp_path: Path) -> None:
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        sky_and_ground = np.repeat(np.linspace(220, 60, 96)[:, None, None], 96, 1).repeat(3, 2)
+        texture = np.kron(rng.normal(0, 12, (32, 32, 1)), np.ones((3, 3, 3)))
+        Image.fromarray((sky_and_ground + texture).clip(0, 255).astype(np.uint8)).save(tmp_path / f"{seed}.png")
+    training, held_out = split(load_photographs(tmp_path, 64), 0.25, 0)
+    assert (len(training), len(held_out)) == (6, 2)
+
+
+def test_one_scene_alone_cannot_be_split(ladder_folder: Path, tmp_path: Path) -> None:
+    for copy in range(3):
+        shutil.copy(ladder_folder / "scene00.png", tmp_path / f"{copy}.png")
+    with pytest.raises(ConfigError, match="3 photographs of 1 scene"):
+        split(load_photographs(tmp_path, 32), 0.3, 0)
+
+
 def test_the_split_depends_on_the_seed_alone(ladder_folder: Path) -> None:
     photographs = load_photographs(ladder_folder, 32)
     assert split(photographs, 0.25, 1)[1].tolist() == split(photographs, 0.25, 1)[1].tolist()

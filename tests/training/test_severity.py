@@ -45,7 +45,7 @@ def test_the_exposure_error_is_the_ev_that_was_applied(reference: torch.Tensor, 
         tone.weighted_rec709(tone.linear_from_srgb8(p)).flatten(1) for p in (reference, exposed(reference, ev))
     )
     measured = severity._exposure_error_ev(good, tone.lstar_from_luminance(changed).mean(1))
-    assert measured.tolist() == pytest.approx([ev] * 3, abs=0.06)
+    assert measured.tolist() == pytest.approx([ev] * 3, abs=0.1)  # flare hides a little of the darkest
 
 
 @pytest.mark.parametrize(("ev", "level"), [(-0.6, 0), (-1.2, 1), (-2.0, 2), (-3.0, 3)])
@@ -112,6 +112,29 @@ def test_severity_never_falls_as_exposure_moves_further_away(reference: torch.Te
 def test_mirroring_changes_no_level(reference: torch.Tensor) -> None:
     picture = exposed(reference, -1.7)
     assert levels(reference, picture) == levels(reference.flip(-1), picture.flip(-1))
+
+
+@pytest.mark.parametrize("black_rows", [0, 20, 80, 96])
+@pytest.mark.parametrize("rest", [40, 140, 255])
+def test_black_and_white_areas_are_no_fault_of_the_same_picture(black_rows: int, rest: int) -> None:
+    picture = torch.full((1, 3, 96, 96), rest, dtype=torch.uint8)
+    picture[:, :, :black_rows] = 0
+    noisy = picture.clone()
+    noisy[:, :, :black_rows:2] = 1  # the least that sensor noise does to black
+    assert levels(picture, picture)[0] == dict.fromkeys(LABELS, 0)
+    assert levels(picture, noisy)[0] == dict.fromkeys(LABELS, 0)
+
+
+def test_a_label_that_is_not_asked_for_takes_nothing_from_another() -> None:
+    values = {name: torch.zeros(1) for name in LABELS}
+    values["overexposed"], values["over_suppressed"] = torch.tensor([0.06]), torch.tensor([25.0])
+    assert severity.Deviation(values).positions(("bright", "overexposed")).tolist() == [[0, 2]]
+
+
+def test_a_deviation_that_is_no_number_is_never_a_level() -> None:
+    values = {name: torch.zeros(1) for name in LABELS} | {"dark": torch.tensor([float("nan")])}
+    with pytest.raises(ValueError, match="dark"):
+        severity.Deviation(values).positions(LABELS)
 
 
 def test_clipped_and_suppressed_never_come_together() -> None:

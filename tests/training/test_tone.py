@@ -66,6 +66,18 @@ def test_each_row_gets_its_own_strength(pictures: torch.Tensor) -> None:
     assert spread.tolist() == pytest.approx(factor.flatten().tolist(), rel=1e-4)
 
 
+def test_contrast_has_no_step_where_it_begins(pictures: torch.Tensor) -> None:
+    softness = column(*[1.0] * 4)
+    before, after = (tone.contrast_scaled(pictures, column(*[factor] * 4), softness) for factor in (1.0, 1.001))
+    assert float((after - before).abs().max()) < 0.002
+
+
+def test_a_soft_stretch_stays_inside_where_a_hard_one_clips(pictures: torch.Tensor) -> None:
+    hard, soft = (tone.contrast_scaled(pictures, column(*[6.0] * 4), column(*[s] * 4)) for s in (0.0, 1.0))
+    assert float(hard.max()) > 1.5
+    assert float(soft.max()) < float(hard.max()) * 0.5
+
+
 def test_haze_lifts_the_darkest_and_flattens(pictures: torch.Tensor) -> None:
     hazed = tone.hazed(pictures, column(*[0.5] * 4), torch.full((4, 3, 1, 1), 0.9), column(*[0.0] * 4))
     assert torch.allclose(hazed, 0.5 * pictures + 0.45, atol=1e-6)  # Koschmieder's law with transmission 0.5
