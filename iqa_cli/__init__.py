@@ -29,9 +29,11 @@ if TYPE_CHECKING:
         LabelsError,
         MissingExtra,
         NothingReadable,
+        OutputError,
         TrainingDiverged,
         UsageError,
     )
+    from iqa_cli.photos.discover import Discovery, discover
     from iqa_cli.pipeline import Auditor, assess, assess_photo
     from iqa_cli.records import Capture, Finding, Measurement, PhotoRef, PhotoReport, Severity
     from iqa_cli.report.frame import to_frame
@@ -46,9 +48,11 @@ _HOMES = {
         "LabelsError",
         "MissingExtra",
         "NothingReadable",
+        "OutputError",
         "TrainingDiverged",
         "UsageError",
     ),
+    "iqa_cli.photos.discover": ("Discovery", "discover"),
     "iqa_cli.pipeline": ("Auditor", "assess", "assess_photo"),
     "iqa_cli.records": ("Capture", "Finding", "Measurement", "PhotoRef", "PhotoReport", "Severity"),
     "iqa_cli.report.frame": ("to_frame",),
@@ -60,6 +64,7 @@ __all__ = [
     "Capture",
     "CheckpointError",
     "ConfigError",
+    "Discovery",
     "Finding",
     "GraphError",
     "InvalidInput",
@@ -68,6 +73,7 @@ __all__ = [
     "Measurement",
     "MissingExtra",
     "NothingReadable",
+    "OutputError",
     "PhotoRef",
     "PhotoReport",
     "Severity",
@@ -76,6 +82,7 @@ __all__ = [
     "__version__",
     "assess",
     "assess_photo",
+    "discover",
     "to_frame",
 ]
 

@@ -7,17 +7,19 @@ checked at once, and each weights file checked against its hash at the moment it
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
+import math
 import os
 from typing import TYPE_CHECKING, Any
 
-from iqa_cli.errors import CheckpointError, GraphError
+from iqa_cli.errors import CheckpointError, GraphError, OutputError
 from iqa_cli.hexgraph.read import parse_graph
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from iqa_cli.hexgraph.graph import HexGraph
@@ -26,6 +28,12 @@ CARD = "card.json"
 WEIGHTS = "model.safetensors"
 ONNX = "model.onnx"
 FORMAT_VERSION = 1
+INTERPOLATIONS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
+"""Resampling filters that every Pillow has, by name, so that a card can be checked without it."""
+GRAPH_KEY = "iqa_graph"
+"""Metadata key under which `model.onnx` carries the hash of the graph it was trained on."""
+_LARGEST_SIZE = 16_384
+"""Pixels; far above any model, far below what would fill the memory before a message could say so."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,16 +43,18 @@ class Preprocessing:
     size: int
     """The picture is squashed to size x size pixels: tone is judged from the whole frame, so nothing is cropped."""
     interpolation: str
-    """A Pillow resampling filter in lower case; all of them average over the area when shrinking."""
+    """One of `INTERPOLATIONS`; when shrinking, all but nearest average over the covered area."""
     mean: tuple[float, float, float]
     """Subtracted per channel from values in 0..1."""
     std: tuple[float, float, float]
     """Divided by, per channel."""
 
     def __post_init__(self) -> None:
-        """Refuse sizes below 8 pixels and deviations that are not positive."""
-        if self.size < 8:
-            raise ValueError(f"size must be at least 8 pixels, got {self.size}")
+        """Refuse sizes that no model has, unknown filters, and deviations that are not positive."""
+        if not 8 <= self.size <= _LARGEST_SIZE:
+            raise ValueError(f"size must be at least 8 pixels and at most {_LARGEST_SIZE}, got {self.size}")
+        if self.interpolation not in INTERPOLATIONS:
+            raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {self.interpolation!r}")
         if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
             raise ValueError(f"mean and std need three numbers each, std above 0; got {self.mean} and {self.std}")
 
@@ -90,6 +100,18 @@ class Checkpoint:
             raise CheckpointError(f"{path}: damaged, its SHA-256 differs from the card's", hint=_REINSTALL)
         return content
 
+    def refuse_other_graph(self, recorded: str | None) -> None:
+        """Compare the graph hash that `model.onnx` carries under `GRAPH_KEY` with the card's graph.
+
+        recorded  what the model says, or None if it says nothing
+        raises    CheckpointError  if the card's graph is not the one the model was trained on: its scores would be
+                                   read as other labels
+        """
+        if recorded is not None and recorded != self.graph.hash:
+            raise CheckpointError(
+                f"{self.folder / ONNX}: was trained on another graph than the one on the card", hint=_REINSTALL
+            )
+
 
 _REINSTALL = "restore the checkpoint: reinstall iqa for a shipped one, copy or train it again for your own"
 
@@ -101,50 +123,85 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     """
     path = folder / CARD
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except FileNotFoundError:
         raise CheckpointError(f"{folder}: not a checkpoint, it has no {CARD}") from None
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or a number of thousands of digits
         raise CheckpointError(f"{path}: not JSON ({error})", hint=_REINSTALL) from None
     if not isinstance(card, dict):
         raise CheckpointError(f"{path}: expected an object, got {type(card).__name__}", hint=_REINSTALL)
     version = card.get("format_version")
-    if version != FORMAT_VERSION:
+    if version is None:
+        raise CheckpointError(
+            f"{path}: has no format_version", hint="it is not a checkpoint of iqa; `iqa train` writes one"
+        )
+    if type(version) is not int or version != FORMAT_VERSION:
         raise CheckpointError(
             f"{path}: format_version is {version!r}, this iqa reads {FORMAT_VERSION}",
             hint="a newer checkpoint needs a newer iqa",
         )
     problems: list[str] = []
-    graph = _read_graph(card, path, problems)
+    graph = _read_graph(card, problems)
     preprocessing = _read_preprocessing(card, problems)
     _check_files(card, problems)
     if problems or graph is None or preprocessing is None:
-        raise CheckpointError(f"{path}: {len(problems)} problem(s)", problems=problems, hint=_REINSTALL)
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise CheckpointError(f"{path}: {count}", problems=problems, hint=_REINSTALL)
     return Checkpoint(folder=folder, graph=graph, preprocessing=preprocessing, card=card)
 
 
-def _read_graph(card: Mapping[str, Any], path: Path, problems: list[str]) -> HexGraph | None:
+def _refuse_constant(constant: str) -> None:
+    """NaN and Infinity, which Python's reader takes and JSON does not know."""
+    raise ValueError(f"{constant} is not a number")
+
+
+def _read_graph(card: Mapping[str, Any], problems: list[str]) -> HexGraph | None:
     try:
-        return parse_graph(card.get("graph"), source=f"{path}: graph")
+        return parse_graph(card.get("graph"), source="graph")
     except GraphError as error:
-        problems.extend([error.message, *error.problems])
+        problems.extend(f"graph: {problem}" for problem in error.problems or [error.message])
         return None
 
 
 def _read_preprocessing(card: Mapping[str, Any], problems: list[str]) -> Preprocessing | None:
     entry = card.get("preprocessing")
-    try:
-        return Preprocessing(
-            size=int(entry["size"]),  # type: ignore[index]  # anything but an object lands in the except below
-            interpolation=str(entry["interpolation"]),  # type: ignore[index]
-            mean=tuple(float(value) for value in entry["mean"]),  # type: ignore[index,arg-type]
-            std=tuple(float(value) for value in entry["std"]),  # type: ignore[index,arg-type]
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        problems.append(f"preprocessing: {type(error).__name__}: {error}")
+    if not isinstance(entry, dict):
+        problems.append(f"preprocessing: expected an object, got {type(entry).__name__}")
         return None
+    found = len(problems)
+    size = entry.get("size")
+    if type(size) is not int:
+        problems.append(f"preprocessing.size: expected a whole number, got {_shown(size)}")
+    interpolation = entry.get("interpolation")
+    if not isinstance(interpolation, str):
+        problems.append(f"preprocessing.interpolation: expected a text, got {_shown(interpolation)}")
+    problems += [
+        f"preprocessing.{key}: expected three numbers, got {_shown(entry.get(key))}"
+        for key in ("mean", "std")
+        if not (isinstance(entry.get(key), list) and len(entry[key]) == 3 and all(map(_is_number, entry[key])))
+    ]
+    if len(problems) > found:
+        return None
+    mean, std = ((float(red), float(green), float(blue)) for red, green, blue in (entry["mean"], entry["std"]))
+    try:
+        return Preprocessing(size=entry["size"], interpolation=entry["interpolation"], mean=mean, std=std)
+    except ValueError as error:
+        problems.append(f"preprocessing: {error}")
+        return None
+
+
+def _is_number(value: object) -> bool:
+    """A finite number of the usual size; `true` is none, and neither are texts and numbers beyond the floats."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return type(value) is int and abs(value) < 2**63
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _check_files(card: Mapping[str, Any], problems: list[str]) -> None:
@@ -153,32 +210,70 @@ def _check_files(card: Mapping[str, Any], problems: list[str]) -> None:
         problems.append(f"files: expected an object, got {type(files).__name__}")
         return
     for name, entry in files.items():
-        if not (
-            isinstance(entry, dict) and isinstance(entry.get("bytes"), int) and isinstance(entry.get("sha256"), str)
-        ):
-            problems.append(f"files.{name}: expected bytes and sha256, got {entry!r}")
+        if not (isinstance(entry, dict) and type(entry.get("bytes")) is int and isinstance(entry.get("sha256"), str)):
+            problems.append(f"files.{name}: expected bytes and sha256, got {_shown(entry)}")
 
 
-def describe_files(folder: Path, names: tuple[str, ...] = (WEIGHTS, ONNX)) -> dict[str, dict[str, int | str]]:
-    """Size and SHA-256 of a checkpoint's files, as the card lists them."""
-    described: dict[str, dict[str, int | str]] = {}
-    for name in names:
-        content = (folder / name).read_bytes()
-        described[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    return described
+def write_checkpoint(folder: Path, files: Mapping[str, bytes], card: Mapping[str, Any]) -> None:
+    """Write a checkpoint over whatever lies in the folder: at every moment its card vouches for its files, or is not
+    there.
+
+    files   content by name, such as `ONNX`
+    card    what the card says beside its format version and the size and SHA-256 of each file, which are added here
+    raises  OutputError  if the folder cannot be written
+    """
+    described = {
+        name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()} for name, content in files.items()
+    }
+    document = {"format_version": FORMAT_VERSION, **card, "files": described}
+    text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    with _as_output_error(folder / CARD):
+        (folder / CARD).unlink(missing_ok=True)
+    for name, content in files.items():
+        write_atomically(folder / name, content)
+    # A file name that is no text in any encoding stays readable: what is left of it is a JSON escape.
+    write_atomically(folder / CARD, text.encode(errors="backslashreplace"))
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees either the old content or the new, never a part."""
+    """Write a file so that a reader sees either the old content or the new, never a part.
+
+    raises  OutputError  naming the file, if it cannot be written; the old content is still there
+    """
     temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
+    with _as_output_error(path):
+        try:
+            with temporary.open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
 
 
-def write_card(folder: Path, card: Mapping[str, Any]) -> None:
-    """Write `card.json`, last of all files, so that a folder with a card is complete."""
-    text = json.dumps({"format_version": FORMAT_VERSION, **card}, ensure_ascii=False, indent=2, allow_nan=False)
-    write_atomically(folder / CARD, (text + "\n").encode())
+def make_writable(folder: Path) -> None:
+    """Make a folder and prove, with a file that is removed again, that files can be written in it.
+
+    raises  OutputError  naming the folder and the reason
+    """
+    probe = folder / f".iqa-probe-{os.getpid()}"
+    with _as_output_error(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            probe.write_bytes(b"probe")
+        finally:
+            with contextlib.suppress(OSError):
+                probe.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _as_output_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written ({error.strerror or error})", hint="make room there, or name another folder"
+        ) from error

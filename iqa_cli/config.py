@@ -25,7 +25,7 @@ class DataConfig:
     samples: int = 20_000
     """Pictures per epoch."""
     validation_samples: int = 2_000
-    """Pictures judged after each epoch, made from held-out photographs."""
+    """Pictures judged after each epoch, made from held-out photographs once and kept in memory."""
     test_samples: int = 6_000
     """Pictures judged at the end for the checkpoint's card, made from held-out photographs with another seed."""
     holdout: float = 0.15
@@ -89,9 +89,19 @@ class RunConfig:
     out: Path
     """The checkpoint folder that is written."""
     work: Path | None = None
-    """Where the state for --resume and metrics.csv are kept; default: `out` with `-run` appended."""
+    """Where the state for --resume and metrics.csv are kept; default: `out` with `-run` appended. `--out` puts it
+    beside its own folder too, so that two runs of one config never share a state."""
     seed: int = 0
     """Makes a run on one machine repeatable, bit for bit on the CPU."""
+
+    def __post_init__(self) -> None:
+        """Refuse the root folder as a checkpoint: a checkpoint is called by its folder's name."""
+        if not self.out.name:
+            raise ConfigError(f"run.out: expected a folder with a name, got {str(self.out)!r}")
+
+    def written_to(self, out: Path) -> RunConfig:
+        """The same run with another checkpoint folder and its state beside that."""
+        return dataclasses.replace(self, out=out, work=None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,8 +136,8 @@ class TrainConfig:
 
 
 _RANGES: dict[tuple[str, str], tuple[float, float]] = {
-    ("data", "samples"): (1, 1e9),
-    ("data", "validation_samples"): (1, 1e7),
+    ("data", "samples"): (2, 1e9),  # batch normalisation needs two
+    ("data", "validation_samples"): (1, 1e5),
     ("data", "test_samples"): (1, 1e7),
     ("data", "holdout"): (0.01, 0.9),
     ("model", "context_tokens"): (0, 64),
@@ -135,10 +145,20 @@ _RANGES: dict[tuple[str, str], tuple[float, float]] = {
     ("optim", "lr_head"): (0.0, 1.0),
     ("optim", "weight_decay"): (0.0, 1.0),
     ("optim", "epochs"): (1, 100_000),
-    ("optim", "batch_size"): (2, 65_536),  # batch normalisation needs two
+    ("optim", "batch_size"): (2, 65_536),
     ("optim", "warmup"): (0.0, 1.0),
     ("run", "seed"): (0, 2**31 - 1),
 }
+
+_NAMES = {("graph", "name"), ("model", "backbone"), ("model", "pretrained")}
+"""Texts that may name a file."""
+
+_NOT_YET = {("data", "labels"), ("data", "images")}
+"""Keys of the format that this version cannot serve."""
+_LOSSES_NOT_YET = ("focal", "focal-fidelity")
+
+_LONGEST_NAME = 255
+"""Bytes in one part of a path, on every common file system."""
 
 
 def load_config(path: Path) -> TrainConfig:
@@ -152,7 +172,7 @@ def load_config(path: Path) -> TrainConfig:
         raise ConfigError(f"{path}: no such config file") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or a number of thousands of digits
         raise ConfigError(f"{path}: not TOML ({error})") from None
     problems: list[str] = []
     hints = typing.get_type_hints(TrainConfig)
@@ -161,13 +181,18 @@ def load_config(path: Path) -> TrainConfig:
     for section, kind in hints.items():
         table = document.get(section, {})
         if not isinstance(table, dict):
-            problems.append(f"{section}: expected a section [{section}], got {table!r}")
+            problems.append(f"{section}: expected a section [{section}], got {_shown(table)}")
             continue
         values = _read_section(section, kind, table, path.parent, problems)
-        if values is not None:
+        if values is None:
+            continue
+        try:
             sections[section] = kind(**values)
+        except ConfigError as error:
+            problems.append(error.message)
     if problems:
-        raise ConfigError(f"{path}: {len(problems)} problem(s)", problems=problems)
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise ConfigError(f"{path}: {count}", problems=problems)
     config = TrainConfig(**sections)
     # Names and files share these two keys; a file is found from the config's folder like any other path.
     graph = dataclasses.replace(config.graph, name=_file_beside(path.parent, config.graph.name))
@@ -185,18 +210,30 @@ def _read_section(
         for field in dataclasses.fields(kind)
         if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     }
-    problems.extend(f"{section}.{key}: no such key{_nearest(key, hints)}" for key in sorted(set(table) - set(hints)))
+    for key in sorted(set(table) - set(hints)):
+        if (section, key) in _NOT_YET:
+            problems.append(f"{section}.{key}: not yet supported, this version learns from data.ladder alone")
+        else:
+            problems.append(f"{section}.{key}: no such key{_nearest(key, hints)}")
     problems.extend(f"{section}.{key}: missing" for key in sorted(required - set(table)))
     values: dict[str, Any] = {}
-    for key in hints.keys() & table.keys():
+    for key, hint in hints.items():
+        if key not in table:
+            continue
+        given = table[key]
+        if (section, key) == ("loss", "name") and given in _LOSSES_NOT_YET:
+            problems.append(f"{section}.{key}: {given!r} is not yet supported, use 'nll'")
+            continue
         try:
-            values[key] = _converted(table[key], hints[key], base)
+            values[key] = _converted(given, hint, base)
+            if (section, key) in _NAMES and isinstance(given, str):
+                _refuse_impossible_path(given)
         except TypeError as error:
-            problems.append(f"{section}.{key}: expected {error}, got {table[key]!r}")
+            problems.append(f"{section}.{key}: expected {error}, got {_shown(given)}")
             continue
         low, high = _RANGES.get((section, key), (float("-inf"), float("inf")))
         if isinstance(values[key], int | float) and not low <= values[key] <= high:
-            problems.append(f"{section}.{key}: expected {low:g} to {high:g}, got {table[key]!r}")
+            problems.append(f"{section}.{key}: expected {low:g} to {high:g}, got {_shown(given)}")
     return values if required <= set(values) else None
 
 
@@ -218,14 +255,33 @@ def _converted(value: Any, hint: Any, base: Path) -> Any:
             return value
         raise TypeError(" or ".join("false" if choice is False else repr(choice) for choice in choices))
     if hint is Path and isinstance(value, str):
+        _refuse_impossible_path(value)
         return (base / value).resolve()
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        # A whole number beyond the floats is outside every range, as infinity is.
+        return float(value) if abs(value) < 2**1023 else float("inf")
     if hint is int and isinstance(value, int) and not isinstance(value, bool):
         return value
     if hint is str and isinstance(value, str):
         return value
     raise TypeError({Path: "a path", float: "a number", int: "a whole number", str: "a text"}[hint])
+
+
+def _refuse_impossible_path(value: str) -> None:
+    """TypeError for what no file system takes, before some call of the system finds out."""
+    if not value or "\0" in value:
+        raise TypeError("a name or path, not empty and without NUL characters")
+    if any(len(part.encode()) > _LONGEST_NAME for part in Path(value).parts):
+        raise TypeError(f"names of at most {_LONGEST_NAME} bytes")
+
+
+def _shown(value: object) -> str:
+    """A value as Python would show it, short."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not spell out whole numbers of thousands of digits
+        return "a very long number"
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _file_beside(folder: Path, value: str) -> str:

@@ -9,6 +9,7 @@ IqaError                     anything we report in words instead of a traceback
 │   ├── CheckpointError      a checkpoint folder
 │   ├── MissingExtra         a library that an optional extra brings
 │   └── TrainingDiverged     a config whose learning rates lead nowhere
+├── OutputError              an output cannot be written, or not to its end           exit 3
 └── NothingReadable          photos were found and none could be read             exit 4
 
 Anything else that escapes is our bug (exit 70) and is shown as one, never as the user's fault. A photo that
@@ -100,6 +101,12 @@ class MissingExtra(InvalidInput):
 
 class TrainingDiverged(InvalidInput):
     """The loss of a training run is no longer a number."""
+
+
+class OutputError(IqaError):
+    """An output broke: the disk is full, a pipe lost its reader, stdout is closed."""
+
+    exit_code = ExitCode.INVALID_INPUT
 
 
 class NothingReadable(IqaError):  # noqa: N818 - see InvalidInput

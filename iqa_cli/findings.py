@@ -58,27 +58,33 @@ def too_small_note(width: int, height: int, lang: Language = "en") -> str:
     }[lang]
 
 
+def in_percent(fraction: float) -> str:
+    """A share in as many digits as mean something, never none or all of it without being so: <0.1%, 3.2%, 41%, >99%.
+
+    fraction  0..1
+    """
+    percent = 100.0 * fraction
+    if 0.0 < percent < 0.1:
+        return "<0.1%"
+    if 99.0 < percent < 100.0:
+        return ">99%"
+    return f"{percent:.1f}%" if 0.0 < percent < 9.95 else f"{percent:.0f}%"
+
+
 def _evidence(label: str, values: Values, capture: Capture, lang: Language) -> str:
     subject = _SUBJECTS.get(label.casefold().replace("_", " ").replace("-", " "))
     if subject is None or not values:
         return ""
     parts = [subject(values, lang)]
-    if subject in (_brightness_high, _brightness_low) and capture.exposure_bias_ev:
-        bias = f"{capture.exposure_bias_ev:+.1f} EV"
+    exposure_bias_ev = round(capture.exposure_bias_ev or 0.0, 1)  # what rounds to zero is not worth a word
+    if subject in (_brightness_high, _brightness_low) and exposure_bias_ev:
+        bias = f"{exposure_bias_ev:+.1f} EV"
         parts.append({"en": f"exposure compensation {bias}", "zh": f"曝光补偿 {bias}"}[lang])
     return {"en": ", ", "zh": "，"}[lang].join(parts)
 
 
-def _percent(fraction: float) -> str:
-    """A share of the pixels in as many digits as mean something: 41%, 3.2%, <0.1%."""
-    percent = 100.0 * fraction
-    if 0.0 < percent < 0.1:
-        return "<0.1%"
-    return f"{percent:.1f}%" if 0.0 < percent < 9.95 else f"{percent:.0f}%"
-
-
 def _brightness_high(values: Values, lang: Language) -> str:
-    median, clipped = f"{values['luma_median']:.2f}", _percent(values["clipped_fraction"])
+    median, clipped = f"{values['luma_median']:.2f}", in_percent(values["clipped_fraction"])
     return {
         "en": f"median luma {median}, {clipped} of pixels clipped",
         "zh": f"亮度中位数 {median}，{clipped} 的像素已过曝",
@@ -86,9 +92,9 @@ def _brightness_high(values: Values, lang: Language) -> str:
 
 
 def _brightness_low(values: Values, lang: Language) -> str:
-    median, dark = f"{values['luma_median']:.2f}", _percent(values["dark_fraction"])
+    median, dark = f"{values['luma_median']:.2f}", in_percent(values["dark_fraction"])
     return {
-        "en": f"median luma {median}, {dark} of pixels below 2%",
+        "en": f"median luma {median}, {dark} of pixels darker than 2% luma",
         "zh": f"亮度中位数 {median}，{dark} 的像素亮度低于 2%",
     }[lang]
 
@@ -102,8 +108,8 @@ def _contrast(values: Values, lang: Language) -> str:
 
 
 def _clipping(values: Values, lang: Language) -> str:
-    pixels = _percent(values["clipped_fraction"])
-    red, green, blue = (_percent(values[f"clipped_fraction_{channel}"]) for channel in "rgb")
+    pixels = in_percent(values["clipped_fraction"])
+    red, green, blue = (in_percent(values[f"clipped_fraction_{channel}"]) for channel in "rgb")
     return {
         "en": f"{pixels} of pixels clipped (red {red}, green {green}, blue {blue})",
         "zh": f"{pixels} 的像素已过曝（红 {red}，绿 {green}，蓝 {blue}）",

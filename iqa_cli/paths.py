@@ -40,7 +40,7 @@ def find_graph(value: str) -> Path:
     raises  GraphError  if there is no such file; the message lists the names there are
     """
     path = Path(value) if _is_path(value) else _shipped_folder("hex_graphs") / f"{value}.json"
-    if path.is_file():
+    if os.path.isfile(path):  # noqa: PTH113 - Path's own raises for a locked folder before Python 3.14
         return path
     if _is_path(value):
         raise GraphError(f"{value}: no such graph file", hint=f"shipped graphs: {', '.join(graph_names())}")
@@ -53,9 +53,12 @@ def find_checkpoint(value: str) -> Path:
     raises  CheckpointError  if there is no such folder; the message lists the names there are
     """
     path = Path(value) if _is_path(value) else _shipped_folder("checkpoints") / value
-    if path.is_dir():
+    if value and os.path.isdir(path):  # noqa: PTH112 - see find_graph
         return path
     names = ", ".join(checkpoint_names()) or "none"
     if _is_path(value):
         raise CheckpointError(f"{value}: no such checkpoint folder", hint=f"shipped checkpoints: {names}")
-    raise CheckpointError(f"no checkpoint is called {value!r}", hint=f"use a path, or one of: {names}")
+    hint = f"use a path, or one of: {names}"
+    if value and os.path.isdir(value):  # noqa: PTH112 - see find_graph
+        hint = f"did you mean ./{value}? A name without a slash is one of the shipped: {names}"
+    raise CheckpointError(f"no checkpoint is called {value!r}", hint=hint)

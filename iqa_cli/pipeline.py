@@ -14,6 +14,7 @@ import collections
 import concurrent.futures
 import dataclasses
 import functools
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -33,7 +34,7 @@ from iqa_cli.models.runner import OnnxModel
 from iqa_cli.paths import find_checkpoint
 from iqa_cli.photometry import measure
 from iqa_cli.photos import read_photo
-from iqa_cli.photos.discover import discover, shown
+from iqa_cli.photos.discover import as_utf8, discover
 from iqa_cli.records import Capture, Language, Photo, PhotoRef, PhotoReport, Unreadable
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
     from iqa_cli.checkpoint import Preprocessing
     from iqa_cli.records import Measurement
+
+logger = logging.getLogger(__name__)
 
 Decode = Literal["scaled", "full"]
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image | NDArray[Any]
@@ -105,7 +108,7 @@ class Auditor:
     checkpoint  whose model and graph judge
     decode      "scaled" decodes JPEGs at a fraction of their size, many times faster; "full" decodes every pixel
     jobs        threads that decode; None takes one per processor this process may use
-    lang        of evidence and notes
+    lang        of evidence; what is wrong with a file is said in English
     raises      CheckpointError  if the model cannot be loaded
                 UsageError       if jobs is below 1
     """
@@ -175,8 +178,10 @@ class Auditor:
                 TypeError, ValueError  for any other source, or an array of another shape or range
         """
         if isinstance(source, str | os.PathLike):
-            if Path(source).is_dir():
-                raise UsageError(f"{shown(os.fspath(source))}: this is a folder", hint="assess([folder]) takes folders")
+            if os.path.isdir(source):  # noqa: PTH112 - Path's own raises for a locked folder before Python 3.14
+                raise UsageError(
+                    f"{as_utf8(os.fspath(source))}: this is a folder", hint="assess([folder]) takes folders"
+                )
             return self._judge([look(discover([source]).photos[0], self._decode, self._preprocessing)])[0]
         return self._judge([_look_at("", *read_photo(source, mode=self._decode), self._preprocessing)])[0]
 
@@ -225,15 +230,18 @@ def assess(
     checkpoint  a shipped one by name, or the folder of any
     decode      "scaled" decodes JPEGs at a fraction of their size, many times faster; "full" decodes every pixel
     jobs        threads that decode; None takes one per processor. The reports do not depend on it
-    lang        of evidence and notes
+    lang        of evidence; what is wrong with a file is said in English
     raises      InvalidInput     if a path does not exist
                 CheckpointError  if the checkpoint does not exist or is damaged
                 UsageError       if jobs is below 1
 
-    Whatever is wrong with the arguments is raised by the call itself, before the first report is asked for.
+    Whatever is wrong with the arguments is raised by the call itself, before the first report is asked for. A
+    folder that cannot be listed is logged as a warning; `discover(paths).skipped` has them all.
     """
-    refs = discover(paths).photos
-    return Auditor.load(checkpoint, decode=decode, jobs=jobs, lang=lang).run(refs)
+    found = discover(paths)
+    for folder, reason in found.skipped:
+        logger.warning("%s: not searched (%s)", folder, reason)
+    return Auditor.load(checkpoint, decode=decode, jobs=jobs, lang=lang).run(found.photos)
 
 
 def assess_photo(

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from iqa_cli.checkpoint import FORMAT_VERSION, ONNX, describe_files, write_card
+from iqa_cli.checkpoint import FORMAT_VERSION, ONNX, write_checkpoint
 from iqa_cli.paths import find_graph
 
 if TYPE_CHECKING:
@@ -36,13 +36,11 @@ def checkpoint_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("checkpoints") / "mean-brightness"
     folder.mkdir()
     graph = json.loads(find_graph("smartphone-6").read_text(encoding="utf-8"))
-    (folder / ONNX).write_bytes(_model(graph["labels"]))
     card = {
         "graph": graph,
         "preprocessing": {"size": SIZE, "interpolation": "box", "mean": [0.0] * 3, "std": [1.0] * 3},
-        "files": describe_files(folder, (ONNX,)),
     }
-    write_card(folder, card)
+    write_checkpoint(folder, {ONNX: _model(graph["labels"])}, card)
     assert json.loads((folder / "card.json").read_text(encoding="utf-8"))["format_version"] == FORMAT_VERSION
     return folder
 

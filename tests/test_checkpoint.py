@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from PIL import Image
 
-from iqa_cli.checkpoint import ONNX, load_checkpoint, write_atomically
-from iqa_cli.errors import CheckpointError
+from iqa_cli.checkpoint import (
+    INTERPOLATIONS,
+    ONNX,
+    load_checkpoint,
+    make_writable,
+    write_atomically,
+    write_checkpoint,
+)
+from iqa_cli.errors import CheckpointError, OutputError
 from iqa_cli.models.runner import OnnxModel
 from iqa_cli.paths import checkpoint_names, find_checkpoint, find_graph
 
@@ -79,8 +89,19 @@ def test_a_model_of_another_graph_is_refused(folder: Path) -> None:
         (lambda card: card.pop("files"), "files"),
         (lambda card: card["files"].update({ONNX: {"bytes": "many"}}), "expected bytes and sha256"),
         (lambda card: card.update(format_version=99), "format_version is 99"),
+        (lambda card: card.update(format_version=True), "format_version is True"),
+        (lambda card: card.pop("format_version"), "has no format_version"),
+        (lambda card: card["preprocessing"].update(size="16"), r"preprocessing\.size: expected a whole number"),
+        (lambda card: card["preprocessing"].update(size=True), r"preprocessing\.size: expected a whole number"),
+        (lambda card: card["preprocessing"].update(size=10**9), "at most"),
+        (lambda card: card["preprocessing"].update(mean=["0", 0, 0]), r"preprocessing\.mean: expected three numbers"),
+        (lambda card: card["preprocessing"].update(mean=[10**400, 0, 0]), r"preprocessing\.mean: expected three"),
+        (lambda card: card["preprocessing"].update(std=[True, 1, 1]), r"preprocessing\.std: expected three numbers"),
+        (lambda card: card["preprocessing"].update(std=[float("inf"), 1, 1]), "Infinity is not a number"),
+        (lambda card: card["preprocessing"].update(mean=[float("nan"), 0, 0]), "NaN is not a number"),
+        (lambda card: card["preprocessing"].update(interpolation="sharpest"), "one of nearest, box"),
+        (lambda card: card["files"].update({ONNX: {"bytes": True, "sha256": ""}}), "expected bytes and sha256"),
     ],
-    ids=["graph", "preprocessing", "size", "std", "files", "entry", "version"],
 )
 def test_a_wrong_card_names_the_key(folder: Path, change: Callable[[dict[str, Any]], object], message: str) -> None:
     edit(folder, change)
@@ -88,7 +109,42 @@ def test_a_wrong_card_names_the_key(folder: Path, change: Callable[[dict[str, An
         load_checkpoint(folder)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xff", b"[" * 100_000])
+def test_several_mistakes_are_counted_and_the_card_is_named_once(folder: Path) -> None:
+    def break_two(card: dict[str, Any]) -> None:
+        card["graph"]["labels"] = 3
+        card["preprocessing"]["size"] = None
+
+    edit(folder, break_two)
+    with pytest.raises(CheckpointError) as error:
+        load_checkpoint(folder)
+    assert error.value.message == f"{folder / 'card.json'}: {len(error.value.problems)} problems"
+    assert all("card.json" not in problem for problem in error.value.problems)
+    assert any(problem.startswith("graph: labels: ") for problem in error.value.problems)
+
+
+def test_an_overflowing_number_is_refused(folder: Path) -> None:
+    text = (folder / "card.json").read_text(encoding="utf-8")
+    (folder / "card.json").write_text(text.replace('"mean": [\n      0.0', '"mean": [1e999'), encoding="utf-8")
+    assert "1e999" in (folder / "card.json").read_text(encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"preprocessing\.mean: expected three numbers"):
+        load_checkpoint(folder)
+
+
+def test_every_filter_is_one_that_pillow_has() -> None:
+    assert {name.upper() for name in INTERPOLATIONS} <= set(Image.Resampling.__members__)
+
+
+def test_the_graph_that_a_model_carries_must_be_the_cards(folder: Path) -> None:
+    checkpoint = load_checkpoint(folder)
+    checkpoint.refuse_other_graph(None)
+    checkpoint.refuse_other_graph(checkpoint.graph.hash)
+    with pytest.raises(CheckpointError, match="another graph"):
+        checkpoint.refuse_other_graph("0" * 64)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"\xff\xff", b"[" * 100_000, b'{"format_version": 1' + b"0" * 5000 + b"}"]
+)
 def test_a_card_that_is_no_card_is_an_error(folder: Path, content: bytes) -> None:
     (folder / "card.json").write_bytes(content)
     with pytest.raises(CheckpointError, match=r"card\.json"):
@@ -115,3 +171,51 @@ def test_an_atomic_write_replaces_and_leaves_nothing_behind(tmp_path: Path) -> N
     write_atomically(path, b"two")
     assert path.read_bytes() == b"two"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_write_that_fails_names_the_file_and_leaves_the_old_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    path = tmp_path / "file"
+    write_atomically(path, b"one")
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(OutputError, match=r"file: cannot be written \(No space left on device\)"):
+        write_atomically(path, b"two")
+    assert path.read_bytes() == b"one"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_checkpoint_that_could_not_be_overwritten_has_no_card_that_vouches_for_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+
+    def no_space(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", no_space)
+        with pytest.raises(OutputError, match="cannot be written"):
+            write_checkpoint(folder, {ONNX: b"new"}, card)
+    with pytest.raises(CheckpointError, match="not a checkpoint"):
+        load_checkpoint(folder)
+    write_checkpoint(folder, {ONNX: b"new"}, card)
+    assert load_checkpoint(folder).read_verified(ONNX) == b"new"
+
+
+def test_a_card_may_name_files_that_are_no_text(folder: Path) -> None:
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    card["data"] = {"held_out": ["caf\udce9.jpg", "照片.jpg"]}
+    write_checkpoint(folder, {}, card)
+    assert load_checkpoint(folder).card["data"]["held_out"] == ["caf\udce9.jpg", "照片.jpg"]
+
+
+def test_a_folder_is_proven_writable_without_a_trace(tmp_path: Path) -> None:
+    make_writable(tmp_path / "new" / "folder")
+    assert list((tmp_path / "new" / "folder").iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="file: cannot be written"):
+        make_writable(tmp_path / "file")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from iqa_cli.config import load_config
+from iqa_cli.config import RunConfig, load_config
 from iqa_cli.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
@@ -75,8 +75,79 @@ def test_all_mistakes_are_reported_at_once_with_the_nearest_key(tmp_path: Path) 
     assert error.value.exit_code == ExitCode.INVALID_INPUT
 
 
+def test_one_mistake_is_one_problem(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_config(write(tmp_path, MINIMAL + "[optim]\nepochs = 0\n"))
+    assert error.value.message == f"{tmp_path / 'run.toml'}: 1 problem"
+    assert error.value.problems == ("optim.epochs: expected 1 to 100000, got 0",)
+
+
+def test_mistakes_come_in_the_order_of_the_keys(tmp_path: Path) -> None:
+    text = MINIMAL + "[optim]\nwarmup = 2\nlr_visual = 2\nbatch_size = 0\nlr_head = 2\nepochs = 0\n"
+    with pytest.raises(ConfigError) as error:
+        load_config(write(tmp_path, text))
+    keys = [problem.partition(":")[0] for problem in error.value.problems]
+    assert keys == [f"optim.{key}" for key in ("lr_visual", "lr_head", "epochs", "batch_size", "warmup")]
+
+
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"= nothing", "not TOML"), (b"\xff\xfe", "not TOML"), (None, "no such config file")]
+    ("more", "problem"),
+    [
+        ('[graph]\nname = ""\n', "graph.name: expected a name or path"),
+        ('[graph]\nname = "%s"\n' % ("x" * 300), "graph.name: expected names of at most 255 bytes"),
+        ('[graph]\nname = "%s.json"\n' % ("图" * 90), "graph.name: expected names of at most 255 bytes"),
+        ('[model]\npretrained = ""\n', "model.pretrained: expected a name or path"),
+        ('[model]\npretrained = "a\\u0000b"\n', "model.pretrained: expected a name or path"),
+        ("[optim]\nlr_head = 1%s\n" % ("0" * 400), "optim.lr_head: expected 0 to 1, got 1000"),
+        ("[optim]\nlr_head = 0x%s\n" % ("1" * 9000), "optim.lr_head: expected 0 to 1, got a very long number"),
+        ("[optim]\nepochs = [0x%s]\n" % ("1" * 9000), "optim.epochs: expected a whole number"),
+        ('[loss]\nname = "focal-fidelity"\n', "loss.name: 'focal-fidelity' is not yet supported"),
+    ],
+)
+def test_values_that_nothing_can_use_are_mistakes_of_the_config(tmp_path: Path, more: str, problem: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_config(write(tmp_path, MINIMAL + more))
+    assert len(error.value.problems) == 1
+    assert error.value.problems[0].startswith(problem)
+    assert len(error.value.problems[0]) < 200
+
+
+@pytest.mark.parametrize("out", ["/", "", "a\\u0000b", "x" * 300])
+def test_a_checkpoint_needs_a_folder_that_can_be_named(tmp_path: Path, out: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_config(write(tmp_path, f'[data]\nladder = "photos"\n[run]\nout = "{out}"\n'))
+    assert error.value.problems[0].startswith("run.out: expected")
+
+
+def test_a_table_of_labels_is_not_called_a_misspelling(tmp_path: Path) -> None:
+    text = '[data]\nladder = "photos"\nlabels = "labels.csv"\nimages = "photos"\n[run]\nout = "mine"\n'
+    with pytest.raises(ConfigError) as error:
+        load_config(write(tmp_path, text))
+    assert [problem.partition(",")[0] for problem in error.value.problems] == [
+        "data.images: not yet supported",
+        "data.labels: not yet supported",
+    ]
+
+
+def test_another_checkpoint_folder_takes_its_state_along(tmp_path: Path) -> None:
+    run = load_config(write(tmp_path, MINIMAL)).run
+    assert run.written_to(tmp_path / "b").work is None
+    run = load_config(write(tmp_path, MINIMAL + 'work = "state"\n')).run
+    assert run.work == tmp_path / "state"
+    assert run.written_to(tmp_path / "b") == RunConfig(out=tmp_path / "b")
+    with pytest.raises(ConfigError, match=r"run\.out"):
+        run.written_to(tmp_path.parent.joinpath("/"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"= nothing", "not TOML"),
+        (b"\xff\xfe", "not TOML"),
+        (b"a = 1" + b"0" * 5000, "not TOML"),
+        (b"a = " + b"[" * 5000, "not TOML"),
+        (None, "no such config file"),
+    ],
 )
 def test_a_file_that_is_no_config_is_named(tmp_path: Path, content: bytes | None, message: str) -> None:
     path = tmp_path / "run.toml"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from iqa_cli.findings import find, too_small_note
+from iqa_cli.findings import find, in_percent, too_small_note
 from iqa_cli.hexgraph import HexGraph, Label, read_graph
 from iqa_cli.paths import find_graph
 from iqa_cli.photometry import measure
@@ -30,7 +30,7 @@ def test_evidence_of_every_shipped_label_carries_what_was_measured() -> None:
     by_label = {finding.label: finding.evidence for finding in find(GRAPH, [NONE] * 6, [1] * 6, MEASURED, Capture())}
     assert by_label == {
         "bright": "median luma 0.00, 40% of pixels clipped",
-        "dark": "median luma 0.00, 60% of pixels below 2%",
+        "dark": "median luma 0.00, 60% of pixels darker than 2% luma",
         "high_contrast": "L* spread 100 of 100 (5th to 95th percentile), standard deviation 49",
         "low_contrast": "L* spread 100 of 100 (5th to 95th percentile), standard deviation 49",
         "overexposed": "40% of pixels clipped (red 40%, green 40%, blue 40%)",
@@ -47,8 +47,9 @@ def test_chinese_evidence_has_the_same_numbers() -> None:
 def test_exposure_compensation_speaks_about_brightness_only() -> None:
     found = find(GRAPH, [NONE] * 6, [1] * 6, MEASURED, Capture(exposure_bias_ev=1.7))
     assert ["+1.7 EV" in finding.evidence for finding in found] == [True, True, False, False, False, False]
-    zero = find(GRAPH, [NONE] * 6, [1] * 6, MEASURED, Capture(exposure_bias_ev=0.0))
-    assert not any("EV" in finding.evidence for finding in zero)
+    for nothing in (0.0, 0.04, -0.04):
+        zero = find(GRAPH, [NONE] * 6, [1] * 6, MEASURED, Capture(exposure_bias_ev=nothing))
+        assert not any("EV" in finding.evidence for finding in zero)
 
 
 def test_a_label_nobody_measures_gets_no_evidence() -> None:
@@ -74,12 +75,30 @@ def test_rows_that_do_not_fit_the_labels_are_refused() -> None:
         find(GRAPH, [NONE] * 5, [1] * 6, MEASURED, Capture())
 
 
-@pytest.mark.parametrize(("fraction", "words"), [(0.0, "0%"), (0.0005, "<0.1%"), (0.032, "3.2%"), (0.0996, "10%")])
+@pytest.mark.parametrize(
+    ("fraction", "words"),
+    [
+        (0, "0%"),
+        (0.0005, "<0.1%"),
+        (0.032, "3.2%"),
+        (0.0996, "10%"),
+        (0.5, "50%"),
+        (0.99, "99%"),
+        (0.994, ">99%"),
+        (0.9999, ">99%"),
+        (1, "100%"),
+    ],
+)
+def test_a_share_never_claims_none_or_all_without_being_so(fraction: float, words: str) -> None:
+    assert in_percent(fraction) == words
+
+
+@pytest.mark.parametrize(("fraction", "words"), [(0.0005, "<0.1%"), (0.032, "3.2%"), (0.9999, ">99%")])
 def test_shares_are_written_in_digits_that_mean_something(fraction: float, words: str) -> None:
     picture = np.full((100, 100, 3), 119, np.uint8)
     picture.reshape(-1, 3)[: round(fraction * 10_000)] = 255
     found = find(GRAPH, [NONE] * 6, [1] * 6, measure(picture), Capture())
-    assert found[0].evidence == f"median luma 0.47, {words} of pixels clipped"
+    assert found[0].evidence.endswith(f", {words} of pixels clipped")
 
 
 def test_the_small_picture_note_names_both_sides() -> None:

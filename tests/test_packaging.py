@@ -57,6 +57,11 @@ def test_there_is_a_graph_to_ship() -> None:
     assert [path for path in SHIPPED if path.parent.name == "hex_graphs"]
 
 
+def test_there_is_a_default_checkpoint_to_ship() -> None:
+    folder = ROOT / "checkpoints" / "default"
+    assert {path.name for path in SHIPPED if path.parent == folder} >= {"card.json", "model.onnx", "model.safetensors"}
+
+
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_wheel_holds_the_shipped_file(path: Path, wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:

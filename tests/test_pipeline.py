@@ -14,8 +14,7 @@ from PIL import Image
 from iqa_cli import pipeline
 from iqa_cli.checkpoint import load_checkpoint
 from iqa_cli.errors import CheckpointError, InvalidInput, UsageError
-from iqa_cli.paths import checkpoint_names
-from iqa_cli.photos.discover import discover
+from iqa_cli.photos.discover import Discovery, discover
 from iqa_cli.pipeline import BATCH, Auditor, assess, assess_photo
 from iqa_cli.records import PhotoRef, PhotoReport, Unreadable
 
@@ -47,7 +46,7 @@ def test_a_report_is_complete_and_consistent(roll: Path, checkpoint_folder: Path
     for finding in dark.findings:
         assert sum(dark.marginals[finding.label]) == pytest.approx(1)
         assert finding.probability == pytest.approx(sum(dark.marginals[finding.label][1:]), abs=1e-9)
-    assert dark.findings[1].evidence == "median luma 0.02, 100% of pixels below 2%"
+    assert dark.findings[1].evidence == "median luma 0.02, 100% of pixels darker than 2% luma"
     assert dark.capture.image_width == 64
     assert reports[5].notes[-1] == "only 8 x 8 pixels: too small to judge"
     assert "empty" in (reports[6].error or "")
@@ -105,8 +104,24 @@ def test_wrong_arguments_are_raised_by_the_call_itself(roll: Path, checkpoint_fo
         assess_photo(roll / "missing.jpg", checkpoint=checkpoint_folder)
     with pytest.raises(UsageError, match="folder"):
         assess_photo(roll, checkpoint=checkpoint_folder)
+    with pytest.raises(InvalidInput):
+        assess_photo("x" * 300, checkpoint=checkpoint_folder)
     with pytest.raises(TypeError, match="expected"):
         assess_photo(42, checkpoint=checkpoint_folder)  # type: ignore[arg-type]
+
+
+def test_a_folder_that_cannot_be_listed_is_logged(
+    roll: Path, checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = discover([roll])
+    monkeypatch.setattr(
+        pipeline, "discover", lambda _: Discovery(found.photos, (("DCIM/locked", "permission denied"),))
+    )
+    reports = assess([roll], checkpoint=checkpoint_folder)
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("WARNING", "DCIM/locked: not searched (permission denied)")
+    ]
+    assert len(list(reports)) == 8
 
 
 def test_whatever_reading_one_photo_raises_the_others_are_judged(
@@ -206,7 +221,6 @@ def test_a_large_jpeg_is_judged_alike_scaled_and_full(checkpoint_folder: Path) -
         assert one.value == pytest.approx(other.value, abs=0.01 if one.unit != "lstar" else 1.0)
 
 
-@pytest.mark.skipif("default" not in checkpoint_names(), reason="no shipped checkpoint in this tree")
 def test_the_shipped_checkpoint_loads_and_judges(roll: Path) -> None:
     reports = list(assess([roll]))
     assert [report.status for report in reports] == ["ok"] * 5 + ["uncertain"] + ["unreadable"] * 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -11,8 +12,9 @@ import typer
 
 from iqa_cli._version import __version__
 from iqa_cli.cli.assess import assess
+from iqa_cli.cli.streams import say, settle
 from iqa_cli.cli.train import train
-from iqa_cli.errors import ExitCode, IqaError
+from iqa_cli.errors import ExitCode, IqaError, OutputError
 
 app = typer.Typer(
     name="iqa",
@@ -43,6 +45,10 @@ def _common(
     """Find the photographs that came out wrong, and how badly."""
 
 
+# What writing fails with when the disk is full, over quota or gone. Typer prints help by itself.
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
+
 def main() -> None:
     """Run the command line and leave with an exit code of `ExitCode`."""
     for stream in (sys.stdout, sys.stderr):
@@ -50,16 +56,30 @@ def main() -> None:
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")  # a name that the terminal's encoding lacks must not end the run
     try:
+        _run()
+    finally:
+        settle(sys.stdout)
+        settle(sys.stderr)
+
+
+def _run() -> None:
+    """The command, with every error in words."""
+    try:
+        if sys.stdout is None:
+            raise OutputError("stdout is closed", hint="open it, or send it to a file or to /dev/null")
         app()
     except IqaError as error:
-        typer.echo(f"error: {error}", err=True)
+        say(f"error: {error}")
         sys.exit(error.exit_code)
     except Exception as error:  # noqa: BLE001 - the last stop: whatever comes here is our bug and is called so
-        typer.echo(f"internal error: {type(error).__name__}: {error}", err=True)
+        if isinstance(error, OSError) and error.errno in _NO_ROOM and error.filename is None:
+            say(f"error: writing failed ({error.strerror})")
+            sys.exit(OutputError.exit_code)
+        say(f"internal error: {type(error).__name__}: {error}")
         if os.environ.get("IQA_DEBUG") == "1":
-            traceback.print_exc()
+            say(traceback.format_exc().rstrip())
             how = "with the lines above"
         else:
             how = "with what the same command prints after IQA_DEBUG=1 is set"
-        typer.echo(f"hint: this is a bug in iqa, please report it {how}", err=True)
+        say(f"hint: this is a bug in iqa, please report it {how}")
         sys.exit(ExitCode.OUR_BUG)

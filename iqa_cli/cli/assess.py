@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,11 +31,11 @@ def assess(
         typer.Option(metavar="NAME|PATH", help="The model: a shipped one by name, or the folder of your own."),
     ] = "default",
     csv: Annotated[
-        Path | None,
+        str | None,
         typer.Option(metavar="FILE", help="Write a row for every photo found to this file; - writes to stdout."),
     ] = None,
     jsonl: Annotated[
-        Path | None,
+        str | None,
         typer.Option(metavar="FILE", help="Write everything known, a JSON object a line; - writes to stdout."),
     ] = None,
     top: Annotated[int, typer.Option(min=0, metavar="N", help="How many of the worst photos to list.")] = 20,
@@ -55,7 +53,9 @@ def assess(
         int | None,
         typer.Option(min=1, metavar="N", help="Photos to decode at once; by default one per processor."),
     ] = None,
-    lang: Annotated[Lang, typer.Option(help="Language of the report.")] = Lang.EN,
+    lang: Annotated[
+        Lang, typer.Option(help="Language of the report; what is wrong with a file is said in English.")
+    ] = Lang.EN,
 ) -> None:
     """Find the photos with tone problems: which, how bad, how sure.
 
@@ -63,10 +63,12 @@ def assess(
     reason.
 
     Exit codes: 0 done, 1 problems at or above --fail-on, 2 wrong usage, 3 a missing or invalid checkpoint or
-    path, 4 no photo could be read, 70 a bug in iqa, 130 interrupted.
+    path, or an output that cannot be written to its end, 4 no photo could be read, 70 a bug in iqa, 130
+    interrupted.
     """
     # Cheap checks first, heavy libraries last: a mistyped path fails at once.
     from iqa_cli.cli.outputs import open_outputs
+    from iqa_cli.cli.streams import say
     from iqa_cli.paths import find_checkpoint
     from iqa_cli.photos.discover import discover
     from iqa_cli.report.tally import Tally
@@ -76,7 +78,7 @@ def assess(
     try:
         found = discover(paths)
         for folder, reason in found.skipped:
-            typer.echo(f"warning: {shown(folder)}: not searched ({reason})", err=True)
+            say(f"warning: {shown(folder)}: not searched ({reason})")
         if not found.photos:
             raise NothingReadable(f"no photos found in {', '.join(map(shown, paths))}")
         model = find_checkpoint(checkpoint)
@@ -84,11 +86,11 @@ def assess(
             from iqa_cli.pipeline import Auditor
 
             auditor = Auditor.load(model, decode=decode.code, jobs=jobs, lang=lang.code)
-            complete = _audit(auditor, found.photos, outputs, tally)
+            complete = _audit(auditor, found.photos, outputs, tally, to_the_end=fail_on is not None)
     except KeyboardInterrupt:
-        kept = " and ".join(str(path) for path in (csv, jsonl) if path is not None and str(path) != "-")
+        kept = " and ".join(name for name in (csv, jsonl) if name is not None and name != "-")
         rows = f", rows kept in {kept}" if kept and tally.photos else ""
-        typer.echo(f"interrupted: {tally.photos} photos judged{rows}", err=True)
+        say(f"interrupted: {tally.photos} photos judged{rows}")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     if not complete:
         return
@@ -98,33 +100,30 @@ def assess(
         raise typer.Exit(ExitCode.FINDINGS)
 
 
-def _audit(auditor: Auditor, photos: Sequence[PhotoRef], outputs: Outputs, tally: Tally) -> bool:
-    """Judge every photo: rows go out while it runs, the table at its end; False if their reader left before."""
+def _audit(auditor: Auditor, photos: Sequence[PhotoRef], outputs: Outputs, tally: Tally, *, to_the_end: bool) -> bool:
+    """Judge every photo: rows go out while it runs, the table at its end.
+
+    to_the_end  judge the rest as well when nobody reads any more
+    returns     whether every photo was judged
+    """
     from iqa_cli.cli.progress import progress
+    from iqa_cli.report.output import told_as_output_error
     from iqa_cli.report.table import print_table
 
     started = time.perf_counter()
-    try:
-        writers = outputs.writers(auditor.graph.label_names)
-        # Closed at once if anything stops the loop: the decoding threads end before the message is printed.
-        with contextlib.closing(auditor.run(photos)) as reports, progress(len(photos)) as advance:
-            for report in reports:
-                for writer in writers:
-                    writer.write(report)
-                tally.add(report)
-                advance()
-    except BrokenPipeError:
-        _drop_stdout()
-        return False
+    outputs.start(auditor.graph.label_names)
+    # Closed at once if anything stops the loop: the decoding threads end before the message is printed.
+    with contextlib.closing(auditor.run(photos)) as reports, progress(len(photos)) as advance:
+        for report in reports:
+            outputs.write(report)
+            if outputs.is_deserted and not to_the_end:
+                return False
+            tally.add(report)
+            advance()
     if not outputs.on_stdout:
         elapsed_s = time.perf_counter() - started
-        try:
+        # After `iqa assess DCIM | head -1` the reader has what it wants.
+        with contextlib.suppress(BrokenPipeError), told_as_output_error("stdout"):
             print_table(tally, auditor.graph, elapsed_s=elapsed_s, lang=auditor.lang, file=sys.stdout)
-        except BrokenPipeError:
-            _drop_stdout()
+    outputs.finish()
     return True
-
-
-def _drop_stdout() -> None:
-    """After `iqa ... | head`: the reader has what it wants, and Python must not complain when it flushes at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

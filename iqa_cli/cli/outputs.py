@@ -1,84 +1,130 @@
-"""The files that `iqa assess` writes: refused, opened and proven writable before any work is done."""
+"""The rows that `iqa assess` writes: their files refused, opened and proven writable before any work is done."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from iqa_cli.errors import UsageError
+from iqa_cli.errors import OutputError, UsageError
 from iqa_cli.photos.discover import SUFFIXES
-from iqa_cli.report.output import OutputFile, OutputStream
+from iqa_cli.report.output import OutputFile, OutputStream, identity_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
-    from iqa_cli.records import PhotoRef
+    from iqa_cli.records import PhotoRef, PhotoReport
     from iqa_cli.report.csv_file import CsvWriter
     from iqa_cli.report.jsonl import JsonLinesWriter
 
 Sink = OutputFile | OutputStream
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class Outputs:
-    """Where the rows of this run go."""
+    """Where the rows of this run go.
 
-    csv: Sink | None
-    """For `--csv`."""
-    jsonl: Sink | None
-    """For `--jsonl`."""
+    csv, jsonl  the sinks of `--csv` and `--jsonl`
+    """
+
+    def __init__(self, csv: Sink | None, jsonl: Sink | None) -> None:
+        self._csv = csv
+        self._jsonl = jsonl
+        self._writers: list[tuple[Sink, CsvWriter | JsonLinesWriter]] = []
+        self._left: list[str] = []
 
     @property
     def on_stdout(self) -> bool:
         """Whether rows go to stdout, where the table then has no place."""
-        return any(isinstance(sink, OutputStream) for sink in (self.csv, self.jsonl))
+        return any(isinstance(sink, OutputStream) for sink in (self._csv, self._jsonl))
 
-    def writers(self, labels: Sequence[str]) -> list[CsvWriter | JsonLinesWriter]:
-        """The renderers of this run; from here on the files lose their old content."""
+    @property
+    def is_deserted(self) -> bool:
+        """Whether everything that this run could print has lost its reader."""
+        return self.on_stdout and not self._writers
+
+    def start(self, labels: Sequence[str]) -> None:
+        """Make the renderers; a file loses its old content with the first row."""
         # Imported here: they need numpy, which a file that cannot be written should not have to wait for.
         from iqa_cli.report.csv_file import CsvWriter
         from iqa_cli.report.jsonl import JsonLinesWriter
 
-        writers: list[CsvWriter | JsonLinesWriter] = []
-        if self.csv is not None:
-            writers.append(CsvWriter(self.csv, labels))
-        if self.jsonl is not None:
-            writers.append(JsonLinesWriter(self.jsonl))
-        return writers
+        if self._csv is not None:
+            self._writers.append((self._csv, CsvWriter(self._csv, labels)))
+        if self._jsonl is not None:
+            self._writers.append((self._jsonl, JsonLinesWriter(self._jsonl)))
+
+    def write(self, report: PhotoReport) -> None:
+        """A row for every output; one whose reader left gets no more, the others go on.
+
+        raises  OutputError  if a disk is full or gone
+        """
+        for entry in tuple(self._writers):
+            sink, writer = entry
+            try:
+                writer.write(report)
+            except BrokenPipeError:
+                self._writers.remove(entry)
+                if isinstance(sink, OutputFile):
+                    self._left.append(sink.name)
+
+    def finish(self) -> None:
+        """Say what was not delivered.
+
+        raises  OutputError  if the reader of a named output left before the end; of stdout it may, as in `| head`
+        """
+        if self._left:
+            raise OutputError(f"{' and '.join(self._left)}: its reader left before the last row")
 
 
 @contextlib.contextmanager
-def open_outputs(csv: Path | None, jsonl: Path | None, photos: Sequence[PhotoRef]) -> Iterator[Outputs]:
-    """Open what the options name; `-` is stdout.
+def open_outputs(csv: str | None, jsonl: str | None, photos: Sequence[PhotoRef]) -> Iterator[Outputs]:
+    """Open what the options name; `-` is stdout, and so is any other name of it.
 
     photos  of this run: none of them is ever written to
     raises  UsageError  if a file cannot be written, is a photo, or is named twice
     """
-    if csv is not None and jsonl is not None and csv.absolute() == jsonl.absolute():
-        raise UsageError(f"--csv and --jsonl both name {csv}", hint="give each its own file")
+    if csv is not None and jsonl is not None and os.path.realpath(csv) == os.path.realpath(jsonl):
+        raise _named_twice(csv, jsonl)
     with contextlib.ExitStack() as stack:
-        sinks: list[Sink | None] = []
-        for option, path in (("--csv", csv), ("--jsonl", jsonl)):
-            if path is None:
-                sinks.append(None)
-            elif str(path) == "-":
-                sinks.append(OutputStream(sys.stdout.buffer))
-            else:
-                _refuse_photo(option, path, photos)
-                sinks.append(stack.enter_context(OutputFile(path)))
+        sinks = [
+            None if name is None else _open(option, name, photos, stack)
+            for option, name in (("--csv", csv), ("--jsonl", jsonl))
+        ]
+        first, second = (None if sink is None else sink.identity for sink in sinks)
+        if csv is not None and jsonl is not None and first is not None and first == second:
+            raise _named_twice(csv, jsonl)
         yield Outputs(*sinks)
+
+
+def _named_twice(csv: str, jsonl: str) -> UsageError:
+    both = csv if csv == jsonl else f"{csv}, which is also {jsonl}"
+    return UsageError(f"--csv and --jsonl both name {both}", hint="give each its own file")
+
+
+def _open(option: str, name: str, photos: Sequence[PhotoRef], stack: contextlib.ExitStack) -> Sink:
+    if name == "-":
+        return OutputStream(sys.stdout.buffer)
+    if not name:
+        raise UsageError(f"{option} needs the name of a file", hint="- writes to stdout")
+    _refuse_photo(option, Path(name), photos)
+    file = stack.enter_context(OutputFile(Path(name)))
+    # `--csv /dev/stdout > audit.csv`: two positions in one file, and the table would overwrite the first rows.
+    if file.identity is not None and file.identity == identity_of(sys.stdout):
+        file.close()
+        return OutputStream(sys.stdout.buffer)
+    return file
 
 
 def _refuse_photo(option: str, path: Path, photos: Sequence[PhotoRef]) -> None:
     """`--csv *.jpg` hands the first photo to the option: it would be overwritten without this."""
-    if not path.exists():
-        return
+    try:
+        status = path.stat()
+    except OSError:
+        return  # not there yet, or opening it says why it cannot be written
     is_photo = path.suffix.lower() in SUFFIXES
     if not is_photo:
-        status = path.stat()
         for photo in photos:
             with contextlib.suppress(OSError):
                 other = photo.path.stat()

@@ -8,69 +8,82 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from iqa_cli.training.metrics import LabelMetrics
-    from iqa_cli.training.trainer import Epoch
+    from iqa_cli.training.trainer import Epoch, Trainer
 
 
 def train(
     config: Annotated[Path, typer.Option("--config", help="The training config, a TOML file.")],
     resume: Annotated[bool, typer.Option("--resume", help="Go on after the last finished epoch of this run.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", help="Write the checkpoint here instead of [run] out.")] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Write the checkpoint here instead of [run] out, the state for --resume beside it."),
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
     """Train a model and write it as a checkpoint that `iqa assess --checkpoint` takes."""
     import dataclasses
 
-    from rich.console import Console
-
+    from iqa_cli.cli.streams import say
     from iqa_cli.config import load_config
     from iqa_cli.errors import ExitCode, MissingExtra
+    from iqa_cli.report.text import shown
 
     settings = load_config(config)
     if out is not None:
-        settings = dataclasses.replace(settings, run=dataclasses.replace(settings.run, out=out.resolve()))
-    try:
-        from iqa_cli.training.trainer import Trainer
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("iqa_cli"):
-            raise
-        raise MissingExtra("iqa train", error.name or "a library", "train") from error
-    trainer = Trainer(settings, config.resolve().parent, device)
-    stderr = Console(stderr=True, highlight=False)
-    for name, reason in trainer.photographs.unreadable:
-        stderr.print(f"left out: {name}: {reason}", markup=False)
-    stderr.print(f"{len(trainer.photographs.names)} photographs, {len(trainer.graph.labels)} labels")
+        settings = dataclasses.replace(settings, run=settings.run.written_to(out.resolve()))
+    trainer: Trainer | None = None
     last: Epoch | None = None
     try:
-        for last in trainer.run(resume=resume):
-            stderr.print(
+        try:
+            from iqa_cli.training.trainer import Trainer
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("iqa_cli"):
+                raise
+            raise MissingExtra("iqa train", error.name or "a library", "train") from error
+        trainer = Trainer(settings, config.resolve().parent, device, resume=resume)
+        for name, reason in trainer.unreadable:
+            say(f"left out: {shown(name)}: {reason}")
+        say(f"{len(trainer.names)} photographs, {len(trainer.graph.labels)} labels")
+        for last in trainer.run():
+            say(
                 f"epoch {last.number}/{last.of}  loss {last.loss:.3f}  held-out QWK {last.qwk:.3f}  "
                 f"{last.seconds:.0f} s, {(last.of - last.number) * last.seconds / 60:.0f} min left"
             )
     except KeyboardInterrupt:
-        done = f"epoch {last.number} is kept; the same command with --resume goes on" if last else "nothing is kept yet"
-        stderr.print(f"interrupted: {done}")
+        say(f"interrupted: {_kept(trainer, settings.optim.epochs)}")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     if last is not None:
-        Console(highlight=False).print(_table(last.validation))
-    stderr.print(f"wrote {settings.run.out}", markup=False)
+        _print_table(last.validation)
+    say(f"wrote {settings.run.out}")
 
 
-def _table(metrics: dict[str, LabelMetrics]) -> Table:
+def _kept(trainer: Trainer | None, epochs: int) -> str:
+    """What an interrupted run leaves behind."""
+    if trainer is None:
+        return "training had not begun, nothing was changed"
+    if trainer.finished:
+        return f"the checkpoint is complete in {trainer.config.run.out}"
+    if not trainer.kept:
+        return "no epoch was finished, nothing is kept"
+    return f"epoch {trainer.kept} of {epochs} is kept; the same command with --resume goes on"
+
+
+def _print_table(metrics: dict[str, LabelMetrics]) -> None:
     """Figures of the last epoch on held-out photographs."""
+    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
+
+    from iqa_cli.report.text import shown
 
     table = Table(title="Held-out photographs, last epoch", title_justify="left")
     for column in ("label", "QWK", "threshold AUC", "accuracy", "always none"):
         table.add_column(column, justify="left" if column == "label" else "right")
-    for label, figures in metrics.items():
-        table.add_row(
-            label,
-            f"{figures.qwk:.3f}",
-            f"{figures.tauc:.3f}",
-            f"{figures.accuracy:.3f}",
-            f"{figures.accuracy_constant:.3f}",
-        )
-    return table
+    for label, entry in metrics.items():
+        figures = (entry.qwk, entry.tauc, entry.accuracy, entry.accuracy_constant)
+        table.add_row(Text(shown(label)), *(f"{value:.3f}" for value in figures))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=1000)  # in a pipe nothing is wrapped
+    console.print(table)

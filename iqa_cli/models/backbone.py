@@ -9,11 +9,14 @@ import contextlib
 import copy
 import dataclasses
 import difflib
+import importlib.util
 import logging
+import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import open_clip
+import safetensors
 import torch
 from open_clip.tokenizer import SimpleTokenizer
 from torch import Tensor, nn
@@ -22,7 +25,7 @@ from iqa_cli.checkpoint import Preprocessing
 from iqa_cli.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 _OWN_CONFIGS = Path(__file__).parent / "model_configs"
 open_clip.add_model_config(_OWN_CONFIGS)
@@ -33,18 +36,47 @@ _OWN_STD = (0.27, 0.27, 0.27)
 a colour-dependent offset would be one more thing to unlearn for a judge of tone."""
 
 
+_UNREADABLE_WEIGHTS = (
+    RuntimeError,  # open_clip: unknown tag, failed download, shapes that do not fit; torch: a broken archive
+    OSError,
+    ValueError,
+    LookupError,
+    EOFError,
+    AssertionError,  # open_clip, for weights of another width
+    pickle.UnpicklingError,
+    safetensors.SafetensorError,
+)
+"""What open_clip and the readers beneath it raise when weights cannot be had."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Backbone:
     """A CLIP with what belongs to it."""
 
     clip: Any
     """The open_clip model, untyped as open_clip is: `visual` maps (B, 3, S, S) to (B, D); the text tower is in it."""
-    tokenizer: Callable[[list[str]], Tensor]
-    """Texts to (texts, context length) int64 tokens."""
+    architecture: str
+    """Its name in open_clip or `model_configs/`."""
     preprocessing: Preprocessing
     """What the visual tower expects."""
     embedding: int
     """D."""
+
+    def tokenizer(self) -> SimpleTokenizer:
+        """CLIP's byte-pair tokenizer, with this architecture's vocabulary and context length.
+
+        raises  ConfigError  if the architecture reads its texts with another tokenizer
+        """
+        text = model_config(self.architecture)["text_cfg"]
+        vocabulary = (text.get("tokenizer_kwargs") or {}).get("bpe_path")
+        if vocabulary is not None:
+            # A path in one of our configs is relative to the config, which open_clip's factory does not know about.
+            return SimpleTokenizer(bpe_path=str(_OWN_CONFIGS / vocabulary), context_length=text["context_length"])
+        if text.get("hf_tokenizer_name"):
+            raise _no_coop(f"{self.architecture} has another tokenizer")
+        with _root_logger_kept():
+            tokenizer: SimpleTokenizer = open_clip.get_tokenizer(self.architecture)
+        return tokenizer
 
 
 def build_backbone(architecture: str, pretrained: str | Literal[False]) -> Backbone:
@@ -64,18 +96,22 @@ def build_backbone(architecture: str, pretrained: str | Literal[False]) -> Backb
             if near
             else "python -c 'import open_clip; print(open_clip.list_models())'",
         )
+    if config["text_cfg"].get("hf_model_name") and importlib.util.find_spec("transformers") is None:
+        raise ConfigError(
+            f"model.backbone: {architecture} needs transformers, which is not installed",
+            hint="pip install transformers, or choose a backbone with CLIP's own text tower",
+        )
     try:
         with _root_logger_kept():
             clip = open_clip.create_model(
                 architecture,
                 pretrained=pretrained or None,
-                require_pretrained=bool(pretrained),
+                require_pretrained=pretrained is not False,
                 pretrained_image=False,
                 pretrained_text=False,
             )
-    except Exception as error:
-        # open_clip and the hub client raise a dozen types here; each of them means that the weights are not there.
-        if not pretrained:
+    except _UNREADABLE_WEIGHTS as error:
+        if pretrained is False:
             raise
         raise ConfigError(
             f"model.pretrained: weights {pretrained!r} for {architecture} could not be loaded "
@@ -84,10 +120,15 @@ def build_backbone(architecture: str, pretrained: str | Literal[False]) -> Backb
         ) from error
     return Backbone(
         clip=clip,
-        tokenizer=_tokenizer(architecture, config),
-        preprocessing=_preprocessing(clip, bool(pretrained)),
+        architecture=architecture,
+        preprocessing=_preprocessing(clip, pretrained is not False),
         embedding=int(config["embed_dim"]),
     )
+
+
+def is_own(architecture: str) -> bool:
+    """Whether the architecture is one of `model_configs/`."""
+    return (_OWN_CONFIGS / f"{architecture}.json").is_file()
 
 
 def model_config(architecture: str) -> dict[str, Any]:
@@ -98,8 +139,8 @@ def model_config(architecture: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _root_logger_kept() -> Iterator[None]:
-    """open_clip logs through the root logger, which would give the caller's process a handler it did not ask for, and
-    warns of random weights also where they were asked for.
+    """open_clip logs through the root logger's functions, which give a process that has no handler one that prints. A
+    handler that does nothing prevents that; a process that set up logging of its own gets open_clip's lines as ever.
     """
     root, handler = logging.getLogger(), logging.NullHandler()
     root.addHandler(handler)
@@ -107,18 +148,6 @@ def _root_logger_kept() -> Iterator[None]:
         yield
     finally:
         root.removeHandler(handler)
-
-
-def _tokenizer(architecture: str, config: dict[str, Any]) -> Callable[[list[str]], Tensor]:
-    text = config["text_cfg"]
-    vocabulary = (text.get("tokenizer_kwargs") or {}).get("bpe_path")
-    tokenizer: Callable[[list[str]], Tensor]
-    if vocabulary is None:
-        tokenizer = open_clip.get_tokenizer(architecture)
-    else:
-        # A path in one of our configs is relative to the config, which open_clip's factory does not know about.
-        tokenizer = SimpleTokenizer(bpe_path=str(_OWN_CONFIGS / vocabulary), context_length=text["context_length"])
-    return tokenizer
 
 
 def _preprocessing(clip: Any, pretrained: bool) -> Preprocessing:
@@ -131,12 +160,25 @@ def _preprocessing(clip: Any, pretrained: bool) -> Preprocessing:
 def text_tower(clip: Any) -> Any:
     """The part of a CLIP that holds its text transformer: CLIP itself, or `text` in open_clip's newer classes.
 
-    raises  ConfigError  for a text tower that is not CLIP's own transformer
+    raises  ConfigError  for a text tower that `encode_embedded_text` would not compute as the tower itself does
     """
     tower = getattr(clip, "text", clip)
     if not hasattr(tower, "token_embedding") or not hasattr(tower, "attn_mask"):
-        raise ConfigError("model.head: coop needs CLIP's own text tower", hint='use head = "fc" with this backbone')
+        raise _no_coop("it is another kind of network")
+    pool = getattr(tower, "pool_type", None) or getattr(tower, "text_pool_type", None)
+    if pool != "argmax":
+        raise _no_coop(f"it pools its output by {pool!r}, not at the end of the text")
+    if getattr(tower, "cls_emb", None) is not None:
+        raise _no_coop("it reads its output at a token of its own")
+    if getattr(tower, "use_pad_mask", False):
+        raise _no_coop("it masks the padding")
     return tower
+
+
+def _no_coop(reason: str) -> ConfigError:
+    return ConfigError(
+        f"model.head: coop needs CLIP's own text tower ({reason})", hint='use head = "fc" with this backbone'
+    )
 
 
 def encode_embedded_text(clip: Any, embedded: Tensor, end: Tensor) -> Tensor:

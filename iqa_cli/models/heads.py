@@ -12,10 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from iqa_cli.errors import ConfigError
 from iqa_cli.models.backbone import encode_embedded_text, text_tower
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from open_clip.tokenizer import SimpleTokenizer
+
+    from iqa_cli.models.backbone import Backbone
 
 
 class Head(Protocol):
@@ -40,12 +43,12 @@ class FcHead(nn.Module):
 class CoopHead(nn.Module):
     """v2: M learned context tokens before the label's words, through the text tower; cosine times a learned scale.
 
-    clip       the CLIP whose text tower is used; it stays owned by the model, not by the head
-    tokenizer  texts to tokens
-    words      one text per label, in graph order
-    context    M; 0 uses the words as they are
+    backbone  the CLIP whose text tower is used; it stays owned by the model, not by the head
+    words     one text per label, in graph order
+    context   M; 0 uses the words as they are
 
-    raises     ConfigError  for a text tower that is not CLIP's own
+    raises    ConfigError  for a text tower or tokenizer that is not CLIP's own, and for words that do not fit into the
+                           tower's context together with M tokens
 
     Zhou et al., Learning to Prompt for Vision-Language Models, IJCV 2022 (generic context, class token at the end).
     """
@@ -53,15 +56,14 @@ class CoopHead(nn.Module):
     tokens: Tensor
     end: Tensor
 
-    def __init__(self, clip: Any, tokenizer: Callable[[list[str]], Tensor], words: list[str], context: int) -> None:
+    def __init__(self, backbone: Backbone, words: list[str], context: int) -> None:
         super().__init__()
         # In a tuple, so that the tower's weights are not registered twice.
-        self._clip = (clip,)
-        tokens = tokenizer([" ".join(["x"] * context + [word]) for word in words])
+        self._clip: tuple[Any] = (backbone.clip,)
+        width = text_tower(backbone.clip).token_embedding.embedding_dim
+        tokens, end = _prompts(backbone.tokenizer(), words, context)
         self.register_buffer("tokens", tokens, persistent=False)
-        # CLIP's vocabulary gives end-of-text the highest number.
-        self.register_buffer("end", tokens.argmax(1), persistent=False)
-        width = text_tower(clip).token_embedding.embedding_dim
+        self.register_buffer("end", end, persistent=False)
         self.context = nn.Parameter(0.02 * torch.randn(context, width))
         self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
         self.bias = nn.Parameter(torch.zeros(len(words)))
@@ -76,6 +78,35 @@ class CoopHead(nn.Module):
         embedded = torch.cat([embedded[:, :1], context, embedded[:, 1 + count :]], 1)
         features = functional.normalize(encode_embedded_text(clip, embedded, self.end), dim=-1)
         return features * self.log_scale.exp(), self.bias
+
+
+def _prompts(tokenizer: SimpleTokenizer, words: list[str], context: int) -> tuple[Tensor, Tensor]:
+    """Start of text, M placeholders, the words, end of text, padding.
+
+    returns  (L, context length) int64 tokens, (L,) int64 positions of the end of text
+    raises   ConfigError  for words that do not fit or that hold CLIP's own mark for the end of a text
+
+    CLIP's tokenizer cuts what is too long and says nothing, so the prompts are put together here.
+    """
+    encoded = [tokenizer.encode(word) for word in words]
+    length = int(tokenizer.context_length)
+    longest = max(range(len(words)), key=lambda label: len(encoded[label]))
+    room = length - 2 - len(encoded[longest])  # 2: start and end of text
+    if room < context:
+        raise ConfigError(
+            f"model.context_tokens: {context} and the {len(encoded[longest])} tokens of {words[longest]!r} do not fit "
+            f"into the {length} positions of the text tower",
+            hint=f"at most {room} fit" if room >= 0 else "give the label a shorter English name in the graph",
+        )
+    tokens = torch.zeros(len(words), length, dtype=torch.int64)
+    end = torch.tensor([1 + context + len(ids) for ids in encoded])
+    for row, ids in enumerate(encoded):
+        if max(ids, default=0) >= tokenizer.eot_token_id:
+            raise ConfigError(f"model.head: coop cannot read {words[row]!r}: it holds the mark for the end of a text")
+        tokens[row, 0] = tokenizer.sot_token_id
+        tokens[row, 1 + context : 1 + context + len(ids)] = torch.tensor(ids, dtype=torch.int64)
+        tokens[row, end[row]] = tokenizer.eot_token_id
+    return tokens, end
 
 
 class OrdinalThresholds(nn.Module):

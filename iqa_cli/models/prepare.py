@@ -1,4 +1,7 @@
-"""From a decoded picture to the array a model takes. The same functions serve training and assessment.
+"""From a decoded picture to the array a model takes, without torch.
+
+Assessment uses both functions. Training squashes its photographs with the first one too, then makes its pictures in
+torch and has the second one's twin in `ToneModel.prepared`; a test holds the two together.
 
 Axes: B photos, H, W pixels, S the model's input size.
 """
@@ -23,7 +26,7 @@ def squash(rgb: NDArray[np.uint8], size: int, interpolation: str = "bilinear") -
 
     rgb            (H, W, 3) uint8
     size           S, pixels
-    interpolation  a Pillow filter name; when shrinking, Pillow's filters average over the covered area
+    interpolation  a Pillow filter name; when shrinking, all but nearest average over the covered area
     returns        (S, S, 3) uint8
     raises         ValueError  for a filter that Pillow does not know
     """

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iqa_cli.checkpoint import ONNX, Checkpoint
+from iqa_cli.checkpoint import GRAPH_KEY, ONNX, Checkpoint
 from iqa_cli.errors import CheckpointError
-from iqa_cli.models.prepare import normalise, squash
+from iqa_cli.models.prepare import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ class OnnxModel:
 
     checkpoint  the checkpoint; its card says how pictures are prepared and what comes out
     threads     onnxruntime's own threads; 1 leaves the other cores to decoding
-    raises      CheckpointError  if the file is missing, damaged, or does not fit the card's graph
+    raises      CheckpointError  if the file is missing, damaged, or does not fit the card's graph and preprocessing
     """
 
     def __init__(self, checkpoint: Checkpoint, *, threads: int = 1) -> None:
@@ -39,8 +39,20 @@ class OnnxModel:
             raise CheckpointError(
                 f"{checkpoint.folder / ONNX}: onnxruntime cannot load it ({type(error).__name__}: {error})"
             ) from error
-        self._checkpoint = checkpoint
-        self._input = self._session.get_inputs()[0].name
+        checkpoint.refuse_other_graph(self._session.get_modelmeta().custom_metadata_map.get(GRAPH_KEY))
+        self._preprocessing = checkpoint.preprocessing
+        entry = self._session.get_inputs()[0]
+        self._input = entry.name
+        expected = (3, self._preprocessing.size, self._preprocessing.size)
+        # A size that the file leaves open is a name or None.
+        if len(entry.shape) != 4 or any(
+            isinstance(pixels, int) and pixels != wanted
+            for pixels, wanted in zip(entry.shape[1:], expected, strict=True)
+        ):
+            raise CheckpointError(
+                f"{checkpoint.folder / ONNX}: takes pictures of shape {tuple(entry.shape[1:])}, "
+                f"the card's preprocessing gives {expected}"
+            )
         width = self._session.get_outputs()[0].shape[-1]
         if width != checkpoint.graph.n_nodes:
             raise CheckpointError(
@@ -48,16 +60,11 @@ class OnnxModel:
                 f"the card's graph needs {checkpoint.graph.n_nodes}"
             )
 
-    def prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """One decoded picture (H, W, 3) uint8 as (S, S, 3) uint8: cheap to keep in a queue, safe in any thread."""
-        preprocessing = self._checkpoint.preprocessing
-        return squash(rgb, preprocessing.size, preprocessing.interpolation)
-
     def node_scores(self, prepared: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Unary scores of prepared pictures.
 
-        prepared  B arrays (S, S, 3) uint8 from `prepare`
+        prepared  B arrays (S, S, 3) uint8 from `prepare.squash`
         returns   (B, N) float32, one score per label and threshold in graph order: log-potential of "level >= k"
         """
-        scores = self._session.run(None, {self._input: normalise(prepared, self._checkpoint.preprocessing)})[0]
+        scores = self._session.run(None, {self._input: normalise(prepared, self._preprocessing)})[0]
         return np.asarray(scores, np.float32)

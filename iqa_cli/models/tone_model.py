@@ -26,7 +26,7 @@ class ToneModel(nn.Module):
 
     config  which backbone and head
     graph   the labels; their English names are the words of the coop head
-    raises  ConfigError  see `build_backbone`
+    raises  ConfigError  see `build_backbone` and `CoopHead`
     """
 
     def __init__(self, config: ModelConfig, graph: HexGraph) -> None:
@@ -37,7 +37,7 @@ class ToneModel(nn.Module):
         words = [label.display("en") for label in graph.labels]
         self.head: FcHead | CoopHead
         if config.head == "coop":
-            self.head = CoopHead(backbone.clip, backbone.tokenizer, words, config.context_tokens)
+            self.head = CoopHead(backbone, words, config.context_tokens)
         else:
             self.head = FcHead(backbone.embedding, len(words))
         self.thresholds = OrdinalThresholds([len(label.levels) for label in graph.labels])

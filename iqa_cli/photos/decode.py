@@ -4,13 +4,15 @@ A file that cannot be read is an `Unreadable` with one line for a person; nothin
 raise. Decoders are called by name for the format that the first bytes show, never through `Image.open` or a
 registered plug-in: the suffix does not matter, no other parser gets to see the data, and Pillow's
 process-wide pixel limit is neither used nor changed. Everything is a function of its arguments, so threads
-may call it side by side.
+may call it side by side; only huge pictures wait for each other.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
+import threading
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -20,7 +22,7 @@ from PIL import AvifImagePlugin, Image, ImageFile, PngImagePlugin, WebPImagePlug
 
 from iqa_cli.photos import isobmff, jpeg, truncated
 from iqa_cli.photos.exif import capture_of_block, capture_of_image
-from iqa_cli.photos.files import read_file, refusal, sniff
+from iqa_cli.photos.files import SIGNATURE_BYTES, read_file, refusal, sniff
 from iqa_cli.photos.headers import Header, read_header
 from iqa_cli.photos.pixels import FIRST_FRAME, finish, image_of_array
 from iqa_cli.records import Capture, Photo, PhotoRef, Unreadable
@@ -30,8 +32,13 @@ logger = logging.getLogger(__name__)
 Mode = Literal["scaled", "full"]
 Source = PhotoRef | bytes | bytearray | memoryview | Image.Image | NDArray[Any]
 
-# The largest phone sensors have 200 megapixels; 300 decode into 1.2 GB.
+# The largest phone sensors have 200 megapixels. Of 300, colours take 1.2 GB, a picture with transparency twice that.
 MAX_MEGAPIXELS = 300
+
+# Above this size pictures are decoded one after the other, or each thread would hold a gigabyte. The common large
+# sensors (48 and 50 megapixels) stay below it.
+LARGE_MEGAPIXELS = 52
+_one_large_at_a_time = threading.Lock()
 
 # Encoders write about ten scans. Each costs a pass over the whole picture, so a small file with thousands of
 # empty ones keeps a decoder busy for minutes.
@@ -76,31 +83,33 @@ def _from_bytes(data: bytes, mode: Mode) -> tuple[Photo | Unreadable, Capture]:
     capture = Capture()
     header = None
     try:
-        kind = sniff(data[:64])
+        kind = sniff(data[:SIGNATURE_BYTES])
         if kind is None:
-            return Unreadable(refusal(data[:64])), capture
+            return Unreadable(refusal(data[:SIGNATURE_BYTES])), capture
         header = read_header(kind, data)
         capture, notes = capture_of_block(header.exif, header.width, header.height)
         excess = _too_large(header.width, header.height)
         if excess is not None:
             return excess, capture
-        if header.jpeg is not None:
-            return _from_jpeg(header.jpeg, mode, capture.orientation or 1, notes), capture
-        return _from_other(header, data, capture.orientation or 1, notes), capture
+        with _one_large_at_a_time if _takes_much_memory(header, mode) else contextlib.nullcontext():
+            if header.jpeg is not None:
+                return _from_jpeg(header.jpeg, mode, capture.orientation or 1, notes), capture
+            return _from_other(header, data, capture.orientation or 1, notes), capture
     except Exception as error:  # noqa: BLE001 - 13 types came out of the decoders on damaged files
         return _why(error, header, data), capture
 
 
 def _from_image(image: Image.Image) -> tuple[Photo | Unreadable, Capture]:
-    capture, notes = capture_of_image(image)
     try:
         excess = _too_large(*image.size)
         if excess is not None:
-            return excess, capture
+            return excess, capture_of_image(image)[0]
         image.load()  # a file that was opened lazily fails here
+        # Not before: a TIFF file is turned by loading it, and says so by losing its orientation.
+        capture, notes = capture_of_image(image)
         return finish(image, size=image.size, orientation=capture.orientation or 1, notes=notes), capture
     except Exception as error:  # noqa: BLE001 - see _from_bytes
-        return _why(error, None, b""), capture
+        return _why(error, None, b""), capture_of_image(image)[0]
 
 
 def _from_jpeg(layout: jpeg.JpegLayout, mode: Mode, orientation: int, notes: tuple[str, ...]) -> Photo | Unreadable:
@@ -148,9 +157,8 @@ def _from_other(header: Header, data: bytes, orientation: int, notes: tuple[str,
     excess = _too_large(*file.size)
     if excess is not None:
         return excess
-    if header.kind == "avif":
-        # With the EXIF block hidden, what Pillow reports is the rotation of the container.
-        orientation = file.getexif().get(0x0112, 1)
+    if boxes is not None:
+        orientation = boxes.orientation  # the container's counts, and Pillow leaves it to us
     if getattr(file, "is_animated", False):
         notes = (*notes, FIRST_FRAME)
     size = file.size
@@ -172,11 +180,18 @@ def _cut_file(header: Header, data: bytes) -> Unreadable:
     return Unreadable(f"cut off: {'only ' if percent < 90 else ''}{percent} % of the file is there")
 
 
+def _takes_much_memory(header: Header, mode: Mode) -> bool:
+    """Whether decoding holds a large picture whole; a JPEG of one scan is scaled down row by row."""
+    if mode == "scaled" and header.jpeg is not None and len(header.jpeg.scans) == 1:
+        return False
+    return header.width * header.height > LARGE_MEGAPIXELS * 1_000_000
+
+
 def _too_large(width: int, height: int) -> Unreadable | None:
     if width * height <= MAX_MEGAPIXELS * 1_000_000:
         return None
-    megapixels = width * height / 1e6
-    return Unreadable(f"claims {width} x {height} = {megapixels:.0f} megapixels; the limit is {MAX_MEGAPIXELS}")
+    megapixels = -(-width * height // 100_000) / 10  # rounded up, so that it never seems to be within the limit
+    return Unreadable(f"claims {width} x {height} = {megapixels:.1f} megapixels; the limit is {MAX_MEGAPIXELS}")
 
 
 def _why(error: Exception, header: Header | None, data: bytes) -> Unreadable:

@@ -47,7 +47,7 @@ class Discovery:
     """(folder as shown, reason) for every folder that could not be listed, sorted."""
 
 
-def shown(path: str) -> str:
+def as_utf8(path: str) -> str:
     r"""A path as it is written to reports: valid UTF-8, undecodable bytes as \xNN, `/` between folders.
 
     Control characters (a newline in a name) stay, so that the column joins with other tools; renderers quote
@@ -76,7 +76,7 @@ def discover(paths: Iterable[str | os.PathLike[str]]) -> Discovery:
         try:
             is_folder = stat.S_ISDIR(os.stat(name).st_mode)  # noqa: PTH116 - Path drops the "./" that we keep
         except (OSError, ValueError) as error:  # ValueError: a NUL inside the name
-            problems.append(f"{shown(name)}: {_why(error)}")
+            problems.append(f"{as_utf8(name)}: {_why(error)}")
             continue
         real = os.path.realpath(name)
         if is_folder:
@@ -107,7 +107,7 @@ class _Walk:
     def file(self, name: str, real: str) -> None:
         """Take a file; the first name that reaches it stays."""
         if real not in self.photos:
-            self.photos[real] = PhotoRef(Path(name), shown(name))
+            self.photos[real] = PhotoRef(Path(name), as_utf8(name))
 
     def folder(self, name: str, real: str) -> None:
         """Walk a folder without following links; those are kept for later."""
@@ -127,7 +127,7 @@ class _Walk:
                     elif _is_photo_name(entry.name):
                         self.file(base + entry.name, os.path.join(real, entry.name))  # noqa: PTH118 - see above
             except OSError as error:
-                self.skipped.append((shown(name), _why(error)))
+                self.skipped.append((as_utf8(name), _why(error)))
 
     def follow_links(self) -> None:
         """Follow the links in order of their names; what they lead to may hold links again."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import exifread
 from PIL import Image
 
-from iqa_cli.photos.files import read_file, refusal, sniff
+from iqa_cli.photos.files import SIGNATURE_BYTES, read_file, refusal, sniff
 from iqa_cli.photos.headers import read_header
 from iqa_cli.photos.jpeg import read_layout
 from iqa_cli.photos.tiff import only_wanted_tags
@@ -37,17 +37,19 @@ EXIF_DAMAGED = "the camera settings (EXIF) are damaged"
 # size.
 _HEAD_BYTES = 256 * 1024
 
+# Where Pillow puts an XMP packet: as bytes, and as text from PNG.
+_XMP_KEYS = ("xmp", "XML:com.adobe.xmp")
+
 _DATE = re.compile(r"(\d{4})\D(\d{1,2})\D(\d{1,2})\D+(\d{1,2})\D(\d{1,2})\D(\d{1,2})")
 
 
 def read_capture(source: PhotoRef | bytes | Image.Image) -> Capture:
     """The camera settings of a photo, without decoding it.
 
-    source  a found photo, the bytes of a file, or a PIL image
-    returns a Capture; fields that are missing, damaged or out of range are None, and so are all of them when
-    the
-            file cannot be read
-    raises  TypeError  for any other source
+    source   a found photo, the bytes of a file, or a PIL image
+    returns  a Capture; fields that are missing, damaged or out of range are None, and so are all of them when the
+             file cannot be read
+    raises   TypeError  for any other source
 
     Of a JPEG on disk only the first 256 KiB are read.
     """
@@ -86,7 +88,10 @@ def capture_of_block(block: bytes | None, width: int, height: int) -> tuple[Capt
 
 
 def capture_of_image(image: Image.Image) -> tuple[Capture, tuple[str, ...]]:
-    """Settings of a PIL image as its owner sees them, and notes."""
+    """Settings of a PIL image as its owner sees them, and notes.
+
+    Pillow takes an orientation that EXIF lacks from XMP. It does not count here, as it does not for a file.
+    """
     block = image.info.get("exif")
     try:
         exif = image.getexif()
@@ -99,6 +104,9 @@ def capture_of_image(image: Image.Image) -> tuple[Capture, tuple[str, ...]]:
     capture, notes = capture_of_block(block and block.removeprefix(b"Exif\0\0"), *image.size)
     # The owner may have changed or removed the orientation after the file was opened.
     valid = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else None
+    stated = capture.orientation if isinstance(image.info.get("exif"), bytes) else None
+    if stated is None and any("tiff:Orientation" in repr(image.info.get(key)) for key in _XMP_KEYS):
+        valid = None
     return dataclasses.replace(capture, orientation=valid), notes
 
 
@@ -109,9 +117,9 @@ def _shows_header(head: bytes) -> bool:
 
 
 def _capture_of_bytes(data: bytes) -> Capture:
-    kind = sniff(data[:64])
+    kind = sniff(data[:SIGNATURE_BYTES])
     if kind is None:
-        logger.debug("no EXIF: %s", refusal(data[:64]))
+        logger.debug("no EXIF: %s", refusal(data[:SIGNATURE_BYTES]))
         return Capture()
     header = read_header(kind, data)
     return capture_of_block(header.exif, header.width, header.height)[0]

@@ -18,7 +18,7 @@ Kind = Literal["jpeg", "png", "webp", "heif", "avif"]
 # the first bytes of a JPEG is a disk image or a trap, and would be read into memory whole.
 MAX_FILE_BYTES = 1 << 30
 
-_HEAD_BYTES = 64  # enough for every signature below and for six compatible brands
+SIGNATURE_BYTES = 64  # enough for every signature below and for six compatible brands
 
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
@@ -59,7 +59,7 @@ def read_file(path: Path, limit: int | None = None) -> bytes | Unreadable:
         if status.st_size > MAX_FILE_BYTES and limit is None:
             return Unreadable(f"the file has {status.st_size} bytes; the limit is {MAX_FILE_BYTES}")
         with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
+            head = file.read(SIGNATURE_BYTES)
             if sniff(head) is None:
                 return Unreadable(refusal(head))
             return head + file.read(MAX_FILE_BYTES if limit is None else max(0, limit - len(head)))

@@ -1,8 +1,8 @@
 """The few boxes of a HEIF or AVIF file that are needed before a decoder runs.
 
 The stored size of the primary picture (to refuse absurd claims, and because decoders report the size after
-rotation), where its EXIF block lies (at the end of the file in some), which transfer curve it declares, and
-how long the file ought to be. ISO/IEC 14496-12 (boxes) and 23008-12 (items and properties).
+rotation), how it is turned, where its EXIF block lies (at the end of the file in some), which transfer curve it
+declares, and how long the file ought to be. ISO/IEC 14496-12 (boxes) and 23008-12 (items and properties).
 """
 
 from __future__ import annotations
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 
 _MAX_ENTRIES = 20_000  # of one table; a 300-megapixel grid of 512-pixel tiles has 1,200
 
+# EXIF orientation by quarter turns anticlockwise (`irot`) and the mirroring after them (`imir`): 0 swaps top and
+# bottom, 1 left and right. ISO/IEC 23008-12, 6.5.10 and 6.5.12; in this order by ISO/IEC 23000-22 (MIAF), 7.3.6.7.
+_ORIENTATION: dict[tuple[int, int | None], int] = {
+    (0, None): 1, (1, None): 8, (2, None): 3, (3, None): 6,
+    (0, 0): 4, (1, 0): 5, (2, 0): 2, (3, 0): 7,
+    (0, 1): 2, (1, 1): 7, (2, 1): 4, (3, 1): 5,
+}  # fmt: skip
+
 _Span = tuple[int, int]
 
 
@@ -26,6 +34,8 @@ class PictureBoxes:
     """Pixels across before rotation; 0 if not stated."""
     height: int
     """Pixels down before rotation; 0 if not stated."""
+    orientation: int
+    """How the boxes say to turn the picture, as an EXIF orientation 1..8."""
     exif: bytes | None
     """The TIFF block, or None."""
     exif_type_at: int | None
@@ -46,13 +56,17 @@ def read_boxes(data: bytes) -> PictureBoxes:
         claimed = end
         if kind == b"meta" and not meta:
             meta = {name: (first, last) for name, first, last in _boxes(data, start + 4, min(end, len(data)))}
-    width = height = 0
-    transfer = None
+    width = height = turns = 0
+    mirrored = transfer = None
     for kind, start, _ in _primary_properties(data, meta):
         if kind == b"ispe":
             width, height = _uint(data, start + 4, 4), _uint(data, start + 8, 4)
         elif kind == b"colr" and data[start : start + 4] == b"nclx":
             transfer = _uint(data, start + 6, 2)
+        elif kind == b"irot":
+            turns = _uint(data, start, 1) & 3
+        elif kind == b"imir":
+            mirrored = _uint(data, start, 1) & 1
     exif_item, exif_type_at = _exif_item(data, meta)
     exif = None
     picture_end = 0
@@ -63,11 +77,12 @@ def read_boxes(data: bytes) -> PictureBoxes:
             exif = _tiff_block(b"".join(data[first:last] for first, last in spans))
         else:
             picture_end = max(picture_end, end)
-    return PictureBoxes(width, height, exif, exif_type_at, transfer, picture_end, claimed)
+    orientation = _ORIENTATION[turns, mirrored]
+    return PictureBoxes(width, height, orientation, exif, exif_type_at, transfer, picture_end, claimed)
 
 
 def hide_exif(data: bytes, boxes: PictureBoxes) -> bytes:
-    """The same file with its EXIF item renamed, so that a decoder passes it over."""
+    """The same file with its EXIF item renamed, so that a decoder passes it over and a damaged one does no harm."""
     at = boxes.exif_type_at
     return data if at is None else data[:at] + b"none" + data[at + 4 :]
 

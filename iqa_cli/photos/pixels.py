@@ -23,6 +23,10 @@ WORKING_LONG_SIDE = 512
 FIRST_FRAME = "an animation: its first frame is judged"
 TRANSPARENT = "transparent areas are shown on white"
 
+# Modes that Pillow shrinks correctly by itself: turned into 8 bit or RGBA first, a large picture would take more
+# memory, six times as much in 16 bit.
+_SHRUNK_AS_IT_IS = frozenset({"I;16", "LA", "La", "RGBA", "RGBa"})
+
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -52,7 +56,7 @@ def finish(
     raises       ValueError  for a float picture with values outside 0..1
     """
     profile = image.info.get("icc_profile")
-    small = shrink(_eight_bit(image), rows)
+    small = _eight_bit(shrink(image, rows)) if image.mode in _SHRUNK_AS_IT_IS else shrink(_eight_bit(image), rows)
     if small.mode == "RGBA":
         small, has_holes = _on_white(small)
         notes = (*notes, TRANSPARENT) if has_holes else notes
@@ -76,7 +80,8 @@ def shrink(image: Image.Image, rows: int | None = None) -> Image.Image:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     if size == image.size:
         return image
-    return image.resize(size, Image.Resampling.BILINEAR, box=(0, 0, width, height), reducing_gap=2.0)
+    reducing_gap = None if image.mode == "I;16" else 2.0  # Pillow has no boxes for 16 bit
+    return image.resize(size, Image.Resampling.BILINEAR, box=(0, 0, width, height), reducing_gap=reducing_gap)
 
 
 def image_of_array(array: NDArray[np.generic]) -> Image.Image:

@@ -59,13 +59,13 @@ class CutPicture:
 
 
 def looks_filled(image: Image.Image) -> bool:
-    """Whether the bottom row is the mid-grey that libjpeg fills in.
+    """Whether the bottom row is the mid-grey that libjpeg fills in: 128, and 127 where CMYK is stored inverted.
 
     Some tools close a cut file with an end marker, so that it looks whole; only then is the second decoding
     worth its time.
     """
     bottom = np.asarray(image.resize((image.width, 1), box=(0, image.height - 1, *image.size)))
-    return bool((bottom == 128).all())
+    return bool(((bottom == 127) | (bottom == 128)).all())
 
 
 def measure(layout: JpegLayout, mode: Literal["scaled", "full"]) -> CutPicture:

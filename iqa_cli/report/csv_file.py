@@ -51,6 +51,18 @@ CAPTURE_COLUMNS = (
     "ImageWidth",
     "ImageHeight",
 )
+TEXT_COLUMNS = (
+    "SourceFile",
+    "status",
+    "error",
+    "note",
+    "worst_label",
+    "Make",
+    "Model",
+    "LensModel",
+    "DateTimeOriginal",
+)
+"""All other columns hold numbers."""
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _DIGITS = {"lstar": 2, "luma": 4, "fraction": 4}
 
@@ -63,26 +75,29 @@ class Sink(Protocol):
 
 
 class CsvWriter:
-    """Writes the header at once and a row per report, each flushed.
+    """Writes a row per report, each flushed; the header comes with the first.
 
-    sink    takes the bytes
-    labels  the graph's labels in its order, also when not one photo is readable
+    sink              takes the bytes
+    labels            the graph's labels in its order, also when not one photo is readable
+    for_spreadsheets  whether texts that one would run as a formula are made harmless
     """
 
-    def __init__(self, sink: Sink, labels: Sequence[str]) -> None:
+    def __init__(self, sink: Sink, labels: Sequence[str], *, for_spreadsheets: bool = True) -> None:
         self._sink = sink
         self._labels = tuple(labels)
-        self._write_row([_harmless(name) for name in csv_columns(labels)])
+        self._text = _harmless if for_spreadsheets else _storable
+        self._has_header = False
 
     def write(self, report: PhotoReport) -> None:
         """Append one photo."""
-        worst = report.worst
+        self.finish()
+        worst, capture = report.worst, report.capture
         cells = [
-            _harmless(report.source_file),
+            self._text(report.source_file),
             report.status,
-            _harmless(report.error or ""),
-            _harmless("; ".join(report.notes)),
-            _harmless(worst.label) if worst else "",
+            self._text(report.error or ""),
+            self._text("; ".join(report.notes)),
+            self._text(worst.label) if worst else "",
             "" if not report.findings else str(worst.level if worst else 1),
         ]
         findings = {finding.label: finding for finding in report.findings}
@@ -91,8 +106,18 @@ class CsvWriter:
             cells += [str(finding.level), f"{finding.probability:.4f}"] if finding else ["", ""]
         measured = {measurement.name: measurement for measurement in report.measurements}
         cells += [_measured(measured.get(name)) for name in MEASUREMENT_NAMES]
-        cells += _capture(report.capture)
+        cells += [self._text(text or "") for text in (capture.make, capture.model, capture.lens_model)]
+        cells += _settings(capture)
         self._write_row(cells)
+
+    def finish(self) -> None:
+        """Write the header if it is not there yet: a file without a photo has one, too.
+
+        Not at once: a run that fails before its first photo must not have destroyed yesterday's report.
+        """
+        if not self._has_header:
+            self._has_header = True
+            self._write_row([self._text(name) for name in csv_columns(self._labels)])
 
     def _write_row(self, cells: Sequence[str]) -> None:
         row = io.StringIO(newline="")
@@ -108,9 +133,14 @@ def csv_columns(labels: Sequence[str]) -> tuple[str, ...]:
     return (*first, *per_label, *MEASUREMENT_NAMES, *CAPTURE_COLUMNS)
 
 
+def _storable(text: str) -> str:
+    """Valid UTF-8 without NUL, which ends the text for many readers."""
+    return utf8(text).replace("\0", "")
+
+
 def _harmless(text: str) -> str:
-    """Valid UTF-8 without NUL, which ends the text for many readers, and not a formula."""
-    text = utf8(text).replace("\0", "")
+    """Storable, and not a formula."""
+    text = _storable(text)
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
 
 
@@ -118,12 +148,9 @@ def _measured(measurement: Measurement | None) -> str:
     return "" if measurement is None else f"{measurement.value:.{_DIGITS[measurement.unit]}f}"
 
 
-def _capture(capture: Capture) -> list[str]:
+def _settings(capture: Capture) -> list[str]:
     taken = capture.taken_at
     return [
-        _harmless(capture.make or ""),
-        _harmless(capture.model or ""),
-        _harmless(capture.lens_model or ""),
         # isoformat, not strftime: the latter leaves years before 1000 without their zeros on some systems.
         taken.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds").replace("-", ":") if taken else "",
         _number(capture.exposure_time_s, digits=9),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from iqa_cli.report.csv_file import CsvWriter
+from iqa_cli.report.csv_file import TEXT_COLUMNS, CsvWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +29,8 @@ def to_frame(reports: Iterable[PhotoReport]) -> pd.DataFrame:
     """The rows of `iqa assess --csv` as a table.
 
     reports  what `assess` yields; all of them are held in memory
-    returns  one row per photo, columns and texts as in `csv_file`; numbers are numbers, what is not known is missing
+    returns  one row per photo, columns as in `csv_file`; numbers are numbers, texts are texts also when they look
+             like numbers or formulas, what is not known is missing
     """
     # Imported here: it costs half a second, which only this function is worth.
     import pandas as pd
@@ -37,9 +38,11 @@ def to_frame(reports: Iterable[PhotoReport]) -> pd.DataFrame:
     kept = list(reports)
     labels = next(([finding.label for finding in report.findings] for report in kept if report.findings), [])
     buffer = _Buffer()
-    writer = CsvWriter(buffer, labels)
+    writer = CsvWriter(buffer, labels, for_spreadsheets=False)
     for report in kept:
         writer.write(report)
+    writer.finish()
     buffer.stream.seek(0)
     # Only an empty cell is missing: a camera may well be called "NA".
-    return pd.read_csv(buffer.stream, keep_default_na=False, na_values=[""])
+    texts = dict.fromkeys(TEXT_COLUMNS, str)
+    return pd.read_csv(buffer.stream, keep_default_na=False, na_values=[""], dtype=texts)

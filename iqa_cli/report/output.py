@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Self, TextIO
 
-from iqa_cli.errors import UsageError
+from iqa_cli.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -22,9 +23,11 @@ class OutputFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.name = str(path)
         self._started = False
-        self._created = not path.exists()
+        # Of a link that leads nowhere the target is made, and removed again; the link stays. Not path.exists():
+        # before Python 3.14 it raises for a locked folder or a name that is too long.
+        self._created = None if os.path.exists(path) else os.path.realpath(path)  # noqa: PTH110 - see above
         try:
             # No O_TRUNC: a run that fails before its first row must not have destroyed yesterday's report.
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
@@ -35,23 +38,24 @@ class OutputFile:
             ) from None
         self._stream: BinaryIO = os.fdopen(descriptor, "wb")
 
+    @property
+    def identity(self) -> tuple[int, int] | None:
+        """What the name leads to, whatever other names that has; see `identity_of`."""
+        return identity_of(self._stream)
+
     def write(self, content: bytes) -> None:
         """Append and flush.
 
-        raises  UsageError       if the disk is full or gone
+        raises  OutputError      if the disk is full or gone
                 BrokenPipeError  if it is a pipe that nobody reads any more
         """
-        try:
+        with told_as_output_error(self.name):
             if not self._started:
                 self._started = True
                 if stat.S_ISREG(os.fstat(self._stream.fileno()).st_mode):
                     self._stream.truncate(0)
             self._stream.write(content)
             self._stream.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise UsageError(f"{self.path}: cannot be written any further ({error.strerror})") from None
 
     def close(self) -> None:
         """Close it; a file that this object created and never wrote to is removed again."""
@@ -59,8 +63,9 @@ class OutputFile:
         # again.
         with contextlib.suppress(OSError):
             self._stream.close()
-        if self._created and not self._started:
-            self.path.unlink(missing_ok=True)
+        if self._created is not None and not self._started:
+            with contextlib.suppress(OSError):  # somebody may have removed it, or closed the folder
+                os.unlink(self._created)  # noqa: PTH108 - a plain string, as realpath gave it
 
     def __enter__(self) -> Self:
         return self
@@ -72,18 +77,50 @@ class OutputFile:
 
 
 class OutputStream:
-    """An open binary stream with the same two methods; closing it is its owner's business.
+    """An open binary stream with the same methods; closing it is its owner's business.
 
     stream  for instance `sys.stdout.buffer`
     """
 
+    name = "stdout"
+
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
+
+    @property
+    def identity(self) -> tuple[int, int] | None:
+        """What the stream leads to; see `identity_of`."""
+        return identity_of(self._stream)
 
     def write(self, content: bytes) -> None:
         """Append and flush.
 
-        raises  BrokenPipeError  if nobody reads any more
+        raises  OutputError      if the disk behind it is full or gone
+                BrokenPipeError  if nobody reads any more
         """
-        self._stream.write(content)
-        self._stream.flush()
+        with told_as_output_error(self.name):
+            self._stream.write(content)
+            self._stream.flush()
+
+
+def identity_of(stream: BinaryIO | TextIO) -> tuple[int, int] | None:
+    """Device and number of the file behind a stream, the same for all its names; None for a stream in memory."""
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
+
+
+@contextlib.contextmanager
+def told_as_output_error(name: str) -> Iterator[None]:
+    """Writing that fails in here is an `OutputError` naming the output; a reader that left stays what it is."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(
+            f"{name}: cannot be written any further ({error.strerror})",
+            hint="make room or write elsewhere; what was written before is there",
+        ) from None

@@ -1,7 +1,7 @@
 """The audit on a screen, or as text in a pipe: which problem how often, the worst photos, what was not read.
 
-Written for 80 columns and up. File names stand on lines of their own and are never cut, so that they can be
-copied.
+Written for 80 columns and up; a narrow terminal gets counts without shares, and the evidence on lines of its
+own. File names stand on lines of their own and are never cut, so that they can be copied.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from iqa_cli.findings import in_percent
 from iqa_cli.report.text import shown, utf8
-from iqa_cli.report.words import WORDS, closing_line, share
+from iqa_cli.report.words import WORDS, closing_line
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from iqa_cli.report.tally import ReasonGroups, Tally
 
 _PIPED_WIDTH = 1000  # nothing in a pipe is as wide as this, so nothing is wrapped there
+_NARROW = 70  # columns; what a table with shares needs, and a line with a few words of evidence
+_NARROWEST = 40  # columns below which the terminal may break the lines: nothing would be left of the table
+_LABEL_WIDTH = 10  # columns a label keeps there, wrapped between its words
+_ASCII_RULE = box.Box("    \n    \n -- \n" + 5 * "    \n", ascii=True)
 _STYLES = {2: "yellow", 3: "red", 4: "bold red"}
 
 
@@ -43,7 +48,7 @@ def print_table(tally: Tally, graph: HexGraph, *, elapsed_s: float, lang: Langua
     screen = Console(file=file, highlight=False)
     console = Console(
         file=text,
-        width=screen.width if screen.is_terminal else _PIPED_WIDTH,
+        width=max(_NARROWEST, screen.width) if screen.is_terminal else _PIPED_WIDTH,
         force_terminal=screen.is_terminal,
         color_system=screen.color_system,  # type: ignore[arg-type]  # rich reads its own answer back
         no_color=screen.no_color,
@@ -53,7 +58,8 @@ def print_table(tally: Tally, graph: HexGraph, *, elapsed_s: float, lang: Langua
         emoji=False,
     )
     if tally.judged:
-        _print_summary(console, tally, graph, lang)
+        rule = box.SIMPLE_HEAD if _can_write(file, "─") else _ASCII_RULE
+        _print_summary(console, tally, graph, lang, rule)
     if tally.worst:
         _print_worst(console, tally, graph, lang)
     words = WORDS[lang]
@@ -66,6 +72,15 @@ def print_table(tally: Tally, graph: HexGraph, *, elapsed_s: float, lang: Langua
     file.flush()
 
 
+def _can_write(file: TextIO, text: str) -> bool:
+    """Whether the file's encoding holds these characters; a file in memory holds all."""
+    try:
+        text.encode(file.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _line(console: Console, text: str, style: str = "", indent: int = 0) -> None:
     """A line of words, wrapped between them where the terminal ends."""
     console.print(Padding(Text(shown(utf8(text)), style=style), (0, 0, 0, indent)))
@@ -76,12 +91,13 @@ def _name(console: Console, text: str, style: str = "", indent: int = 0) -> None
     console.print(Text(" " * indent + shown(utf8(text)), style=style), soft_wrap=True)
 
 
-def _print_summary(console: Console, tally: Tally, graph: HexGraph, lang: Language) -> None:
+def _print_summary(console: Console, tally: Tally, graph: HexGraph, lang: Language, rule: box.Box) -> None:
     words = WORDS[lang]
     lowest, *problems = sorted({level for label in graph.labels for level in label.levels})
     columns = [*problems, lowest]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    table.add_column(words.label)
+    is_narrow = console.width < _NARROW
+    table = Table(box=rule, pad_edge=False, padding=(0, 0 if is_narrow else 1), show_edge=False)
+    table.add_column(words.label, min_width=_LABEL_WIDTH, overflow="fold")
     for level in columns:
         table.add_column(graph.level_name(level, lang), justify="right", no_wrap=True)
     digits = len(str(tally.judged))
@@ -89,7 +105,7 @@ def _print_summary(console: Console, tally: Tally, graph: HexGraph, lang: Langua
         cells = [
             _count(
                 tally.levels[label.name, level],
-                tally.judged,
+                None if is_narrow else tally.judged,
                 digits,
                 _STYLES.get(level, "") if level > lowest else "",
             )
@@ -99,14 +115,15 @@ def _print_summary(console: Console, tally: Tally, graph: HexGraph, lang: Langua
         ]
         table.add_row(Text(shown(label.display(lang))), *cells)
     _line(console, words.summary.format(judged=tally.judged, photos=tally.photos), style="bold")
-    console.print(table)
+    console.print(Padding(table, (1, 0, 1, 0 if is_narrow else 1)))
 
 
-def _count(count: int, total: int, digits: int, style: str) -> Text:
-    """A count and its share, aligned: "  7   9%"."""
+def _count(count: int, total: int | None, digits: int, style: str) -> Text:
+    """A count and, of a total, its share, aligned: "  7  9.1%"."""
     if count == 0:
-        return Text(f"{'-':>{digits}}     ", style="dim")
-    return Text(f"{count:>{digits}} {share(count / total):>4}", style=style)
+        return Text(f"{'-':>{digits}}{'' if total is None else 6 * ' '}", style="dim")
+    share = "" if total is None else f" {in_percent(count / total):>5}"
+    return Text(f"{count:>{digits}}{share}", style=style)
 
 
 def _print_worst(console: Console, tally: Tally, graph: HexGraph, lang: Language) -> None:
@@ -116,8 +133,14 @@ def _print_worst(console: Console, tally: Tally, graph: HexGraph, lang: Language
     _line(console, heading.format(shown=len(worst), candidates=tally.candidates), style="bold")
     rows = [[_problem(finding, graph, lang) for finding in _problems(report, tally.min_level)] for report in worst]
     widths = [max(row[column].cell_len for photo in rows for row in photo) for column in range(3)]
+    is_narrow = console.width < _NARROW
     for report, photo in zip(worst, rows, strict=True):
         _name(console, report.source_file, indent=2)
+        if is_narrow:
+            for *verdict, evidence in photo:
+                console.print(Padding(Text("  ").join(verdict), (0, 0, 0, 4)))
+                console.print(Padding(evidence, (0, 0, 0, 6)))
+            continue
         grid = Table.grid(padding=(0, 2, 0, 0))
         for width, justify in zip(widths, ("left", "left", "right"), strict=True):
             grid.add_column(width=width, justify=justify)  # type: ignore[arg-type]  # rich names the words one by one
@@ -139,7 +162,7 @@ def _problem(finding: Finding, graph: HexGraph, lang: Language) -> tuple[Text, T
     return (
         Text(graph.level_name(finding.level, lang), style=_STYLES.get(finding.level, "bold red")),
         Text(shown(graph.labels[graph.index(finding.label)].display(lang))),
-        Text(WORDS[lang].sure.format(share=share(finding.probability))),
+        Text(WORDS[lang].sure.format(share=in_percent(finding.probability))),
         Text(shown(finding.evidence), style="dim"),
     )
 

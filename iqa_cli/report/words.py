@@ -32,7 +32,7 @@ class Words:
     other_reasons: str
     """Photos whose reason is not told apart any more."""
     photos: tuple[str, str]
-    """The closing line's first words: one photo, several."""
+    """The closing line's first words: one photo, several; and how long they took."""
     problems: str
     """How many photos have a problem."""
     fine: str
@@ -45,8 +45,6 @@ class Words:
     """Of the photos with a problem, how many at one of the graver levels."""
     sure: str
     """The probability of a problem."""
-    speed: str
-    """How long it took."""
     colon: str
     """Between the first words of the closing line and the counts."""
     comma: str
@@ -57,7 +55,7 @@ class Words:
 
 WORDS: dict[Language, Words] = {
     "en": Words(
-        summary="Tone problems ({judged} of {photos} photos)",
+        summary="Tone problems, by photo ({judged} of {photos} photos judged)",
         label="Problem",
         worst="Worst photos first ({shown})",
         worst_of="Worst photos first ({shown} of {candidates}; --top N shows more)",
@@ -65,20 +63,19 @@ WORDS: dict[Language, Words] = {
         unreadable="Unreadable ({count})",
         more="... and {count} more: --csv FILE lists all",
         other_reasons="for other reasons: --csv FILE lists all",
-        photos=("1 photo", "{count} photos"),
-        problems="{count} with problems",
+        photos=("1 photo in {seconds} s", "{count} photos in {seconds} s"),
+        problems="{count} flawed",
         fine="{count} fine",
         uncertain_count="{count} uncertain",
         unreadable_count="{count} unreadable",
         graver="{count} {level}",
         sure="{share} sure",
-        speed="in {seconds} s, {rate} photos/s",
         colon=": ",
         comma=", ",
         brackets=" ({})",
     ),
     "zh": Words(
-        summary="影调问题（{photos} 张照片中的 {judged} 张）",
+        summary="影调问题（已评判 {judged} 张，共 {photos} 张）",
         label="问题",
         worst="最严重的照片（{shown} 张）",
         worst_of="最严重的照片（前 {shown} 张，共 {candidates} 张；用 --top N 显示更多）",
@@ -86,14 +83,13 @@ WORDS: dict[Language, Words] = {
         unreadable="无法读取（{count} 张）",
         more="…… 还有 {count} 张：用 --csv FILE 列出全部",
         other_reasons="其他原因：用 --csv FILE 列出全部",
-        photos=("共 1 张照片", "共 {count} 张照片"),
+        photos=("{count} 张，用时 {seconds} 秒", "{count} 张，用时 {seconds} 秒"),
         problems="{count} 张有问题",
         fine="{count} 张正常",
         uncertain_count="{count} 张存疑",
         unreadable_count="{count} 张无法读取",
         graver="{count} 张{level}",
         sure="{share} 把握",
-        speed="用时 {seconds} 秒，每秒 {rate} 张",
         colon="：",
         comma="，",
         brackets="（{}）",
@@ -104,10 +100,10 @@ WORDS: dict[Language, Words] = {
 def closing_line(tally: Tally, graph: HexGraph, elapsed_s: float, lang: Language) -> str:
     """The run in one line.
 
-    "89 photos: 12 with problems (3 blocking), 66 fine, 9 unreadable, in 4.1 s, 21.7 photos/s"
+    "89 photos in 4.1 s: 12 flawed (3 blocking), 66 fine, 2 uncertain, 9 unreadable"
 
     Of the levels it names those above the lowest that is a problem; counts of zero are left out, except for
-    problems and fine photos.
+    problems and fine photos. With counts of three digits it has no more than 100 columns.
     """
     words = WORDS[lang]
     grave = [
@@ -123,17 +119,6 @@ def closing_line(tally: Tally, graph: HexGraph, elapsed_s: float, lang: Language
         parts.append(words.uncertain_count.format(count=tally.uncertain.total))
     if tally.unreadable.total:
         parts.append(words.unreadable_count.format(count=tally.unreadable.total))
-    rate = tally.photos / elapsed_s if elapsed_s > 0 else 0.0
-    parts.append(words.speed.format(seconds=f"{elapsed_s:.1f}", rate=f"{rate:.1f}"))
-    first = words.photos[tally.photos != 1].format(count=tally.photos)
+    seconds = f"{elapsed_s:.1f}" if elapsed_s < 10 else f"{elapsed_s:.0f}"
+    first = words.photos[tally.photos != 1].format(count=tally.photos, seconds=seconds)
     return first + words.colon + words.comma.join(parts)
-
-
-def share(fraction: float) -> str:
-    """A share in whole percent that never claims none or all of it without being so: <1%, 41%, >99%.
-
-    fraction  0..1
-    """
-    if 0.0 < fraction < 0.01:
-        return "<1%"
-    return ">99%" if 0.99 < fraction < 1.0 else f"{100 * fraction:.0f}%"

@@ -1,9 +1,13 @@
-"""The state of a run between epochs, as safetensors: model, optimiser, position. Nothing in it can run code."""
+"""The state of a run between epochs, as safetensors: model, optimiser, progress. Nothing in it can run code.
+
+A state is there as long as a run is unfinished, and no longer: what a finished run leaves is its checkpoint.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import safetensors
 import safetensors.torch
@@ -14,49 +18,146 @@ from iqa_cli.checkpoint import write_atomically
 from iqa_cli.errors import CheckpointError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-_STATE = "state.safetensors"
+STATE = "state.safetensors"
+_SLOTS = ("exp_avg", "exp_avg_sq", "step")
+"""What AdamW keeps of a parameter."""
 
 
-def save_state(work: Path, model: nn.Module, optimiser: torch.optim.Optimizer, progress: dict[str, Any]) -> None:
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """How far a run is."""
+
+    identity: str
+    """What two runs must share for one to continue the other."""
+    epochs: int
+    """Finished ones."""
+    rows: tuple[Mapping[str, float], ...]
+    """Their rows of metrics.csv."""
+
+    def __post_init__(self) -> None:
+        """Refuse rows that do not fit the epochs."""
+        if self.epochs < 1 or len(self.rows) != self.epochs:
+            raise ValueError(f"{self.epochs} epochs and {len(self.rows)} rows of metrics")
+
+
+def save_state(work: Path, model: nn.Module, optimiser: torch.optim.Optimizer, progress: Progress) -> None:
     """Write everything a resumed run needs, in one atomic file.
 
-    progress  plain JSON values: the epoch that comes next, and what identifies the run
+    raises  OutputError  if it cannot be written
     """
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     for index, slots in optimiser.state_dict()["state"].items():
         for slot, value in slots.items():
             tensors[f"optimiser.{index}.{slot}"] = torch.as_tensor(value)
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    content = safetensors.torch.save(tensors, metadata={"progress": json.dumps(progress)})
-    write_atomically(work / _STATE, content)
+    # The names are kept apart: a parameter that the loss does not reach has no slots, so the model alone cannot tell
+    # whether any are missing.
+    metadata = {"progress": json.dumps(dataclasses.asdict(progress)), "tensors": json.dumps(sorted(tensors))}
+    write_atomically(work / STATE, safetensors.torch.save(tensors, metadata=metadata))
 
 
-def load_state(work: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Any] | None:
-    """Put a saved state back into model and optimiser.
+def read_progress(work: Path) -> Progress | None:
+    """How far the run in a work folder is, without its tensors; None if there is no state.
 
-    returns  the saved progress, or None if there is no state
-    raises   CheckpointError  if the state is damaged or belongs to another model
+    raises  CheckpointError  if the state is damaged
     """
-    path = work / _STATE
+    path = work / STATE
     if not path.is_file():
         return None
     try:
         with safetensors.safe_open(path, framework="pt") as stream:
-            metadata = stream.metadata() or {}
-            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - not a mapping
-        progress: dict[str, Any] = json.loads(metadata["progress"])
-        model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
-    except (safetensors.SafetensorError, KeyError, ValueError, RuntimeError) as error:
+            metadata: dict[str, str] = stream.metadata() or {}
+        entry = json.loads(metadata["progress"])
+        rows = tuple(dict(row) for row in entry["rows"])
+        return Progress(identity=str(entry["identity"]), epochs=int(entry["epochs"]), rows=rows)
+    except _DAMAGE as error:
+        raise _damaged(path, error) from error
+
+
+def progress_of(work: Path, *, resume: bool) -> Progress | None:
+    """What a run that starts in a work folder finds done: None for a new one.
+
+    raises  CheckpointError  if there is nothing to resume, if a new run would overwrite the state of an unfinished
+                             one, and for a damaged state
+    """
+    progress = read_progress(work)
+    if resume and progress is None:
         raise CheckpointError(
-            f"{path}: damaged or of another model ({error})", hint="delete it to start the run again"
-        ) from error
+            f"nothing to resume in {work}: no run is unfinished there",
+            hint="start without --resume, or give the --out that the run had",
+        )
+    if not resume and progress is not None:
+        epochs = "1 epoch" if progress.epochs == 1 else f"{progress.epochs} epochs"
+        raise CheckpointError(
+            f"{work / STATE}: the state of an unfinished run, {epochs} done",
+            hint="--resume goes on with it; for a new run delete it, or give another --out or [run] work",
+        )
+    return progress
+
+
+def load_state(work: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+    """Put a saved state back into a model and an optimiser of the run that wrote it.
+
+    raises  CheckpointError  if the state is damaged or does not fit
+    """
+    path = work / STATE
+    try:
+        with safetensors.safe_open(path, framework="pt") as stream:
+            expected: list[str] = json.loads((stream.metadata() or {})["tensors"])
+            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - not a mapping
+        if sorted(tensors) != expected:
+            raise ValueError(f"{len(tensors)} tensors instead of {len(expected)}")
+        weights = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+        slots = _slots(tensors, [parameter for group in optimiser.param_groups for parameter in group["params"]])
+        model.load_state_dict(weights)
+        optimiser.load_state_dict({"state": slots, "param_groups": optimiser.state_dict()["param_groups"]})
+    except _DAMAGE as error:
+        raise _damaged(path, error) from error
+
+
+def _slots(tensors: dict[str, torch.Tensor], parameters: list[nn.Parameter]) -> dict[int, dict[str, torch.Tensor]]:
+    """AdamW's tensors by the parameter's number; ValueError if one is missing, strange, or of another shape."""
     slots: dict[int, dict[str, torch.Tensor]] = {}
     for name, value in tensors.items():
-        if name.startswith("optimiser."):
-            _, index, slot = name.split(".")
-            slots.setdefault(int(index), {})[slot] = value
-    document = optimiser.state_dict()
-    optimiser.load_state_dict({"state": slots, "param_groups": document["param_groups"]})
-    return progress
+        kind, _, rest = name.partition(".")
+        if kind == "optimiser":
+            number, _, slot = rest.partition(".")
+            slots.setdefault(int(number), {})[slot] = value
+        elif kind != "model":
+            raise ValueError(f"no tensor is called {name!r}")
+    for index, kept in slots.items():
+        if sorted(kept) != list(_SLOTS):
+            raise ValueError(f"optimiser.{index} has {', '.join(sorted(kept))} instead of {', '.join(_SLOTS)}")
+        for slot in ("exp_avg", "exp_avg_sq"):
+            if kept[slot].shape != parameters[index].shape:
+                expected, found = tuple(parameters[index].shape), tuple(kept[slot].shape)
+                raise ValueError(f"optimiser.{index}.{slot}: expected {expected}, got {found}")
+    return slots
+
+
+_DAMAGE: tuple[type[Exception], ...] = (
+    safetensors.SafetensorError,
+    OSError,
+    RuntimeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+)
+"""What reading a state may raise when its content is not what `save_state` writes."""
+
+
+def _damaged(path: Path, error: Exception) -> CheckpointError:
+    if isinstance(error, OSError):
+        return CheckpointError(f"{path}: cannot be read ({error.strerror or error})")
+    return CheckpointError(
+        f"{path}: damaged ({type(error).__name__}: {error})", hint="delete it to start the run again"
+    )
+
+
+def remove_state(work: Path) -> None:
+    """Remove a state, if there is one."""
+    (work / STATE).unlink(missing_ok=True)

@@ -10,6 +10,7 @@ import csv
 import dataclasses
 import datetime as dt
 import hashlib
+import io
 import json
 import math
 import time
@@ -20,25 +21,26 @@ import torch
 from torch import Tensor
 
 from iqa_cli._version import __version__
-from iqa_cli.checkpoint import ONNX, WEIGHTS, describe_files, write_atomically, write_card
+from iqa_cli.checkpoint import ONNX, WEIGHTS, make_writable, write_atomically, write_checkpoint
+from iqa_cli.crf.floor import LIMIT
 from iqa_cli.crf.losses import nll
 from iqa_cli.crf.torch_crf import TorchCRF
 from iqa_cli.crf.unary import cumulative, unary_from_nodes
-from iqa_cli.errors import CheckpointError, ConfigError, TrainingDiverged, UsageError
+from iqa_cli.errors import CheckpointError, TrainingDiverged
 from iqa_cli.hexgraph.plan import compile_plan
 from iqa_cli.hexgraph.read import read_graph
+from iqa_cli.models.backbone import is_own
 from iqa_cli.models.export import onnx_bytes
 from iqa_cli.models.tone_model import ToneModel
 from iqa_cli.paths import find_graph
-from iqa_cli.records import Severity
+from iqa_cli.training.checks import device_named, refuse_forbidden, refuse_unexportable, refuse_unmeasured_labels
 from iqa_cli.training.ladder import Ladder, batches
 from iqa_cli.training.metrics import LabelMetrics, label_metrics, mean_of
 from iqa_cli.training.photographs import load_photographs, split
-from iqa_cli.training.severity import THRESHOLDS
-from iqa_cli.training.state import load_state, save_state
+from iqa_cli.training.state import STATE, Progress, load_state, progress_of, remove_state, save_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from iqa_cli.config import TrainConfig
@@ -70,102 +72,127 @@ class Epoch:
 
 
 class Trainer:
-    """One run of one config.
+    """One run of one config. Whatever can be refused is refused here, before any training, the cheap checks first.
 
     config     the config
     base       folder that paths in the card are told relative to, usually the config file's
-    device     `auto` takes CUDA where there is one; else a torch device name
-    raises     UsageError                            for a device that this machine or torch does not have
-               ConfigError, GraphError, CheckpointError  before any training starts
+    device     `auto` takes CUDA where there is one; else `cpu`, `cuda` or `cuda:N`
+    resume     go on after the last finished epoch of the state in the work folder
+    raises     UsageError       for a device that this machine or torch does not have
+               OutputError      for folders that cannot be written
+               ConfigError      for a config that cannot be trained; GraphError for its graph
+               CheckpointError  if there is nothing to resume, if the state is damaged or belongs to another config, and
+                                without `resume` if a start would overwrite the state of an unfinished run
     """
 
-    def __init__(self, config: TrainConfig, base: Path, device: str = "auto") -> None:
+    def __init__(self, config: TrainConfig, base: Path, device: str = "auto", *, resume: bool = False) -> None:
         self.config = config
         self._base = base
-        self._device = _device(device)
+        self._device = device_named(device)
+        for folder in (config.run.out, config.work):
+            make_writable(folder)
+        progress = progress_of(config.work, resume=resume)
+        self._rows = progress.rows if progress else ()
         torch.manual_seed(config.run.seed)
         self.graph: HexGraph = read_graph(find_graph(config.graph.name))
-        _refuse_unmeasured_labels(self.graph, config.graph.name)
+        refuse_unmeasured_labels(self.graph, config.graph.name)
         self._plan = compile_plan(self.graph)
-        self._model = ToneModel(config.model, self.graph).to(self._device)
-        self._crf = TorchCRF(self._plan).to(self._device)
+        self._model = ToneModel(config.model, self.graph)
+        if not is_own(config.model.backbone):
+            refuse_unexportable(self._model, self.graph, config.model.backbone)
+        self._model.to(self._device)
+        # Scores that are no numbers are looked for in `_unary`, where they mean that training diverged.
+        self._crf = TorchCRF(self._plan, check_finite=False).to(self._device)
         self._optimiser = torch.optim.AdamW(
             self._model.parameter_groups(config.optim.lr_visual, config.optim.lr_head, config.optim.weight_decay)
         )
         self._size = self._model.preprocessing.size
-        self.photographs = load_photographs(config.data.ladder, math.ceil(self._size * _CROP_ROOM))
-        self._training, self._held_out = split(self.photographs, config.data.holdout, config.run.seed)
+        photographs = load_photographs(config.data.ladder, math.ceil(self._size * _CROP_ROOM))
+        self.names = photographs.names
+        """Photographs that were read, as paths relative to their folder."""
+        self.unreadable = photographs.unreadable
+        """Files that were left out, with the reason."""
+        self._photographs_hash = photographs.content_hash()
+        training, held_out = split(photographs, config.data.holdout, config.run.seed)
+        self._held_out_names = tuple(self.names[index] for index in held_out.tolist())
+        self._training, self._held_out = photographs.pictures[training], photographs.pictures[held_out]
         self._ladder = Ladder()
-        for folder in (config.run.out, config.work):
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise CheckpointError(f"{folder}: cannot be made ({error.strerror})") from None
+        self.finished = False
+        """Whether the checkpoint is written and the state with it gone."""
+        if progress:
+            self._resume(progress)
 
-    def run(self, *, resume: bool = False) -> Iterator[Epoch]:
+    @property
+    def kept(self) -> int:
+        """Finished epochs whose state is on disk for --resume."""
+        return len(self._rows)
+
+    def run(self) -> Iterator[Epoch]:
         """Train; one `Epoch` after each pass; the checkpoint is written before the last one is given.
 
-        resume  go on from the last finished epoch in the work folder, if there is one
-        raises  CheckpointError  if the work folder's state belongs to another config
+        raises  TrainingDiverged  if the scores are no numbers any more
+                ConfigError       if the graph forbids labels that the tone ladder makes
+                OutputError       if a file cannot be written
         """
-        first = self._resumed_epoch() if resume else 0
-        validation = list(self._held_out_pictures(self.config.data.validation_samples, seed=1))
+        self._write_metrics()
+        validation = list(self._pictures(self._held_out, self.config.data.validation_samples, seed=1))
         epochs = self.config.optim.epochs
-        for number in range(first, epochs):
+        if self.kept == epochs:
+            self._finish()
+        for number in range(self.kept, epochs):
             started = time.monotonic()
             loss = self._train_epoch(number)
             metrics = self._judge(validation)
-            save_state(self.config.work, self._model, self._optimiser, {"next": number + 1, "run": self._identity()})
             epoch = Epoch(number + 1, epochs, loss, time.monotonic() - started, metrics)
-            self._append_metrics(epoch)
+            rows = (*self._rows, _row(epoch))
+            save_state(self.config.work, self._model, self._optimiser, Progress(self._identity(), epoch.number, rows))
+            self._rows = rows
+            self._write_metrics()
             if epoch.number == epochs:
-                self._write_checkpoint()
+                self._finish()
             yield epoch
-        if first >= epochs:
-            self._write_checkpoint()
 
     def _identity(self) -> str:
-        """What two runs must share for one to continue the other."""
+        """What two runs must share for one to continue the other: all that the weights depend on."""
         config = self.config.as_document(self._base)
         document = {
-            "config": {key: config[key] for key in ("data", "graph", "model", "loss", "optim")},
+            "config": {key: config[key] for key in ("model", "loss", "optim")},
+            "samples": self.config.data.samples,
+            "holdout": self.config.data.holdout,
             "seed": self.config.run.seed,
             "graph": self.graph.hash,
-            "photographs": self.photographs.content_hash(),
+            "photographs": self._photographs_hash,
         }
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
-    def _resumed_epoch(self) -> int:
-        progress = load_state(self.config.work, self._model, self._optimiser)
-        if progress is None:
-            return 0
-        if progress["run"] != self._identity():
+    def _resume(self, progress: Progress) -> None:
+        if progress.identity != self._identity():
             raise CheckpointError(
-                f"{self.config.work}: the saved state belongs to another config, graph or set of photographs",
-                hint="give [run] another work folder, or start without --resume",
+                f"{self.config.work / STATE}: belongs to another config, graph or set of photographs",
+                hint="undo what was changed, or start anew: without --resume, with another --out",
             )
-        return int(progress["next"])
+        load_state(self.config.work, self._model, self._optimiser)
 
     def _pictures(self, photographs: Tensor, samples: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-        return batches(
+        """Pictures (B, 3, S, S) uint8 and zero-based levels (B, L) int64, all of them legal under the graph."""
+        for pictures, positions in batches(
             self._ladder,
-            self.photographs.pictures[photographs],
+            photographs,
             self.graph.label_names,
             size=self._size,
             batch_size=self.config.optim.batch_size,
             samples=samples,
             seed=seed,
-        )
-
-    def _held_out_pictures(self, samples: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-        return self._pictures(self._held_out, samples, seed)
+        ):
+            refuse_forbidden(self.graph, self.config.graph.name, positions)
+            yield pictures, positions
 
     def _train_epoch(self, number: int) -> float:
         """One pass; returns the mean loss."""
         optim = self.config.optim
         steps = math.ceil(self.config.data.samples / optim.batch_size)
         self._model.train()
-        total = 0.0
+        total, seen = 0.0, 0
         # Seeds of training start far above those of judging, so no recipe is met twice.
         seed = (self.config.run.seed + 1) * 1_000_003 + number
         for step, (pictures, positions) in enumerate(self._pictures(self._training, self.config.data.samples, seed)):
@@ -175,22 +202,25 @@ class Trainer:
             for group in self._optimiser.param_groups:
                 group["lr"] = rate * group["peak_lr"]
             loss = nll(self._crf, self._unary(pictures), self._allowed(positions))
-            if not torch.isfinite(loss):
-                raise TrainingDiverged(
-                    f"loss is {loss.item()} in epoch {number + 1}, step {step + 1}; the last finished epoch is kept",
-                    hint="lower [optim] lr_visual and lr_head, then start again",
-                )
             self._optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
             self._optimiser.step()
             total += loss.item() * len(pictures)
-        return total / self.config.data.samples
+            seen += len(pictures)
+        return total / seen
 
     def _unary(self, pictures: Tensor) -> Tensor:
-        """uint8 pictures (B, 3, S, S) to cell potentials (B, C) float64."""
+        """uint8 pictures (B, 3, S, S) to cell potentials (B, C) float64; TrainingDiverged if they are no numbers."""
         scores: Tensor = self._model(self._model.prepared(pictures.to(self._device)))
         unary: Tensor = unary_from_nodes(scores.double(), self._plan)
+        if not bool((unary.detach().abs() < LIMIT).all()):
+            again = "lower [optim] lr_visual and lr_head and start again"
+            if self.kept:
+                again += f"; delete {self.config.work / STATE} first"
+            raise TrainingDiverged(
+                f"training diverged: the model's scores are no numbers any more in epoch {self.kept + 1}", hint=again
+            )
         return unary
 
     def _allowed(self, positions: Tensor) -> Tensor:
@@ -202,53 +232,45 @@ class Trainer:
         return torch.cat(columns, 1).bool().to(self._device)
 
     @torch.no_grad()
-    def _judge(self, judged: list[tuple[Tensor, Tensor]]) -> dict[str, LabelMetrics]:
+    def _judge(self, judged: Iterable[tuple[Tensor, Tensor]]) -> dict[str, LabelMetrics]:
         """Metrics per label over batches of pictures and zero-based levels."""
         self._model.eval()
-        unary = [self._unary(pictures) for pictures, _ in judged]
-        predicted = torch.cat([self._crf.map(batch)[1] for batch in unary]).cpu().numpy()
-        above = torch.cat([cumulative(self._crf.marginals(batch), self._plan) for batch in unary]).cpu().numpy()
-        truth = torch.cat([positions for _, positions in judged]).numpy()
+        batches_of: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
+        for pictures, positions in judged:
+            unary = self._unary(pictures)
+            above = cumulative(self._crf.marginals(unary), self._plan)
+            for kept, batch in zip(batches_of, (positions, self._crf.map(unary)[1], above), strict=True):
+                kept.append(batch.cpu())
+        truth, predicted, reached = (torch.cat(kept).numpy() for kept in batches_of)
         metrics: dict[str, LabelMetrics] = {}
         start = 0
         for index, label in enumerate(self.graph.labels):
             end = start + len(label.levels) - 1
-            metrics[label.name] = label_metrics(truth[:, index], predicted[:, index], above[:, start:end])
+            metrics[label.name] = label_metrics(truth[:, index], predicted[:, index], reached[:, start:end])
             start = end
         return metrics
 
-    def _append_metrics(self, epoch: Epoch) -> None:
-        """One row per epoch in metrics.csv; a first epoch starts the file anew."""
-        row: dict[str, Any] = {
-            "epoch": epoch.number,
-            "loss": epoch.loss,
-            "seconds": epoch.seconds,
-            "qwk": epoch.qwk,
-        }
-        for label, figures in epoch.validation.items():
-            row |= {
-                f"{label}_qwk": figures.qwk,
-                f"{label}_tauc": figures.tauc,
-                f"{label}_accuracy": figures.accuracy,
-            }
-        path = self.config.work / "metrics.csv"
-        fresh = epoch.number == 1 or not path.exists()
-        with path.open("w" if fresh else "a", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, list(row))
-            if fresh:
-                writer.writeheader()
-            writer.writerow(row)
+    def _write_metrics(self) -> None:
+        """metrics.csv anew from all rows, so that it always tells of the epochs that the state has."""
+        if not self._rows:
+            return
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, list(self._rows[0]))
+        writer.writeheader()
+        writer.writerows(self._rows)
+        write_atomically(self.config.work / "metrics.csv", text.getvalue().encode())
 
-    def _write_checkpoint(self) -> None:
-        """Weights, exported model, then the card that vouches for them."""
-        out = self.config.run.out
+    def _finish(self) -> None:
+        """Write weights, exported model and the card that vouches for them; the state has served."""
         self._model.eval()
-        test = self._judge(list(self._held_out_pictures(self.config.data.test_samples, seed=2)))
+        test = self._judge(self._pictures(self._held_out, self.config.data.test_samples, seed=2))
         weights = {name: value.detach().cpu().contiguous() for name, value in self._model.state_dict().items()}
-        write_atomically(out / WEIGHTS, safetensors.torch.save(weights))
-        write_atomically(out / ONNX, onnx_bytes(self._model.cpu()))
+        exported = onnx_bytes(self._model.cpu(), self.graph.hash)
         self._model.to(self._device)
-        write_card(out, self._card(test))
+        files = {WEIGHTS: safetensors.torch.save(weights), ONNX: exported}
+        write_checkpoint(self.config.run.out, files, self._card(test))
+        remove_state(self.config.work)
+        self.finished = True
 
     def _card(self, test: dict[str, LabelMetrics]) -> dict[str, Any]:
         data = self.config.data
@@ -268,43 +290,26 @@ class Trainer:
             "training": {"config": self.config.as_document(self._base), "torch": torch.__version__},
             "data": {
                 "provenance": data.provenance,
-                "photographs": len(self.photographs.names),
+                "photographs": len(self.names),
                 "photographs_training": len(self._training),
                 "photographs_held_out": len(self._held_out),
-                "photographs_sha256": self.photographs.content_hash(),
-                "held_out": [self.photographs.names[index] for index in self._held_out.tolist()],
+                "photographs_sha256": self._photographs_hash,
+                "held_out": list(self._held_out_names),
             },
             "metrics": {"held_out_ladder": held_out},
-            "files": describe_files(self.config.run.out),
         }
 
 
-def _refuse_unmeasured_labels(graph: HexGraph, name: str) -> None:
-    """The ladder computes the labels, so it can teach only what it measures."""
-    problems = [
-        f"{label.name!r}: the tone ladder does not measure it"
-        if label.name not in THRESHOLDS
-        else f"{label.name!r}: the tone ladder knows {len(THRESHOLDS[label.name]) + 1} levels, not {len(label.levels)}"
-        for label in graph.labels
-        if label.name not in THRESHOLDS or len(label.levels) != len(THRESHOLDS[label.name]) + 1
-    ]
-    if problems:
-        raise ConfigError(
-            f"graph.name: {name}: {len(problems)} of {len(graph.labels)} labels cannot be learned from the ladder",
-            problems=problems,
-            hint=f"it measures {', '.join(THRESHOLDS)}, each with {len(Severity)} levels",
-        )
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise UsageError(f"device {name!r} cannot be used ({error})", hint="try auto or cpu") from None
-    return device
+def _row(epoch: Epoch) -> dict[str, float]:
+    """An epoch's row of metrics.csv."""
+    row = {"epoch": epoch.number, "loss": epoch.loss, "seconds": epoch.seconds, "qwk": epoch.qwk}
+    for label, figures in epoch.validation.items():
+        row |= {
+            f"{label}_qwk": figures.qwk,
+            f"{label}_tauc": figures.tauc,
+            f"{label}_accuracy": figures.accuracy,
+        }
+    return row
 
 
 def _learning_rate(step: int, steps: int, warmup: float) -> float:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
+import select
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -58,8 +60,10 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 def test_the_report_goes_to_stdout_and_nothing_to_stderr(iqa: Run, roll: Path) -> None:
     code, out, err = iqa(roll)
     assert (code, err) == (0, "")
-    assert "Tone problems (5 of 8 photos)" in out
-    assert "\n8 photos: 3 with problems (1 blocking, 1 severe), 2 fine, 1 uncertain, 2 unreadable, in " in out
+    assert "Tone problems, by photo (5 of 8 photos judged)" in out
+    assert re.search(
+        r"\n8 photos in \d+\.\d s: 3 flawed \(1 blocking, 1 severe\), 2 fine, 1 uncertain, 2 unreadable\n$", out
+    )
     assert "\x1b" not in out
 
 
@@ -111,7 +115,7 @@ def test_min_severity_and_top_shape_the_list_of_the_worst(iqa: Run, roll: Path) 
 def test_chinese_report(iqa: Run, roll: Path) -> None:
     out = iqa(roll, "--lang", "zh").out
     assert "阻塞  整体偏暗" in out
-    assert "共 8 张照片：3 张有问题（1 张阻塞，1 张严重），2 张正常" in out
+    assert "秒：3 张有问题（1 张阻塞，1 张严重），2 张正常" in out
 
 
 def test_nothing_readable_is_reported_and_exits_with_4(iqa: Run, roll: Path, tmp_path: Path) -> None:
@@ -176,9 +180,37 @@ def test_a_photo_is_never_overwritten(iqa: Run, roll: Path, tmp_path: Path, save
 
 
 def test_two_outputs_need_two_files(iqa: Run, roll: Path, tmp_path: Path) -> None:
-    code, _, err = iqa(roll, "--csv", tmp_path / "same", "--jsonl", tmp_path / "same")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "same")
+    for other in (tmp_path / "same", tmp_path / "folder" / ".." / "same", tmp_path / "link"):
+        code, _, err = iqa(roll, "--csv", tmp_path / "same", "--jsonl", other)
+        assert code == 2
+        assert "both name" in err
+    assert not (tmp_path / "same").exists()
+    (tmp_path / "same").write_text("yesterday", encoding="utf-8")
+    (tmp_path / "hard").hardlink_to(tmp_path / "same")
+    assert iqa(roll, "--csv", tmp_path / "same", "--jsonl", tmp_path / "hard").code == 2
+    assert (tmp_path / "same").read_text(encoding="utf-8") == "yesterday"
+
+
+@pytest.mark.parametrize("option", ["--csv", "--jsonl"])
+def test_an_output_without_a_usable_name_is_wrong_usage(option: str, iqa: Run, roll: Path) -> None:
+    assert iqa(roll, option, "").err == f"error: {option} needs the name of a file\nhint: - writes to stdout\n"
+    code, _, err = iqa(roll, option, "x" * 300)
     assert code == 2
-    assert "both name" in err
+    assert "File name too long" in err
+
+
+def test_a_run_that_fails_before_its_first_row_leaves_the_old_report_alone(
+    iqa: Run, roll: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "read_photo", interrupted)
+    (tmp_path / "audit.csv").write_text("yesterday", encoding="utf-8")
+    assert iqa(roll, "--csv", tmp_path / "audit.csv").code == 130
+    assert (tmp_path / "audit.csv").read_text(encoding="utf-8") == "yesterday"
 
 
 @pytest.mark.parametrize(
@@ -238,26 +270,102 @@ def test_our_own_bug_is_called_one_and_shows_its_traceback_on_request(
     assert "Traceback" in err
 
 
-def start(*arguments: object, stdout: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
+def start(
+    *arguments: object, stdout: int | IO[bytes] = subprocess.PIPE, stderr: int | IO[bytes] = subprocess.PIPE
+) -> subprocess.Popen[bytes]:
     """The command in a process of its own, with the package that is being tested."""
     root = str(Path(pipeline.__file__).parents[1])
     environment = {**os.environ, "PYTHONPATH": root, "PYTHONUNBUFFERED": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "iqa_cli", "assess", *map(str, arguments)],
-        env=environment,
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-    )
+    command = [sys.executable, "-m", "iqa_cli", "assess", *map(str, arguments)]
+    return subprocess.Popen(command, env=environment, stdout=stdout, stderr=stderr)
+
+
+def without_reader(*arguments: object) -> tuple[int, bytes]:
+    """Exit code and stderr of the command when nobody reads its stdout."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with start(*arguments, stdout=write_end) as process:
+        os.close(write_end)
+        _, err = process.communicate(timeout=60)
+    return process.returncode, err
 
 
 @pytest.mark.parametrize("output", [(), ("--csv", "-"), ("--jsonl", "-")])
-def test_a_reader_that_leaves_early_is_no_error(roll: Path, checkpoint_folder: Path, output: tuple[str, ...]) -> None:
-    read_end, write_end = os.pipe()
-    os.close(read_end)
-    with start(roll, "--checkpoint", checkpoint_folder, *output, stdout=write_end) as process:
-        os.close(write_end)
+def test_a_reader_that_leaves_early_is_no_error(
+    roll: Path, tmp_path: Path, checkpoint_folder: Path, output: tuple[str, ...]
+) -> None:
+    command = (roll, "--checkpoint", checkpoint_folder, *output)
+    assert without_reader(*command) == (0, b"")
+    # What the others asked for is done all the same.
+    assert without_reader(*command, "--fail-on", "blocking") == (1, b"")
+    other = "--jsonl" if "--csv" in output else "--csv"
+    assert without_reader(*command, other, tmp_path / "all") == (0, b"")
+    assert (tmp_path / "all").read_bytes().count(b"\n") == (8 if other == "--jsonl" else 9)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_named_output_that_loses_its_reader_is_an_error_and_the_others_go_on(
+    roll: Path, tmp_path: Path, checkpoint_folder: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read_end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    for number in range(1000):  # more rows than a pipe holds
+        (roll / f"z{number:04}.jpg").write_bytes(b"")
+    files = ("--jsonl", pipe, "--csv", tmp_path / "a.csv")
+    with start(roll, "--checkpoint", checkpoint_folder, *files, "--jobs", 1) as process:
+        select.select([read_end], [], [], 60)
+        os.close(read_end)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert err.decode() == f"error: {pipe}: its reader left before the last row\n"
+    assert b"1008 photos in " in out
+    assert len(rows_of(tmp_path / "a.csv")) == 1008
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("output", [(), ("--csv", "-"), ("--csv", "/dev/full"), ("--help",)])
+def test_a_full_disk_is_told_and_is_no_bug_of_ours(
+    output: tuple[str, ...], roll: Path, checkpoint_folder: Path
+) -> None:
+    with (
+        Path("/dev/full").open("wb") as full,
+        start(roll, "--checkpoint", checkpoint_folder, *output, stdout=full) as process,
+    ):
         _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (0, b"")
+    assert process.returncode == 3
+    assert err.startswith(b"error: ")
+    assert b"No space left on device" in err.splitlines()[0]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_messages_that_cannot_be_written_do_not_change_the_exit_code(tmp_path: Path) -> None:
+    with Path("/dev/full").open("wb") as full, start(tmp_path / "missing", stderr=full) as process:
+        out, _ = process.communicate(timeout=60)
+    assert (process.returncode, out) == (3, b"")
+
+
+def test_a_closed_stdout_is_told_at_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["iqa", "assess", "missing"])
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(SystemExit) as leaving:
+        main()
+    monkeypatch.undo()
+    assert leaving.value.code == 3
+    assert capsys.readouterr().err.startswith("error: stdout is closed\n")
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="needs /dev/stdout")
+def test_another_name_of_stdout_is_stdout(roll: Path, tmp_path: Path, checkpoint_folder: Path) -> None:
+    for name in ("-", "/dev/stdout"):
+        with (
+            (tmp_path / "audit.csv").open("wb") as file,
+            start(roll, "--checkpoint", checkpoint_folder, "--csv", name, stdout=file) as process,
+        ):
+            _, err = process.communicate(timeout=60)
+        assert (process.returncode, err) == (0, b"")
+        assert len(rows_of(tmp_path / "audit.csv")) == 8
+        assert b"Tone problems" not in (tmp_path / "audit.csv").read_bytes()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")

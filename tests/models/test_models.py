@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib.util
+import logging
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import onnxruntime
 import pytest
 
+from iqa_cli.checkpoint import GRAPH_KEY
 from iqa_cli.config import ModelConfig
 from iqa_cli.errors import ConfigError
 from iqa_cli.hexgraph.read import read_graph
 from iqa_cli.paths import find_graph
 
 torch = pytest.importorskip("torch", reason="models need the train extra")
-pytest.importorskip("open_clip", reason="models need the train extra")
+open_clip = pytest.importorskip("open_clip", reason="models need the train extra")
+pytest.importorskip("onnxscript", reason="export needs the train extra")
 
 import safetensors.torch  # noqa: E402 - the train extra may be missing
 
-from iqa_cli.models.backbone import build_backbone  # noqa: E402
-from iqa_cli.models.heads import OrdinalThresholds  # noqa: E402
+from iqa_cli.models.backbone import build_backbone, encode_embedded_text, text_tower  # noqa: E402
+from iqa_cli.models.export import onnx_bytes  # noqa: E402
+from iqa_cli.models.heads import CoopHead, OrdinalThresholds  # noqa: E402
 from iqa_cli.models.prepare import normalise, squash  # noqa: E402
 from iqa_cli.models.tone_model import ExportedModel, ToneModel  # noqa: E402
 
@@ -122,3 +130,118 @@ def test_a_local_weights_file_is_really_loaded(tmp_path: Path) -> None:
     loaded = build_backbone("iqa-small", str(path)).clip
     for name, value in source.state_dict().items():
         assert torch.equal(value, loaded.state_dict()[name]), name
+
+
+def test_weights_without_a_name_are_not_taken_for_none() -> None:
+    with pytest.raises(ConfigError, match="could not be loaded"):
+        build_backbone("iqa-small", "")
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights"], ids=["empty", "text"])
+def test_a_file_that_holds_no_weights_is_the_configs_mistake(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "clip.pt"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match="could not be loaded"):
+        build_backbone("iqa-small", str(path))
+
+
+def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "clip.safetensors"
+    safetensors.torch.save_file({"positional_embedding": torch.zeros(3, 3)}, path)
+    with pytest.raises(ConfigError, match="could not be loaded"):
+        build_backbone("iqa-small", str(path))
+
+
+def test_a_bug_while_loading_weights_is_not_called_the_configs_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise TypeError("ours")
+
+    monkeypatch.setattr(open_clip, "create_model", broken)
+    with pytest.raises(TypeError, match="ours"):
+        build_backbone("iqa-small", "tag")
+
+
+def test_a_backbone_that_needs_transformers_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match="needs transformers"):
+        build_backbone("roberta-ViT-B-32", False)
+
+
+def test_learned_prompts_are_read_as_the_text_tower_reads_text(model: ToneModel) -> None:
+    head = model.head
+    assert isinstance(head, CoopHead)
+    with torch.no_grad():
+        embedded = text_tower(model.clip).token_embedding(head.tokens)
+        ours = encode_embedded_text(model.clip, embedded, head.end)
+        assert torch.equal(ours, model.clip.encode_text(head.tokens))
+
+
+def tower(**changes: object) -> SimpleNamespace:
+    """What `text_tower` looks at, in a network that is fit for learned prompts."""
+    fit = {"token_embedding": None, "attn_mask": None, "pool_type": "argmax", "cls_emb": None, "use_pad_mask": False}
+    return SimpleNamespace(text=SimpleNamespace(**{**fit, **changes}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [({"pool_type": "last"}, "pools"), ({"cls_emb": 1}, "token of its own"), ({"use_pad_mask": True}, "padding")],
+    ids=["SigLIP", "CoCa", "padding"],
+)
+def test_learned_prompts_refuse_towers_that_read_text_otherwise(changes: dict[str, object], reason: str) -> None:
+    assert text_tower(tower()) is not None
+    with pytest.raises(ConfigError, match=reason) as error:
+        text_tower(tower(**changes))
+    assert "fc" in (error.value.hint or "")
+    with pytest.raises(ConfigError, match="another kind of network"):
+        text_tower(SimpleNamespace(text=object()))
+
+
+def test_prompts_use_the_whole_context_and_no_more() -> None:
+    words = [label.display("en") for label in GRAPH.labels]
+    longest = max(len(build_backbone("iqa-small", False).tokenizer().encode(word)) for word in words)
+    most = 32 - 2 - longest
+    head = ToneModel(ModelConfig(context_tokens=most), GRAPH).head
+    assert isinstance(head, CoopHead)
+    assert int(head.end.max()) == 31
+    assert len(torch.unique(head.weight_and_bias()[0].detach().round(decimals=5), dim=0)) == len(words)
+    with pytest.raises(ConfigError, match=f"context_tokens: {most + 1} and the {longest} tokens of") as error:
+        ToneModel(ModelConfig(context_tokens=most + 1), GRAPH)
+    assert error.value.hint == f"at most {most} fit"
+
+
+def test_words_that_fill_the_context_alone_are_refused() -> None:
+    label = dataclasses.replace(GRAPH.labels[0], names={"en": "整体对比度高" * 20})
+    graph = dataclasses.replace(GRAPH, labels=(label, *GRAPH.labels[1:]))
+    with pytest.raises(ConfigError, match="do not fit") as error:
+        ToneModel(ModelConfig(context_tokens=0), graph)
+    assert "shorter English name" in (error.value.hint or "")
+
+
+def test_words_may_not_end_the_prompt() -> None:
+    label = dataclasses.replace(GRAPH.labels[0], names={"en": "bright <end_of_text>"})
+    graph = dataclasses.replace(GRAPH, labels=(label, *GRAPH.labels[1:]))
+    with pytest.raises(ConfigError, match="end of a text"):
+        ToneModel(ModelConfig(), graph)
+
+
+def test_building_a_backbone_leaves_the_callers_logging_alone() -> None:
+    before = list(logging.getLogger().handlers)
+    build_backbone("iqa-small", False).tokenizer()
+    assert logging.getLogger().handlers == before
+
+
+def test_the_exported_file_takes_batches_of_any_size_and_knows_its_graph(model: ToneModel) -> None:
+    session = onnxruntime.InferenceSession(onnx_bytes(model, GRAPH.hash))
+    assert session.get_modelmeta().custom_metadata_map[GRAPH_KEY] == GRAPH.hash
+    assert isinstance(session.get_inputs()[0].shape[0], str)  # a name: open
+    for count in (1, 7):
+        scores = session.run(None, {"pictures": np.zeros((count, 3, 96, 96), np.float32)})[0]
+        assert scores.shape == (count, GRAPH.n_nodes)
+
+
+def test_large_scores_are_compared_by_their_size() -> None:
+    torch.manual_seed(0)
+    large = ToneModel(ModelConfig(head="fc"), GRAPH)
+    with torch.no_grad():
+        large.head.linear.weight.mul_(1e6)
+    assert onnx_bytes(large, GRAPH.hash)

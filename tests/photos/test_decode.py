@@ -1,14 +1,17 @@
 """Good pictures of every kind: what comes out is known, because it was drawn."""
 
+import contextlib
 import io
 import struct
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pillow_heif
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 
+from iqa_cli.photos import decode as decode_module
 from iqa_cli.photos import read_photo
 from iqa_cli.photos.decode import decode
 from iqa_cli.photos.pixels import WORKING_LONG_SIDE
@@ -181,6 +184,57 @@ def test_sixteen_bit_colour_png():
     assert np.abs(result.rgb.astype(int) - [156, 78, 255]).max() <= 1
 
 
+def test_large_sixteen_bit_grey_keeps_its_mean_tone(encode):
+    ramp = np.tile(np.linspace(0, 65535, 1400).astype(np.uint16), (900, 1))
+    result = photo(encode(Image.fromarray(ramp), "PNG"))
+    assert result.rgb.shape[1] == WORKING_LONG_SIDE
+    assert result.rgb.mean() == pytest.approx(127.5, abs=0.3)
+    assert np.abs(np.diff(result.rgb[0, :, 0].astype(int)) - 0.5).max() <= 0.5  # an even ramp, nothing clipped
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_large_transparent_pictures_keep_their_tone_and_their_holes(picture, encode, mode):
+    image = picture(1400, 900).convert(mode)
+    image.putalpha(Image.new("L", image.size, 255))
+    image.paste((0,) * len(mode), (0, 450, 1400, 900))
+    result = photo(encode(image, "PNG"))
+    whole = photo(picture(1400, 900).convert(mode[:-1]))
+    half = result.rgb.shape[0] // 2
+    assert np.abs(result.rgb[: half - 2].astype(int) - whole.rgb[: half - 2]).mean() < 1
+    assert result.rgb[half + 2 :].min() == 255
+    assert result.notes == ("transparent areas are shown on white",)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "at_once"),
+    [("PNG", {}, 1), ("JPEG", {"progressive": True}, 1), ("JPEG", {}, 2)],
+)
+def test_only_one_picture_that_fills_the_memory_is_decoded_at_a_time(
+    picture, encode, monkeypatch, kind, options, at_once
+):
+    monkeypatch.setattr(decode_module, "LARGE_MEGAPIXELS", 0)
+    inside, most = 0, 0
+    lock, both = threading.Lock(), threading.Barrier(2)
+    finish = decode_module.finish
+
+    def count(*arguments, **keywords):
+        nonlocal inside, most
+        with lock:
+            inside += 1
+            most = max(most, inside)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(30 if at_once == 2 else 0.2)  # the other comes, if it may
+        with lock:
+            inside -= 1
+        return finish(*arguments, **keywords)
+
+    monkeypatch.setattr(decode_module, "finish", count)
+    data = encode(picture(), kind, **options)
+    with ThreadPoolExecutor(2) as pool:
+        assert all(isinstance(result, Photo) for result in pool.map(decode, [data, data]))
+    assert most == at_once
+
+
 @pytest.mark.parametrize("mode", ["P", "1", "LA", "RGBA", "L"])
 def test_png_modes(picture, encode, mode):
     image = picture().convert(mode)
@@ -298,6 +352,51 @@ def test_the_orientation_of_a_pil_image_is_applied(picture):
     assert capture.orientation == 6
 
 
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+@pytest.mark.parametrize("is_loaded", [False, True])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_tiff_that_pillow_opened_is_turned_once(picture, encode, orientation, is_loaded, compression):
+    upright = picture()
+    stored = upright.transpose(STORED[orientation]) if orientation > 1 else upright
+    data = encode(stored, "TIFF", exif=exif(orientation=orientation), compression=compression)
+    with Image.open(io.BytesIO(data)) as image:
+        if is_loaded:
+            image.load()
+        result = photo(image)
+    assert (result.width, result.height) == upright.size
+    assert close(result.rgb, upright, tolerance=0)
+
+
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+
+
+def xmp_options(kind):
+    if kind != "PNG":
+        return {"xmp": XMP, "quality": 95}
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    return {"pnginfo": text}
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
+def test_an_orientation_in_xmp_alone_turns_neither_file_nor_image(picture, encode, kind):
+    data = encode(picture(), kind, **xmp_options(kind))
+    assert b"tiff:Orientation" in data
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.getexif()[0x0112] == 6  # what Pillow makes of it
+        for source in (data, image):
+            assert (photo(source).width, photo(source).height) == picture().size
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_an_orientation_in_exif_counts_beside_one_in_xmp(picture, encode, kind):
+    stored = picture().transpose(STORED[6])
+    data = encode(stored, kind, exif=exif(orientation=6), **xmp_options(kind))
+    with Image.open(io.BytesIO(data)) as image:
+        for source in (data, image):
+            assert (photo(source).width, photo(source).height) == picture().size
+
+
 def test_an_image_that_pillow_opened_is_judged_like_its_file(picture, encode):
     data = encode(picture().transpose(STORED[8]), exif=exif(orientation=8))
     with Image.open(io.BytesIO(data)) as image:
@@ -359,13 +458,17 @@ def test_threads_side_by_side_give_the_same_pictures(picture, encode):
 def test_no_global_of_pillow_is_touched(picture, encode):
     from PIL import ImageFile
 
-    before = (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, sorted(Image.OPEN), sorted(Image.EXTENSION))
-    photo(encode(picture()))
-    decode(encode(picture())[:-300])
-    photo(heic(picture()))
-    after = (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, sorted(Image.OPEN), sorted(Image.EXTENSION))
-    assert before[:2] == after[:2]
-    assert "HEIF" not in after[2]
+    def globals_of_pillow():
+        return Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, sorted(Image.OPEN), sorted(Image.EXTENSION)
+
+    # Encoding registers Pillow's own plug-ins, so it comes first.
+    files = [encode(picture(), kind) for kind in ("JPEG", "PNG", "WEBP", "AVIF")]
+    files += [files[0][:-300], heic(picture())]
+    before = globals_of_pillow()
+    for data in files:
+        decode(data)
+    assert globals_of_pillow() == before
+    assert "HEIF" not in before[2]
 
 
 def _png_rgb16(width, height, colour):

@@ -77,8 +77,9 @@ def test_a_small_picture_that_lacks_its_last_block_is_judged(picture, encode):
     assert result.rgb.shape[0] in (55, 56)  # of 64, in blocks of 8
 
 
-def test_a_cut_file_with_an_end_marker_is_not_taken_for_whole(scene, encode):
-    data = encode(scene)
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_cut_file_with_an_end_marker_is_not_taken_for_whole(scene, encode, mode):
+    data = encode(scene.convert(mode))
     assert decode(data[: len(data) // 2] + b"\xff\xd9").reason.startswith("cut off: only")
     nearly = decode(data[: int(0.98 * len(data))] + b"\xff\xd9")
     assert any(note.startswith("the picture data end early") for note in nearly.notes)

@@ -150,8 +150,12 @@ def test_a_claim_of_400_megapixels_is_refused_without_decoding(claims, kind, mon
     monkeypatch.setattr(decode_module.jpeg, "load", never)
     monkeypatch.setattr(decode_module.pillow_heif, "open_heif", never)
     monkeypatch.setattr(decode_module, "_open_other", never)
-    expected = "claims 20000 x 20000 = 400 megapixels; the limit is 300"
+    expected = "claims 20000 x 20000 = 400.0 megapixels; the limit is 300"
     assert reason(claims(kind, 20000, 20000)) == expected
+
+
+def test_a_claim_just_above_the_limit_does_not_seem_to_be_within_it(claims):
+    assert "= 300.1 megapixels; the limit is 300" in reason(claims("PNG", 20000, 15001))
 
 
 def test_a_claim_between_the_limits_of_pillow_and_ours_is_decoded(claims):
@@ -161,7 +165,7 @@ def test_a_claim_between_the_limits_of_pillow_and_ours_is_decoded(claims):
 
 def test_a_lazily_opened_image_of_absurd_size_is_refused(claims):
     with JpegImagePlugin.JpegImageFile(io.BytesIO(claims("JPEG", 20000, 20000))) as image:
-        assert "400 megapixels" in reason(image)
+        assert "400.0 megapixels" in reason(image)
 
 
 def test_thousands_of_scans_are_refused(picture, encode):
@@ -182,9 +186,10 @@ def test_a_jpeg_without_a_picture(picture, encode):
 
 def test_a_damaged_jpeg_header(picture, encode):
     data = encode(picture())
-    at = data.index(b"\xff\xdb") + 5
     assert reason(data.replace(b"\xff\xc0", b"\xff\xc7")).startswith("could not be decoded")
-    assert isinstance(decode(data[:at] + bytes(40) + data[at + 40 :]), Photo | Unreadable)
+    at = data.index(b"\xff\xdb")
+    length = int.from_bytes(data[at + 2 : at + 4], "big")
+    assert reason(data[:at] + data[at + 2 + length :]).startswith("could not be decoded")
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "AVIF", "HEIC"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import pytest
 
 from iqa_cli.photometry import MEASUREMENT_NAMES
 from iqa_cli.records import PhotoReport
-from iqa_cli.report.csv_file import CsvWriter
+from iqa_cli.report.csv_file import TEXT_COLUMNS, CsvWriter
 from iqa_cli.report.output import OutputStream
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def written(reports: list[PhotoReport], labels: tuple[str, ...]) -> tuple[list[s
     writer = CsvWriter(OutputStream(stream), labels)
     for report in reports:
         writer.write(report)
+    writer.finish()
     reader = csv.DictReader(io.StringIO(stream.getvalue().decode("utf-8"), newline=""))
     rows = list(reader)
     return list(reader.fieldnames or []), rows
@@ -109,10 +111,25 @@ def test_a_label_that_is_a_formula_is_harmless_in_the_header(graph: HexGraph) ->
     assert "'=1+1_level" in columns
 
 
+def test_nothing_is_written_before_there_is_a_row(graph: HexGraph) -> None:
+    stream = io.BytesIO()
+    CsvWriter(OutputStream(stream), graph.label_names)
+    assert stream.getvalue() == b""
+
+
+def test_the_text_columns_are_all_those_that_hold_no_numbers(judged: Make, graph: HexGraph) -> None:
+    (row,) = written([judged("a.jpg", {"dark": 3}, notes=("a note",))], graph.label_names)[1]
+    texts = {column for column, cell in row.items() if cell and not re.fullmatch(r"-?\d+(\.\d+)?", cell)}
+    assert texts == set(TEXT_COLUMNS) - {"error", "LensModel"}
+
+
 def test_every_row_is_passed_on_before_the_next_is_asked_for(judged: Make, graph: HexGraph) -> None:
     stream = io.BytesIO()
     writer = CsvWriter(OutputStream(stream), graph.label_names)
-    assert stream.getvalue().count(b"\n") == 1
     writer.write(judged("a.jpg"))
     assert stream.getvalue().count(b"\n") == 2
+    writer.write(judged("b.jpg"))
+    assert stream.getvalue().count(b"\n") == 3
+    writer.finish()
+    assert stream.getvalue().count(b"\n") == 3
     assert b"\r" not in stream.getvalue()

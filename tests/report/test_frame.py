@@ -27,6 +27,14 @@ def test_numbers_are_numbers_and_the_unknown_is_missing() -> None:
     assert frame.loc[2, "error"] == "the file is empty (0 bytes)"
 
 
+def test_texts_that_look_like_something_else_stay_what_they_are() -> None:
+    capture = Capture(make="True", model="007", lens_model="=1+1")
+    unreadable = PhotoReport("123", "unreadable", error="1e5", capture=capture)
+    frame = to_frame([unreadable])
+    columns = ["SourceFile", "error", "Make", "Model", "LensModel"]
+    assert frame.loc[0, columns].tolist() == ["123", "1e5", "True", "007", "=1+1"]
+
+
 def test_no_report_at_all_gives_an_empty_table_with_its_columns() -> None:
     frame = to_frame([])
     assert len(frame) == 0

@@ -7,12 +7,13 @@ import re
 from collections.abc import Callable
 
 import pytest
+from rich.cells import cell_len
 
 from iqa_cli.hexgraph import HexGraph, Label
 from iqa_cli.records import Finding, Language, PhotoReport
 from iqa_cli.report.table import print_table
 from iqa_cli.report.tally import Tally
-from iqa_cli.report.words import closing_line, share
+from iqa_cli.report.words import closing_line
 
 Make = Callable[..., PhotoReport]
 
@@ -51,16 +52,16 @@ def reports(judged: Make, unreadable: Make) -> list[PhotoReport]:
 
 
 GOLDEN = """\
-Tone problems (3 of 5 photos)
+Tone problems, by photo (3 of 5 photos judged)
 
- Problem                      ordinary   severe   blocking     none
- ──────────────────────────────────────────────────────────────────
- too bright                          -   1  33%          -   2  67%
- too dark                            -        -     1  33%   2  67%
- contrast too high              1  33%        -          -   2  67%
- contrast too low                    -        -          -   3 100%
- highlights clipped                  -        -          -   3 100%
- highlights over-suppressed          -        -          -   3 100%
+ Problem                      ordinary    severe   blocking      none
+ ────────────────────────────────────────────────────────────────────
+ too bright                          -   1   33%          -   2   67%
+ too dark                            -         -    1   33%   2   67%
+ contrast too high             1   33%         -          -   2   67%
+ contrast too low                    -         -          -   3  100%
+ highlights clipped                  -         -          -   3  100%
+ highlights over-suppressed          -         -          -   3  100%
 
 Worst photos first (2)
   DCIM/both.jpg
@@ -77,7 +78,7 @@ Unreadable (1)
   1  the file is empty (0 bytes)
      DCIM/empty.jpg
 
-5 photos: 2 with problems (1 blocking, 1 severe), 1 fine, 1 uncertain, 1 unreadable, in 2.0 s, 2.5 photos/s
+5 photos in 2.0 s: 2 flawed (1 blocking, 1 severe), 1 fine, 1 uncertain, 1 unreadable
 """
 
 
@@ -88,10 +89,10 @@ def test_the_whole_report_reads_like_this(reports: list[PhotoReport], graph: Hex
 
 def test_chinese_says_the_same_in_chinese(reports: list[PhotoReport], graph: HexGraph) -> None:
     text = printed(reports, graph, lang="zh")
-    assert text.splitlines()[0] == "影调问题（5 张照片中的 3 张）"
+    assert text.splitlines()[0] == "影调问题（已评判 3 张，共 5 张）"
     assert "    阻塞  整体偏暗      >99% 把握  evidence of dark\n" in text
     assert text.splitlines()[-1] == (
-        "共 5 张照片：2 张有问题（1 张阻塞，1 张严重），1 张正常，1 张存疑，1 张无法读取，用时 2.0 秒，每秒 2.5 张"
+        "5 张，用时 2.0 秒：2 张有问题（1 张阻塞，1 张严重），1 张正常，1 张存疑，1 张无法读取"
     )
 
 
@@ -139,22 +140,65 @@ def test_many_unreadable_files_are_counted_and_cut(unreadable: Make, graph: HexG
     assert "  30  cut off\n     00.jpg\n" in text
     assert "     ... and 25 more: --csv FILE lists all\n" in text
     assert "Tone problems" not in text
-    assert text.endswith("\n30 photos: 0 with problems, 0 fine, 30 unreadable, in 2.0 s, 15.0 photos/s\n")
+    assert text.endswith("\n30 photos in 2.0 s: 0 flawed, 0 fine, 30 unreadable\n")
 
 
-def test_one_photo_is_singular_and_no_time_is_no_division(judged: Make, graph: HexGraph) -> None:
+def test_one_photo_is_singular(judged: Make, graph: HexGraph) -> None:
     tally = Tally()
     tally.add(judged("a"))
-    line = closing_line(tally, graph, 0.0, "en")
-    assert line == "1 photo: 0 with problems, 1 fine, in 0.0 s, 0.0 photos/s"
+    assert closing_line(tally, graph, 0.0, "en") == "1 photo in 0.0 s: 0 flawed, 1 fine"
 
 
-@pytest.mark.parametrize(
-    ("fraction", "words"),
-    [(0, "0%"), (0.0001, "<1%"), (0.01, "1%"), (0.5, "50%"), (0.99, "99%"), (0.9999, ">99%"), (1, "100%")],
-)
-def test_a_share_never_claims_none_or_all_without_being_so(fraction: float, words: str) -> None:
-    assert share(fraction) == words
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_closing_line_fits_100_columns_with_counts_of_three_digits(
+    lang: Language, judged: Make, unreadable: Make, graph: HexGraph
+) -> None:
+    tally = Tally()
+    for number in range(111):
+        for level in (3, 4):
+            tally.add(judged(f"{level}-{number}", {"dark": level}))
+        tally.add(judged(f"fine-{number}"))
+        tally.add(judged(f"small-{number}", status="uncertain", notes=("too small",)))
+        tally.add(unreadable(f"bad-{number}"))
+    line = closing_line(tally, graph, 123.4, lang)
+    assert "555" in line
+    assert "123 " in line
+    assert line.count("111") == 5
+    assert cell_len(line) <= 100
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_narrow_terminal_loses_shares_but_no_word_and_no_count(
+    lang: Language, judged: Make, graph: HexGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("NO_COLOR", "1")
+    photos = [judged(f"{number}.jpg", {"over_suppressed": 4} if number < 3 else {}) for number in range(247)]
+    text = printed(photos, graph, file=Terminal(), lang=lang)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    assert max(map(cell_len, plain.splitlines())) <= 40
+    squeezed = re.sub(r"\s", "", plain)
+    for label in graph.labels[:2]:  # those that need no second line beside the counts
+        assert f"{label.display(lang)}---247".replace(" ", "") in squeezed
+    assert "3244" in squeezed
+    for level in (1, 2, 3, 4):
+        assert graph.level_name(level, lang) in plain
+    assert "%" not in plain.split("\n\n")[1]
+    assert "\n      evidence of over_suppressed\n" in plain
+
+
+@pytest.mark.parametrize(("encoding", "rule"), [("ascii", "-"), ("latin-1", "-"), ("utf-8", "─"), ("gbk", "─")])
+def test_the_rule_is_one_that_the_encoding_has(
+    encoding: str, rule: str, reports: list[PhotoReport], graph: HexGraph
+) -> None:
+    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="backslashreplace")
+    tally = Tally()
+    for report in reports:
+        tally.add(report)
+    print_table(tally, graph, elapsed_s=2.0, lang="en", file=file)
+    text = file.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]  # a BytesIO
+    assert "\\u" not in text
+    assert text.splitlines()[3].strip() == 68 * rule
 
 
 def test_labels_with_fewer_levels_leave_the_cell_empty() -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from iqa_cli.checkpoint import load_checkpoint
-from iqa_cli.config import load_config
-from iqa_cli.errors import CheckpointError, ConfigError, TrainingDiverged, UsageError
+from iqa_cli.config import ModelConfig, load_config
+from iqa_cli.errors import CheckpointError, ConfigError, OutputError, TrainingDiverged, UsageError
+from iqa_cli.hexgraph.read import read_graph
+from iqa_cli.paths import find_graph
 
 pytest.importorskip("torch", reason="training needs the train extra")
 pytest.importorskip("open_clip", reason="training needs the train extra")
@@ -20,11 +25,35 @@ pytest.importorskip("onnxscript", reason="export needs the train extra")
 import safetensors.torch
 import torch
 
+from iqa_cli.models.prepare import squash
 from iqa_cli.models.runner import OnnxModel
+from iqa_cli.models.tone_model import ToneModel
+from iqa_cli.training.state import load_state, progress_of
 from iqa_cli.training.trainer import Trainer, _learning_rate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def one_epoch(config_file: Path) -> Trainer:
+    """A run that was killed after its first epoch."""
+    trainer = Trainer(load_config(config_file), config_file.parent, "cpu")
+    run = trainer.run()
+    next(run)
+    run.close()
+    return trainer
+
+
+def metrics(work: Path) -> list[dict[str, str]]:
+    with (work / "metrics.csv").open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -42,7 +71,7 @@ def test_a_run_writes_a_checkpoint_that_assess_can_use(config_file: Path) -> Non
     # The torch model and the exported one give the same scores for the same picture.
     runner = OnnxModel(checkpoint)
     picture = np.random.default_rng(0).integers(0, 256, (200, 150, 3), dtype=np.uint8)
-    prepared = runner.prepare(picture)
+    prepared = squash(picture, checkpoint.preprocessing.size, checkpoint.preprocessing.interpolation)
     trainer._model.eval()
     with torch.no_grad():
         expected = trainer._model(trainer._model.prepared(torch.tensor(prepared).permute(2, 0, 1)[None]))
@@ -52,8 +81,10 @@ def test_a_run_writes_a_checkpoint_that_assess_can_use(config_file: Path) -> Non
     assert checkpoint.card["metrics"]["held_out_ladder"]["pictures"] == 32
     assert set(checkpoint.card["metrics"]["held_out_ladder"]["labels"]) == set(trainer.graph.label_names)
     assert str(config_file.parent) not in json.dumps(checkpoint.card)
-    with (config_file.parent / "checkpoint-run" / "metrics.csv").open(encoding="utf-8") as stream:
-        assert [row["epoch"] for row in csv.DictReader(stream)] == ["1", "2"]
+    assert [row["epoch"] for row in metrics(config_file.parent / "checkpoint-run")] == ["1", "2"]
+    # What was for --resume is gone, and what is left is on the card.
+    assert [path.name for path in (config_file.parent / "checkpoint-run").iterdir()] == ["metrics.csv"]
+    assert sorted(path.name for path in folder.iterdir()) == ["card.json", "model.onnx", "model.safetensors"]
 
 
 def test_a_resumed_run_ends_in_the_same_weights_as_an_uninterrupted_one(config_file: Path, tmp_path: Path) -> None:
@@ -62,34 +93,206 @@ def test_a_resumed_run_ends_in_the_same_weights_as_an_uninterrupted_one(config_f
     whole = weights(tmp_path / "checkpoint")
     other = config_file.with_name("other.toml")
     other.write_text(config_file.read_text(encoding="utf-8").replace('"checkpoint"', '"other"'), encoding="utf-8")
-    killed = Trainer(load_config(other), tmp_path, "cpu").run()
-    next(killed)
-    killed.close()
+    killed = one_epoch(other)
+    assert killed.kept == 1
     assert not (tmp_path / "other" / "card.json").exists()
-    rest = list(Trainer(load_config(other), tmp_path, "cpu").run(resume=True))
+    # A kill between the state and the table loses no row, and a row of an epoch that was lost is not kept.
+    (tmp_path / "other-run" / "metrics.csv").write_text("epoch\n1\n2\n", encoding="utf-8")
+    trainer = Trainer(load_config(other), tmp_path, "cpu", resume=True)
+    assert (trainer.kept, trainer.finished) == (1, False)
+    rest = list(trainer.run())
     assert [epoch.number for epoch in rest] == [2]
+    assert (trainer.kept, trainer.finished) == (2, True)
     resumed = weights(tmp_path / "other")
     assert whole.keys() == resumed.keys()
     for name, value in whole.items():
         assert torch.equal(value, resumed[name]), name
+    tables = [metrics(tmp_path / folder) for folder in ("checkpoint-run", "other-run")]
+    assert [row["epoch"] for row in tables[0]] == ["1", "2"]
+    for row, same in zip(*tables, strict=True):
+        assert {**row, "seconds": ""} == {**same, "seconds": ""}
 
 
-def test_the_state_of_another_config_is_refused(config_file: Path, tmp_path: Path) -> None:
-    run = Trainer(load_config(config_file), tmp_path, "cpu").run()
-    next(run)
-    run.close()
-    config_file.write_text(
-        config_file.read_text(encoding="utf-8").replace("batch_size = 16", "batch_size = 12"), encoding="utf-8"
-    )
+def test_a_kill_before_the_checkpoint_was_written_costs_no_epoch(
+    config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(config_file, "epochs = 2", "epochs = 1")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("iqa_cli.training.trainer.write_checkpoint", killed)
+        with pytest.raises(KeyboardInterrupt):
+            next(Trainer(load_config(config_file), tmp_path, "cpu").run())
+    trainer = Trainer(load_config(config_file), tmp_path, "cpu", resume=True)
+    assert list(trainer.run()) == []
+    assert load_checkpoint(tmp_path / "checkpoint").graph.hash == trainer.graph.hash
+    assert not (tmp_path / "checkpoint-run" / "state.safetensors").exists()
+
+
+def test_the_state_of_another_config_is_refused_and_not_called_damaged(config_file: Path, tmp_path: Path) -> None:
+    one_epoch(config_file)
+    edit(config_file, "batch_size = 16", "batch_size = 12")
     with pytest.raises(CheckpointError, match="another config"):
-        next(Trainer(load_config(config_file), tmp_path, "cpu").run(resume=True))
+        Trainer(load_config(config_file), tmp_path, "cpu", resume=True)
+    edit(config_file, "batch_size = 12", "batch_size = 16")
+    edit(config_file, "context_tokens = 2", "context_tokens = 3")
+    with pytest.raises(CheckpointError, match="another config"):
+        Trainer(load_config(config_file), tmp_path, "cpu", resume=True)
 
 
-def test_a_damaged_state_is_a_clear_error(config_file: Path, tmp_path: Path) -> None:
-    trainer = Trainer(load_config(config_file), tmp_path, "cpu")
+def test_what_the_weights_do_not_depend_on_may_change_before_a_resume(config_file: Path, tmp_path: Path) -> None:
+    one_epoch(config_file)
+    edit(config_file, "drawn in code", "drawn by hand")
+    edit(config_file, "validation_samples = 24", "validation_samples = 20")
+    edit(config_file, "test_samples = 32", "test_samples = 30")
+    assert Trainer(load_config(config_file), tmp_path, "cpu", resume=True).kept == 1
+
+
+def test_resuming_needs_something_to_resume(config_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"nothing to resume in .*checkpoint-run"):
+        Trainer(load_config(config_file), tmp_path, "cpu", resume=True)
+
+
+def test_a_new_run_does_not_overwrite_an_unfinished_one(config_file: Path, tmp_path: Path) -> None:
+    one_epoch(config_file)
+    state = tmp_path / "checkpoint-run" / "state.safetensors"
+    before = state.read_bytes()
+    with pytest.raises(CheckpointError, match="unfinished run, 1 epoch done") as error:
+        Trainer(load_config(config_file), tmp_path, "cpu")
+    assert "--resume" in (error.value.hint or "")
+    assert state.read_bytes() == before
+    list(Trainer(load_config(config_file), tmp_path, "cpu", resume=True).run())
+    Trainer(load_config(config_file), tmp_path, "cpu")  # over a finished run it may
+
+
+def test_a_state_that_is_none_is_a_clear_error(config_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint-run").mkdir()
     (tmp_path / "checkpoint-run" / "state.safetensors").write_bytes(b"not a state")
     with pytest.raises(CheckpointError, match="damaged"):
-        next(trainer.run(resume=True))
+        Trainer(load_config(config_file), tmp_path, "cpu", resume=True)
+
+
+Tensors = dict[str, torch.Tensor]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda tensors, _: tensors.pop("optimiser.0.exp_avg"),
+        lambda tensors, _: [tensors.pop(name) for name in list(tensors) if name.startswith("optimiser.")],
+        lambda tensors, _: tensors.update({"optimiser.x.step": torch.zeros(())}),
+        lambda tensors, _: tensors.update({"optimiser.0.exp_avg": torch.zeros(7)}),
+        lambda tensors, _: tensors.pop("model.head.bias"),
+        lambda _, metadata: metadata.pop("progress"),
+        lambda _, metadata: metadata.update(progress="[]"),
+        lambda _, metadata: metadata.update(progress='{"identity": "", "epochs": 2, "rows": [{}]}'),
+        lambda _, metadata: metadata.pop("tensors"),
+    ],
+    ids=["slot", "optimiser", "number", "shape", "weight", "progress", "list", "rows", "names"],
+)
+def test_a_damaged_state_is_a_clear_error(
+    unfinished: Path, damage: Callable[[Tensors, dict[str, str]], object], tmp_path: Path
+) -> None:
+    path = tmp_path / "state.safetensors"
+    with safetensors.safe_open(unfinished, framework="pt") as stream:
+        metadata = stream.metadata()
+        tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - not a mapping
+    damage(tensors, metadata)
+    safetensors.torch.save_file(tensors, path, metadata)
+
+    def resume(work: Path, model: torch.nn.Module, optimiser: torch.optim.Optimizer) -> None:
+        progress_of(work, resume=True)
+        load_state(work, model, optimiser)
+
+    model = ToneModel(ModelConfig(context_tokens=2), read_graph(find_graph("smartphone-6")))
+    optimiser = torch.optim.AdamW(model.parameter_groups(1e-3, 1e-3, 0.0))
+    with pytest.raises(CheckpointError, match="damaged"):
+        resume(tmp_path, model, optimiser)
+
+
+@pytest.fixture(scope="module")
+def unfinished(ladder_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state of a run after its first epoch."""
+    folder = tmp_path_factory.mktemp("unfinished")
+    path = folder / "run.toml"
+    path.write_text(
+        f"[data]\nladder = '{ladder_folder}'\nsamples = 16\nvalidation_samples = 8\n[model]\ncontext_tokens = 2\n"
+        "[optim]\nepochs = 2\nbatch_size = 8\n[run]\nout = 'checkpoint'\n",
+        encoding="utf-8",
+    )
+    one_epoch(path)
+    return folder / "checkpoint-run" / "state.safetensors"
+
+
+@pytest.mark.parametrize("folder", ["checkpoint", "checkpoint-run"])
+def test_a_folder_that_cannot_be_written_is_found_before_the_photographs_are_read(
+    config_file: Path, tmp_path: Path, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_reached(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("iqa_cli.training.trainer.load_photographs", not_reached)
+    (tmp_path / folder).touch()
+    with pytest.raises(OutputError, match=f"{folder}: cannot be written"):
+        Trainer(load_config(config_file), tmp_path, "cpu")
+
+
+def test_a_disk_that_fills_up_is_not_our_bug(
+    config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Trainer(load_config(config_file), tmp_path, "cpu").run()
+
+    def no_space(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(OutputError, match=r"state\.safetensors: cannot be written \(No space left on device\)"):
+        next(run)
+    assert list((tmp_path / "checkpoint-run").iterdir()) == []
+
+
+def test_the_last_short_batch_does_not_thin_the_loss(config_file: Path, tmp_path: Path) -> None:
+    edit(config_file, "samples = 48", "samples = 17")  # a batch of 16 and one picture, which is left out
+    loss = Trainer(load_config(config_file), tmp_path, "cpu")._train_epoch(0)
+    edit(config_file, "samples = 17", "samples = 16")
+    assert loss == pytest.approx(Trainer(load_config(config_file), tmp_path, "cpu")._train_epoch(0))
+
+
+def test_one_picture_per_epoch_is_refused(config_file: Path) -> None:
+    edit(config_file, "samples = 48", "samples = 1")
+    with pytest.raises(ConfigError) as error:
+        load_config(config_file)
+    assert error.value.problems[0].startswith("data.samples: expected 2 to")
+
+
+def test_a_graph_that_forbids_what_the_ladder_makes_is_refused(config_file: Path, tmp_path: Path) -> None:
+    graph = json.loads(find_graph("smartphone-6").read_text(encoding="utf-8"))
+    rule = {"label_a": "dark", "a_levels": [2, 3, 4], "label_b": "low_contrast", "b_levels": [2, 3, 4]}
+    graph["exclusions"].append(rule)
+    (tmp_path / "mine.json").write_text(json.dumps(graph), encoding="utf-8")
+    text = config_file.read_text(encoding="utf-8").replace("validation_samples = 24", "validation_samples = 300")
+    config_file.write_text(text + f"[graph]\nname = '{tmp_path / 'mine.json'}'\n", encoding="utf-8")
+    run = Trainer(load_config(config_file), tmp_path, "cpu").run()
+    with pytest.raises(
+        ConfigError, match=r"mine\.json: the tone ladder makes pictures that this graph forbids"
+    ) as error:
+        next(run)
+    assert len(error.value.problems) == 1
+    assert re.fullmatch(r"'dark' at [234] with 'low_contrast' at [234]", error.value.problems[0])
+
+
+def test_a_backbone_that_cannot_be_exported_is_refused_before_training(
+    config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise torch.onnx.OnnxExporterError("no \x1b[96mstep\x1b[0m\nmore") from None
+
+    monkeypatch.setattr("iqa_cli.training.checks.onnx_bytes", fails)
+    monkeypatch.setattr("iqa_cli.training.trainer.is_own", lambda _: False)
+    with pytest.raises(ConfigError, match=r"iqa-small cannot be exported to ONNX \(no step\)"):
+        Trainer(load_config(config_file), tmp_path, "cpu")
 
 
 def test_the_fc_head_trains_too(config_file: Path, tmp_path: Path) -> None:
@@ -99,18 +302,38 @@ def test_the_fc_head_trains_too(config_file: Path, tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path / "checkpoint").card["model"]["head"] == "fc"
 
 
-def test_a_loss_that_is_no_number_stops_the_run(config_file: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
+def test_scores_that_are_no_numbers_stop_the_run(config_file: Path, tmp_path: Path, value: float) -> None:
     trainer = Trainer(load_config(config_file), tmp_path, "cpu")
     with torch.no_grad():
-        trainer._model.thresholds.first.fill_(float("inf"))
-    with pytest.raises((TrainingDiverged, ValueError)):
+        trainer._model.thresholds.first.fill_(value)
+    with pytest.raises(TrainingDiverged, match="in epoch 1\n") as error:
         next(trainer.run())
+    assert "delete" not in (error.value.hint or "")  # there is no state yet
     assert not (tmp_path / "checkpoint" / "card.json").exists()
 
 
-def test_an_unknown_device_is_the_callers_mistake(config_file: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="warp"):
-        Trainer(load_config(config_file), tmp_path, "warp")
+def test_a_divergence_after_the_first_epoch_tells_where_the_state_is(config_file: Path, tmp_path: Path) -> None:
+    trainer = Trainer(load_config(config_file), tmp_path, "cpu")
+    run = trainer.run()
+    next(run)
+    with torch.no_grad():
+        trainer._model.thresholds.first.fill_(float("nan"))
+    with pytest.raises(TrainingDiverged, match="in epoch 2") as error:
+        next(run)
+    assert str(tmp_path / "checkpoint-run" / "state.safetensors") in (error.value.hint or "")
+
+
+@pytest.mark.parametrize("device", ["warp", "mps", "meta", "cuda:-1", "cpu:0", "", "cuda:９"])
+def test_an_unknown_device_is_the_callers_mistake(config_file: Path, tmp_path: Path, device: str) -> None:
+    with pytest.raises(UsageError, match=f"device '{device}' is not known"):
+        Trainer(load_config(config_file), tmp_path, device)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="tells what a machine without CUDA says")
+def test_a_device_that_is_not_there_is_the_callers_mistake(config_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"cuda:0.*cannot be used"):
+        Trainer(load_config(config_file), tmp_path, "cuda:0")
 
 
 def test_a_missing_photo_folder_is_named(config_file: Path, tmp_path: Path) -> None:

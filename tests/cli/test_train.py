@@ -1,0 +1,143 @@
+"""`iqa train` as a user meets it: what is said when, and what an interruption leaves."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+pytest.importorskip("torch", reason="training needs the train extra")
+pytest.importorskip("open_clip", reason="training needs the train extra")
+pytest.importorskip("onnxscript", reason="export needs the train extra")
+
+from iqa_cli.cli.app import main
+from iqa_cli.hexgraph.read import read_graph
+from iqa_cli.paths import find_graph
+from iqa_cli.training import trainer as module
+from iqa_cli.training.metrics import LabelMetrics
+from iqa_cli.training.trainer import Epoch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from iqa_cli.config import TrainConfig
+
+LABEL = "[bold]" + "a label with a very long name " * 4
+FIGURES = LabelMetrics(
+    n=4, positives=(1, 1, 1, 1), accuracy=0.5, accuracy_constant=0.25, qwk=0.75, tauc=0.875, tauc_thresholds=3
+)
+
+
+class Outcome(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+class FakeTrainer:
+    """Two epochs without any training; `interrupted` says where Ctrl-C comes, `resumed` how many epochs were done."""
+
+    interrupted: str = ""
+    started: FakeTrainer | None = None
+
+    def __init__(self, config: TrainConfig, base: Path, device: str, *, resume: bool) -> None:
+        self.stop("loading")
+        self.config, self.base, self.device = config, base, device
+        self.names, self.unreadable = ("a.jpg", "b.jpg"), (("x" * 90 + "\x1b.jpg", "cut off"),)
+        self.graph = read_graph(find_graph("smartphone-6"))
+        self.kept, self.finished = int(resume), False
+        type(self).started = self
+
+    def stop(self, where: str) -> None:
+        if self.interrupted == where:
+            raise KeyboardInterrupt
+
+    def run(self) -> Iterator[Epoch]:
+        for number in range(self.kept + 1, 3):
+            self.stop(f"epoch {number}")
+            self.kept = number
+            self.stop(f"after {number}")
+            self.finished = number == 2
+            yield Epoch(number, 2, 1.5, 60.0, {LABEL: FIGURES})
+
+
+@pytest.fixture
+def iqa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Outcome]:
+    """Runs `iqa train` with a fake trainer in this process."""
+    (tmp_path / "run.toml").write_text(
+        '[data]\nladder = "photos"\n[optim]\nepochs = 2\n[run]\nout = "mine"\nwork = "state"\n', encoding="utf-8"
+    )
+
+    def run(*arguments: str, interrupted: str = "") -> Outcome:
+        monkeypatch.setattr(FakeTrainer, "interrupted", interrupted)
+        monkeypatch.setattr(module, "Trainer", FakeTrainer)
+        monkeypatch.setattr(sys, "argv", ["iqa", "train", "--config", str(tmp_path / "run.toml"), *arguments])
+        with pytest.raises(SystemExit) as leaving:
+            main()
+        out, err = capsys.readouterr()
+        return Outcome(int(leaving.value.code or 0), out, err)
+
+    return run
+
+
+def test_a_run_reports_on_stdout_and_tells_its_progress_on_stderr_unwrapped(
+    iqa: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    code, out, err = iqa()
+    assert code == 0
+    assert [line for line in out.splitlines() if LABEL.strip() in line and "0.750" in line and "0.875" in line]
+    assert err.splitlines() == [
+        f"left out: {'x' * 90}\\x1b.jpg: cut off",
+        "2 photographs, 6 labels",
+        "epoch 1/2  loss 1.500  held-out QWK 0.750  60 s, 1 min left",
+        "epoch 2/2  loss 1.500  held-out QWK 0.750  60 s, 0 min left",
+        f"wrote {tmp_path / 'mine'}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "interrupted", "said"),
+    [
+        ((), "loading", "training had not begun, nothing was changed"),
+        (("--resume",), "loading", "training had not begun, nothing was changed"),
+        ((), "epoch 1", "no epoch was finished, nothing is kept"),
+        ((), "epoch 2", "epoch 1 of 2 is kept; the same command with --resume goes on"),
+        (("--resume",), "epoch 2", "epoch 1 of 2 is kept; the same command with --resume goes on"),
+        ((), "after 2", "epoch 2 of 2 is kept; the same command with --resume goes on"),
+    ],
+)
+def test_an_interruption_tells_what_is_kept(
+    iqa: Callable[..., Outcome], arguments: tuple[str, ...], interrupted: str, said: str
+) -> None:
+    code, out, err = iqa(*arguments, interrupted=interrupted)
+    assert code == 130
+    assert out == ""
+    assert err.splitlines()[-1] == f"interrupted: {said}"
+
+
+def test_another_out_keeps_its_own_state(iqa: Callable[..., Outcome], tmp_path: Path) -> None:
+    iqa()
+    assert FakeTrainer.started is not None
+    assert FakeTrainer.started.config.work == tmp_path / "state"
+    assert iqa("--out", str(tmp_path / "other")).err.splitlines()[-1] == f"wrote {tmp_path / 'other'}"
+    assert FakeTrainer.started.config.work == tmp_path / "other-run"
+
+
+def test_the_root_folder_is_no_checkpoint(iqa: Callable[..., Outcome]) -> None:
+    code, _, err = iqa("--out", "/")
+    assert code == 3
+    assert err.startswith("error: run.out: expected a folder with a name")
+
+
+def test_a_missing_library_names_the_extra(iqa: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("iqa_cli.models.export", "iqa_cli.training.checks", "iqa_cli.training.trainer"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    code, _, err = iqa()
+    assert code == 3
+    assert err.splitlines() == [
+        "error: iqa train needs onnxscript, which is not installed",
+        "hint: pip install 'iqa-cli[train]'",
+    ]
