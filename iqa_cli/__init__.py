@@ -3,7 +3,7 @@
     import iqa_cli
 
     for report in iqa_cli.assess(["DCIM"]):
-        if report.worst:
+        if report.status == "ok" and report.worst:
             print(report.source_file, report.worst.label, report.worst.level, report.worst.evidence)
 
     report = iqa_cli.assess_photo(jpeg_bytes)

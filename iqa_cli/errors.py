@@ -95,7 +95,7 @@ class MissingExtra(InvalidInput):
     def __init__(self, command: str, module: str, extra: str) -> None:
         super().__init__(
             f"{command} needs {module}, which is not installed",
-            hint=f"pip install 'iqa-cli[{extra}]'",
+            hint=f"pip install 'iqa-cli[{extra}]' brings it; from a checkout: pip install '.[{extra}]'",
         )
 
 

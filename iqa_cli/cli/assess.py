@@ -95,7 +95,7 @@ def assess(
     if not complete:
         return
     if tally.photos == tally.unreadable.total:
-        raise NothingReadable(f"none of the {tally.photos} photos could be read")
+        raise NothingReadable(f"no photo could be read, of {tally.photos} found")
     if fail_on is not None and tally.reaches(fail_on.number):
         raise typer.Exit(ExitCode.FINDINGS)
 

@@ -136,6 +136,9 @@ def _print_worst(console: Console, tally: Tally, graph: HexGraph, lang: Language
     is_narrow = console.width < _NARROW
     for report, photo in zip(worst, rows, strict=True):
         _name(console, report.source_file, indent=2)
+        # How a photo was read belongs to its verdict: a cut or converted picture may be judged all the same.
+        for note in report.notes:
+            _line(console, note, style="dim", indent=4)
         if is_narrow:
             for *verdict, evidence in photo:
                 console.print(Padding(Text("  ").join(verdict), (0, 0, 0, 4)))

@@ -121,7 +121,7 @@ def test_chinese_report(iqa: Run, roll: Path) -> None:
 def test_nothing_readable_is_reported_and_exits_with_4(iqa: Run, roll: Path, tmp_path: Path) -> None:
     code, out, err = iqa(roll / "g_empty.jpg", roll / "h_text.jpg", "--csv", tmp_path / "a.csv")
     assert code == 4
-    assert err == "error: none of the 2 photos could be read\n"
+    assert err == "error: no photo could be read, of 2 found\n"
     assert "the file is empty" in out
     assert len(rows_of(tmp_path / "a.csv")) == 2
 

@@ -139,5 +139,5 @@ def test_a_missing_library_names_the_extra(iqa: Callable[..., Outcome], monkeypa
     assert code == 3
     assert err.splitlines() == [
         "error: iqa train needs onnxscript, which is not installed",
-        "hint: pip install 'iqa-cli[train]'",
+        "hint: pip install 'iqa-cli[train]' brings it; from a checkout: pip install '.[train]'",
     ]

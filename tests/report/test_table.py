@@ -45,7 +45,7 @@ def reports(judged: Make, unreadable: Make) -> list[PhotoReport]:
     return [
         judged("DCIM/fine.jpg"),
         judged("DCIM/both.jpg", {"dark": 4, "high_contrast": 2}, p=0.997),
-        judged("DCIM/bright.jpg", {"bright": 3}),
+        judged("DCIM/bright.jpg", {"bright": 3}, notes=("the file ends early: 98 % of the picture is there",)),
         judged("DCIM/icon.png", {"dark": 4}, status="uncertain", notes=("only 8 x 8 pixels",)),
         unreadable("DCIM/empty.jpg"),
     ]
@@ -68,6 +68,7 @@ Worst photos first (2)
     blocking  too dark           >99% sure  evidence of dark
     ordinary  contrast too high  >99% sure  evidence of high_contrast
   DCIM/bright.jpg
+    the file ends early: 98 % of the picture is there
     severe    too bright          90% sure  evidence of bright
 
 Uncertain, do not trust these (1)
