@@ -154,3 +154,12 @@ def test_a_private_host_is_noticed(text: str) -> None:
 )
 def test_a_public_host_is_left_alone(text: str) -> None:
     assert private_hosts(text) == []
+
+
+def test_no_shipped_model_tells_where_it_was_made() -> None:
+    shipped = sorted((ROOT / "checkpoints").glob("*/*"))
+    assert shipped
+    for path in shipped:
+        content = path.read_bytes()
+        assert b"site-packages" not in content, path.name
+        assert b'File "' not in content, path.name

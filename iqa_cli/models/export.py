@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
@@ -49,10 +49,19 @@ def onnx_bytes(model: ToneModel, graph_hash: str) -> bytes:
     if program is None:
         raise RuntimeError("torch.onnx.export gave no program")
     document = program.model_proto
+    _strip_traces(document.graph)
     document.metadata_props.add(key=GRAPH_KEY, value=graph_hash)
     content: bytes = document.SerializeToString()
     _check(content, exported, pictures)
     return content
+
+
+def _strip_traces(graph: Any) -> None:
+    """Take off what the exporter notes on every part for its own debugging: stack traces with the paths of the machine
+    that exported it, which are nobody's business and make the same model differ from machine to machine.
+    """
+    for part in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        del part.metadata_props[:]
 
 
 @contextlib.contextmanager

@@ -68,6 +68,11 @@ def test_a_run_writes_a_checkpoint_that_assess_can_use(config_file: Path) -> Non
     folder = config_file.parent / "checkpoint"
     checkpoint = load_checkpoint(folder)
     assert checkpoint.graph.hash == trainer.graph.hash
+    # What is passed around tells nothing of the machine it was made on.
+    for content in ((folder / file).read_bytes() for file in ("card.json", "model.onnx", "model.safetensors")):
+        assert b"site-packages" not in content
+        assert str(config_file.parent).encode() not in content
+        assert b"tone_model.py" not in content
     # The torch model and the exported one give the same scores for the same picture.
     runner = OnnxModel(checkpoint)
     picture = np.random.default_rng(0).integers(0, 256, (200, 150, 3), dtype=np.uint8)
