@@ -8,6 +8,7 @@ come from `severity.deviation` of the result against the photograph, so a knob t
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING
 
 import torch
@@ -81,10 +82,7 @@ class Ladder:
 
     def _varied(self, photographs: Tensor, generator: torch.Generator) -> Tensor:
         """Good renderings as different photographers and cameras would have them. (B, 3, S, S) encoded to the same."""
-
-        def uniform(low: float, high: float) -> Tensor:
-            return low + (high - low) * torch.rand(len(photographs), 1, 1, 1, generator=generator)
-
+        uniform = functools.partial(_uniform, len(photographs), generator)
         varied = (uniform(0, 1) < self.varied_share).float()
         lifted = (uniform(0, 1) < 0.5).float()
         light = tone.linear_from_srgb(photographs) * torch.exp2(varied * uniform(-0.35, 0.35))
@@ -93,9 +91,7 @@ class Ladder:
 
     def _knobs(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Strengths of all operators, (B, 1, 1, 1) each; see `_apply` for their meaning."""
-
-        def uniform(low: float, high: float) -> Tensor:
-            return low + (high - low) * torch.rand(count, 1, 1, 1, generator=generator)
+        uniform = functools.partial(_uniform, count, generator)
 
         def normal(sigma: float) -> Tensor:
             return sigma * torch.randn(count, 1, 1, 1, generator=generator)
@@ -127,6 +123,11 @@ class Ladder:
             "squeeze_start": uniform(0.35, 0.7),
             "noise": torch.where(touched, noise, zero),
         }
+
+
+def _uniform(count: int, generator: torch.Generator, low: float, high: float) -> Tensor:
+    """A strength for each of `count` pictures, (count, 1, 1, 1), low..high."""
+    return low + (high - low) * torch.rand(count, 1, 1, 1, generator=generator)
 
 
 def _faults(faulty: Tensor, generator: torch.Generator) -> Tensor:
