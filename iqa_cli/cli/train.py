@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from iqa_cli.training.metrics import LabelMetrics
+    from iqa_cli.metrics.records import LabelMetrics
     from iqa_cli.training.trainer import Epoch, Trainer
 
 

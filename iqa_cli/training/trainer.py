@@ -29,13 +29,13 @@ from iqa_cli.crf.unary import cumulative, unary_from_nodes
 from iqa_cli.errors import CheckpointError, TrainingDiverged
 from iqa_cli.hexgraph.plan import compile_plan
 from iqa_cli.hexgraph.read import read_graph
+from iqa_cli.metrics.ordinal import label_metrics, mean_of
 from iqa_cli.models.backbone import is_own
 from iqa_cli.models.export import onnx_bytes
 from iqa_cli.models.tone_model import ToneModel
 from iqa_cli.paths import find_graph
 from iqa_cli.training.checks import device_named, refuse_forbidden, refuse_unexportable, refuse_unmeasured_labels
 from iqa_cli.training.ladder import Ladder, batches
-from iqa_cli.training.metrics import LabelMetrics, label_metrics, mean_of
 from iqa_cli.training.photographs import load_photographs, split
 from iqa_cli.training.state import STATE, Progress, load_state, progress_of, remove_state, save_state
 
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from iqa_cli.config import TrainConfig
     from iqa_cli.hexgraph.graph import HexGraph
+    from iqa_cli.metrics.records import LabelMetrics
 
 _CROP_ROOM = 4 / 3
 """Photographs are kept this much larger than the model's input, so that a cropped frame is not blown up."""

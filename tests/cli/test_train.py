@@ -13,9 +13,9 @@ pytest.importorskip("onnxscript", reason="export needs the train extra")
 
 from iqa_cli.cli.app import main
 from iqa_cli.hexgraph.read import read_graph
+from iqa_cli.metrics.records import LabelMetrics
 from iqa_cli.paths import find_graph
 from iqa_cli.training import trainer as module
-from iqa_cli.training.metrics import LabelMetrics
 from iqa_cli.training.trainer import Epoch
 
 if TYPE_CHECKING:
@@ -26,7 +26,22 @@ if TYPE_CHECKING:
 
 LABEL = "[bold]" + "a label with a very long name " * 4
 FIGURES = LabelMetrics(
-    n=4, positives=(1, 1, 1, 1), accuracy=0.5, accuracy_constant=0.25, qwk=0.75, tauc=0.875, tauc_thresholds=3
+    n=4,
+    positives=(1, 1, 1, 1),
+    confusion=((1, 0, 0, 0),) * 4,
+    accuracy=0.5,
+    accuracy_constant=0.25,
+    qwk=0.75,
+    tauc=0.875,
+    tauc_thresholds=3,
+    recall_macro=0.5,
+    recall_macro_constant=0.25,
+    f1_macro=0.5,
+    f1_macro_constant=0.1,
+    miss_rate=0.5,
+    false_alarm_rate=0.0,
+    false_alarm_rate_severe=0.0,
+    ece=0.1,
 )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("sklearn", reason="metrics need the train extra")
 
-from iqa_cli.training.metrics import label_metrics, mean_of
+from iqa_cli.metrics.ordinal import label_metrics, mean_of
 
 
 def one_hot_cumulative(levels: np.ndarray) -> np.ndarray:
