@@ -1,0 +1,11 @@
+"""Labelled photos: reading label CSVs, grouping photos into scenes, splitting them, and proving the split sound.
+
+`read_labels` makes a `LabelTable` of a file. Nothing here decodes a picture or knows about models; what needs a
+library of the train extra imports it inside its function.
+"""
+
+from iqa_cli.labels.images import image_path, missing_images, require_images
+from iqa_cli.labels.read import read_labels
+from iqa_cli.labels.table import LabelTable
+
+__all__ = ["LabelTable", "image_path", "missing_images", "read_labels", "require_images"]

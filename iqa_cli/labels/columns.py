@@ -1,0 +1,150 @@
+"""Which column of a label CSV is what, told by its name."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+from iqa_cli.hexgraph.rules import quote, suggestion
+from iqa_cli.labels.levels import is_number
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from iqa_cli.hexgraph import HexGraph
+
+FILE_COLUMNS = ("filename", "image")
+"""Names of the column of photos, in any case; the first is the seed's, the second PrISM's."""
+
+NOT_A_LABEL = "_"
+"""A column whose name begins with this is never taken for a label."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Columns:
+    """The columns of a header, by their index."""
+
+    name: int
+    """The photo's file name; -1 if the header has no such column."""
+    labels: Mapping[int, int]
+    """Column of each label that has one, by the label's position in the graph."""
+    split: int | None
+    """The part a photo belongs to."""
+    scene: int | None
+    """The scene a photo shows."""
+    others: Mapping[str, int]
+    """Everything that is no label, `split` and `scene` among it, by name as written."""
+    nameless: int
+    """How many columns have no name; they are not read."""
+
+
+def assign_columns(header: Sequence[str], graph: HexGraph) -> tuple[Columns, list[str]]:
+    """Understand a header.
+
+    A label's column is called by the label's spelling or one of its display names, in any language; case does not
+    count, nor whether words are joined by a space, `_` or `-`.
+
+    returns  the columns, and every problem found
+    """
+    problems: list[str] = []
+    names = _Names(graph)
+    files: list[int] = []
+    labels: dict[int, int] = {}
+    others: dict[str, int] = {}
+    nameless = 0
+    for column, cell in enumerate(header):
+        name = cell.strip()
+        found = names.find(name)
+        if not name:
+            nameless += 1
+        elif name.casefold() in FILE_COLUMNS and not found:
+            files.append(column)
+        elif len(found) > 1:
+            which = " and ".join(quote(graph.label_names[label]) for label in found)
+            problems.append(f"header: column {quote(name)} may be {which}; use the label's own spelling")
+        elif found and found[0] in labels:
+            first = header[labels[found[0]]].strip()
+            problems.append(_twice(name, first, f", label {quote(graph.label_names[found[0]])}"))
+        elif found:
+            labels[found[0]] = column
+        elif name in others:
+            problems.append(_twice(name, name, ""))
+        else:
+            others[name] = column
+    if not files:
+        problems.append(f"header: no column {quote(FILE_COLUMNS[0])} or {quote(FILE_COLUMNS[1])} with the file names")
+    elif len(files) > 1:
+        both = " and ".join(f"{column + 1} ({quote(header[column].strip())})" for column in files)
+        problems.append(f"header: columns {both} both hold file names; rename or remove one")
+    lower = {name.casefold(): column for name, column in reversed(others.items())}
+    columns = Columns(
+        name=files[0] if files else -1,
+        labels=labels,
+        split=lower.get("split"),
+        scene=lower.get("scene"),
+        others=others,
+        nameless=nameless,
+    )
+    return columns, problems
+
+
+def stray_labels(others: Mapping[str, Sequence[str]], missing: Collection[str], graph: HexGraph) -> list[str]:
+    """Columns that look like labels of which the graph knows nothing: a problem for each.
+
+    others   cells of the columns that are no labels of the graph
+    missing  labels of the graph without a column
+
+    A column is meant as a label if all its cells are levels, or if its name is nearly that of a missing label.
+    Whatever else a file holds (devices, dates, comments) is left alone.
+    """
+    problems = []
+    highest = max(graph.n_levels) - 1
+    for name, cells in others.items():
+        if name.startswith(NOT_A_LABEL) or name.casefold() in ("split", "scene"):
+            continue
+        near = suggestion(name, missing)
+        if near or _are_levels(cells, highest):
+            meant = near or suggestion(name, graph.label_names)
+            problems.append(f"header: graph {quote(graph.name)} has no label {quote(name)}{meant}")
+    return problems
+
+
+def _are_levels(cells: Sequence[str], highest: int) -> bool:
+    seen = {cell.strip() for cell in cells}
+    return seen != {""} and all(not text or (is_number(text) and _number(text) <= highest) for text in seen)
+
+
+def _number(text: str) -> float:
+    return float(text.rstrip("+ "))
+
+
+def _twice(name: str, first: str, what: str) -> str:
+    as_well = "" if name == first else f" (as {quote(first)})"
+    return f"header: column {quote(name)} is there twice{as_well}{what}"
+
+
+class _Names:
+    """Labels by every name that they go by."""
+
+    def __init__(self, graph: HexGraph) -> None:
+        self._tiers: list[dict[str, list[int]]] = [{}, {}, {}]
+        for position, label in enumerate(graph.labels):
+            spelling, display, loose = self._tiers
+            spelling[label.name] = [position]
+            for name in dict.fromkeys(label.names.values()):
+                display.setdefault(name, []).append(position)
+            for name in dict.fromkeys(map(_loose, (label.name, *label.names.values()))):
+                loose.setdefault(name, []).append(position)
+
+    def find(self, name: str) -> list[int]:
+        """The labels meant by a name: by their spelling, else a display name, else either of them loosely."""
+        for tier, key in zip(self._tiers, (name, name, _loose(name)), strict=True):
+            if key in tier:
+                return tier[key]
+        return []
+
+
+def _loose(name: str) -> str:
+    return re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFC", name).casefold()).strip()

@@ -1,0 +1,100 @@
+"""The labels of a file in arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iqa_cli.labels.levels import UNOBSERVED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from iqa_cli.hexgraph import HexGraph
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LabelTable:
+    """A label CSV as read: n photos, L labels of a graph.
+
+    raises  ValueError  if the parts do not fit each other
+    """
+
+    path: Path
+    """The file, for messages."""
+    names: tuple[str, ...]
+    """File names of the photos as written, n of them, each once."""
+    labels: tuple[str, ...]
+    """The graph's labels, in its order, whatever the order of the columns is."""
+    positions: NDArray[np.int64]
+    """(n, L) int64 position of the level, 0..K-1 with 0 = none; -1 = unobserved."""
+    at_least: NDArray[np.bool_]
+    """(n, L) bool, True where the file says "this level or worse"."""
+    lines: tuple[int, ...]
+    """1-based line of each row in the file, for messages."""
+    split: tuple[str, ...] | None = None
+    """The `split` column, if there is one: which part each photo belongs to."""
+    scene: tuple[str, ...] | None = None
+    """The `scene` column, if there is one; "" where a cell is blank."""
+    others: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    """Columns that are no labels, by name as written, with n cells each; `split` and `scene` among them."""
+    notes: tuple[str, ...] = ()
+    """What whoever uses the table should know, such as labels without a column."""
+
+    def __post_init__(self) -> None:
+        """Refuse parts of different sizes."""
+        shape = (len(self.names), len(self.labels))
+        if self.positions.shape != shape or self.at_least.shape != shape or len(self.lines) != len(self.names):
+            raise ValueError(
+                f"expected {shape} levels for {len(self.names)} photos, got {self.positions.shape}, "
+                f"{self.at_least.shape} and {len(self.lines)} lines"
+            )
+        columns = [self.split or self.names, self.scene or self.names, *self.others.values()]
+        if any(len(column) != len(self.names) for column in columns):
+            raise ValueError(f"expected {len(self.names)} cells in every column")
+
+    def __len__(self) -> int:
+        """n, the photos."""
+        return len(self.names)
+
+    def allowed(self, graph: HexGraph) -> NDArray[np.bool_]:
+        """The cells that the labels leave open, as the CRF's partial likelihood takes them.
+
+        graph    the one that the table was read for
+        returns  (n, C) bool; an unobserved label leaves all of its levels open
+        raises   ValueError  for a graph of other labels
+        """
+        if graph.label_names != self.labels:
+            raise ValueError(f"expected the graph of {self.labels}, got that of {graph.label_names}")
+        return open_cells(self.positions, self.at_least, graph.n_levels)
+
+    def where(self, row: int) -> str:
+        """A row as messages name it: `line 7, "a.jpg"`."""
+        from iqa_cli.hexgraph.rules import quote
+
+        return f"line {self.lines[row]}, {quote(self.names[row])}"
+
+
+def open_cells(
+    positions: NDArray[np.int64], at_least: NDArray[np.bool_], n_levels: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """The cells left open by (n, L) positions and whether each means "or worse": (n, C) bool, label after label."""
+    counts = np.array(n_levels, dtype=np.intp)
+    label = np.repeat(np.arange(len(counts)), counts)
+    level = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    told = positions[:, label]
+    is_open: NDArray[np.bool_] = (told == level) | (told == UNOBSERVED) | (at_least[:, label] & (level > told))
+    return is_open
+
+
+def same_file_key(name: str) -> str:
+    """Equal for two names of one file in one folder: `./a.jpg`, `b/../a.jpg` and `a.jpg`."""
+    import posixpath
+    import unicodedata
+
+    return posixpath.normpath(unicodedata.normalize("NFC", name))
