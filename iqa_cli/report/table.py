@@ -6,31 +6,28 @@ own. File names stand on lines of their own and are never cut, so that they can 
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from iqa_cli.findings import in_percent
+from iqa_cli.report.screen import NARROW, line, rule_for, screen
 from iqa_cli.report.text import shown, utf8
 from iqa_cli.report.words import WORDS, closing_line
 
 if TYPE_CHECKING:
     from typing import TextIO
 
+    from rich import box
+    from rich.console import Console
+
     from iqa_cli.hexgraph.graph import HexGraph
     from iqa_cli.records import Finding, Language, PhotoReport
     from iqa_cli.report.tally import ReasonGroups, Tally
 
-_PIPED_WIDTH = 1000  # nothing in a pipe is as wide as this, so nothing is wrapped there
-_NARROW = 70  # columns; what a table with shares needs, and a line with a few words of evidence
-_NARROWEST = 40  # columns below which the terminal may break the lines: nothing would be left of the table
 _LABEL_WIDTH = 10  # columns a label keeps there, wrapped between its words
-_ASCII_RULE = box.Box("    \n    \n -- \n" + 5 * "    \n", ascii=True)
 _STYLES = {2: "yellow", 3: "red", 4: "bold red"}
 
 
@@ -43,47 +40,16 @@ def print_table(tally: Tally, graph: HexGraph, *, elapsed_s: float, lang: Langua
     file       a terminal gets colours and its own width; anything else gets plain text of any width
     raises     BrokenPipeError  if nobody reads it any more
     """
-    # Rendered in memory first: rich turns a broken pipe into an exit of the whole process.
-    text = io.StringIO()
-    screen = Console(file=file, highlight=False)
-    console = Console(
-        file=text,
-        width=max(_NARROWEST, screen.width) if screen.is_terminal else _PIPED_WIDTH,
-        force_terminal=screen.is_terminal,
-        color_system=screen.color_system,  # type: ignore[arg-type]  # rich reads its own answer back
-        no_color=screen.no_color,
-        legacy_windows=False,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
-    if tally.judged:
-        rule = box.SIMPLE_HEAD if _can_write(file, "─") else _ASCII_RULE
-        _print_summary(console, tally, graph, lang, rule)
-    if tally.worst:
-        _print_worst(console, tally, graph, lang)
-    words = WORDS[lang]
-    for groups, heading in ((tally.uncertain, words.uncertain), (tally.unreadable, words.unreadable)):
-        if groups.total:
-            _print_groups(console, groups, heading, lang)
-    _line(console, closing_line(tally, graph, elapsed_s, lang), style="bold")
-    lines = (line.rstrip(" ") for line in text.getvalue().split("\n"))
-    file.write("\n".join(lines))
-    file.flush()
-
-
-def _can_write(file: TextIO, text: str) -> bool:
-    """Whether the file's encoding holds these characters; a file in memory holds all."""
-    try:
-        text.encode(file.encoding or "utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _line(console: Console, text: str, style: str = "", indent: int = 0) -> None:
-    """A line of words, wrapped between them where the terminal ends."""
-    console.print(Padding(Text(shown(utf8(text)), style=style), (0, 0, 0, indent)))
+    with screen(file) as console:
+        if tally.judged:
+            _print_summary(console, tally, graph, lang, rule_for(file))
+        if tally.worst:
+            _print_worst(console, tally, graph, lang)
+        words = WORDS[lang]
+        for groups, heading in ((tally.uncertain, words.uncertain), (tally.unreadable, words.unreadable)):
+            if groups.total:
+                _print_groups(console, groups, heading, lang)
+        line(console, closing_line(tally, graph, elapsed_s, lang), style="bold")
 
 
 def _name(console: Console, text: str, style: str = "", indent: int = 0) -> None:
@@ -95,7 +61,7 @@ def _print_summary(console: Console, tally: Tally, graph: HexGraph, lang: Langua
     words = WORDS[lang]
     lowest, *problems = sorted({level for label in graph.labels for level in label.levels})
     columns = [*problems, lowest]
-    is_narrow = console.width < _NARROW
+    is_narrow = console.width < NARROW
     table = Table(box=rule, pad_edge=False, padding=(0, 0 if is_narrow else 1), show_edge=False)
     table.add_column(words.label, min_width=_LABEL_WIDTH, overflow="fold")
     for level in columns:
@@ -114,7 +80,7 @@ def _print_summary(console: Console, tally: Tally, graph: HexGraph, lang: Langua
             for level in columns
         ]
         table.add_row(Text(shown(label.display(lang))), *cells)
-    _line(console, words.summary.format(judged=tally.judged, photos=tally.photos), style="bold")
+    line(console, words.summary.format(judged=tally.judged, photos=tally.photos), style="bold")
     console.print(Padding(table, (1, 0, 1, 0 if is_narrow else 1)))
 
 
@@ -130,15 +96,15 @@ def _print_worst(console: Console, tally: Tally, graph: HexGraph, lang: Language
     words = WORDS[lang]
     worst = tally.worst
     heading = words.worst if len(worst) == tally.candidates else words.worst_of
-    _line(console, heading.format(shown=len(worst), candidates=tally.candidates), style="bold")
+    line(console, heading.format(shown=len(worst), candidates=tally.candidates), style="bold")
     rows = [[_problem(finding, graph, lang) for finding in _problems(report, tally.min_level)] for report in worst]
     widths = [max(row[column].cell_len for photo in rows for row in photo) for column in range(3)]
-    is_narrow = console.width < _NARROW
+    is_narrow = console.width < NARROW
     for report, photo in zip(worst, rows, strict=True):
         _name(console, report.source_file, indent=2)
         # How a photo was read belongs to its verdict: a cut or converted picture may be judged all the same.
         for note in report.notes:
-            _line(console, note, style="dim", indent=4)
+            line(console, note, style="dim", indent=4)
         if is_narrow:
             for *verdict, evidence in photo:
                 console.print(Padding(Text("  ").join(verdict), (0, 0, 0, 4)))
@@ -172,13 +138,13 @@ def _problem(finding: Finding, graph: HexGraph, lang: Language) -> tuple[Text, T
 
 def _print_groups(console: Console, groups: ReasonGroups, heading: str, lang: Language) -> None:
     words = WORDS[lang]
-    _line(console, heading.format(count=groups.total), style="bold")
+    line(console, heading.format(count=groups.total), style="bold")
     for reason, group in groups.groups.items():
-        _line(console, f"{group.count}  {reason}", indent=2)
+        line(console, f"{group.count}  {reason}", indent=2)
         for name in group.names:
             _name(console, name, style="dim", indent=5)
         if group.count > len(group.names):
-            _line(console, words.more.format(count=group.count - len(group.names)), style="dim", indent=5)
+            line(console, words.more.format(count=group.count - len(group.names)), style="dim", indent=5)
     if groups.others:
-        _line(console, f"{groups.others}  {words.other_reasons}", indent=2)
+        line(console, f"{groups.others}  {words.other_reasons}", indent=2)
     console.print()

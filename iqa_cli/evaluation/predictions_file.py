@@ -1,0 +1,252 @@
+"""The predictions CSV: one row per photo, every list of levels one quoted cell, in label order.
+
+    filename,pred_label,gt_label,bright_p0,bright_p1,bright_p2,bright_p3,dark_p0,...
+    a.jpg,"0,2,0,0,0,0","0,1,0,0,-1,0",0.93,0.05,0.01,0.01,0.1,...
+
+Levels count from 0 (none), as in label files; -1 or blank in `gt_label` is unobserved. `<label>_p<k>` is the
+probability of level k; these columns are there for all labels and levels or for none, and name the labels. Without
+them the file names no labels. Other columns are passed over.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iqa_cli.errors import LabelsError
+from iqa_cli.hexgraph.rules import quote
+from iqa_cli.labels.levels import UNOBSERVED, read_level
+from iqa_cli.labels.lines import CsvRecord, read_csv
+from iqa_cli.labels.table import same_file_key
+from iqa_cli.metrics.records import Predictions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SEED_LABELS = ("bright", "dark", "low_contrast", "high_contrast", "overexposed", "over_suppressed")
+"""What six positions without names are: the column order of the research's label files, which is not that of its
+graph."""
+DEFAULT_LEVELS = 4
+"""K where the file has no probabilities: none, ordinary, severe, blocking."""
+SHOWN_PROBLEMS = 20
+"""Problems that a message lists; the rest is counted."""
+SUM_TOLERANCE = 0.01
+"""How far from 1 the probabilities of a label may sum up: four levels rounded to two decimals."""
+_NAMES = ("filename", "image")
+_PROBABILITY = re.compile(r"(.+)_p([0-9]{1,3})")
+
+
+def predictions_csv(predictions: Predictions) -> bytes:
+    """The file's content; `read_predictions` gives the same predictions back, to the last digit.
+
+    Photos that could not be read have no prediction and no row.
+    """
+    columns = [
+        f"{label}_p{level}"
+        for label, count in zip(predictions.labels, predictions.n_levels, strict=True)
+        for level in range(count)
+    ]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["filename", "pred_label", "gt_label", *(columns if predictions.marginals is not None else [])])
+    for row, name in enumerate(predictions.names):
+        lists = [",".join(map(str, table[row].tolist())) for table in (predictions.predicted, predictions.truth)]
+        # repr gives the shortest text that reads back as the same number.
+        shares = [repr(share) for table in predictions.marginals or () for share in table[row].tolist()]
+        writer.writerow([name, *lists, *shares])
+    return text.getvalue().encode("utf-8")
+
+
+def read_predictions(path: str | Path, labels: Sequence[str] | None = None) -> Predictions:
+    """Read a predictions CSV.
+
+    labels  the names of the positions, when the file has no columns that name them; None takes `SEED_LABELS` for six
+    raises  LabelsError  with every mistake and its line: columns missing, lists of different lengths, levels out of
+                         range, photos that come twice, probabilities that are none; or if the number of labels
+                         does not fit, or the file cannot be read, is not UTF-8 or not CSV, or has no rows
+    """
+    path = Path(path)
+    records = read_csv(path)
+    header = next(records, None)
+    if header is None:
+        raise LabelsError(f"{path}: the file is empty", hint="expected columns: filename, pred_label, gt_label")
+    reading = _Reading(path, header, labels)
+    try:
+        for record in records:
+            reading.add(record)
+    except LabelsError as error:
+        if not reading.problems:
+            raise
+        reading.problems.append(str(error).removeprefix(f"{path}: "))
+    return reading.predictions()
+
+
+class _Reading:
+    """One pass over a file: what was understood so far, and what is wrong.
+
+    raises  LabelsError  if the header leaves open what the columns are
+    """
+
+    def __init__(self, path: Path, header: CsvRecord, labels: Sequence[str] | None) -> None:
+        self._path = path
+        self._columns = [cell.strip() for cell in header.cells]
+        self._width = len(header.cells)
+        self.problems: list[str] = []
+        twice = sorted({quote(name) for name in self._columns if name and self._columns.count(name) > 1})
+        named = [name for name in _NAMES if name in self._columns]
+        absent = [name for name in ("pred_label", "gt_label") if name not in self._columns]
+        if absent or not named:
+            wanted = " and ".join([*(() if named else ("filename",)), *absent])
+            raise LabelsError(
+                f"{path}: not a predictions file: no column {wanted}",
+                hint="expected filename,pred_label,gt_label with a quoted list of levels in the last two; found "
+                + ", ".join(map(quote, self._columns[:8])),
+            )
+        if twice or len(named) > 1:
+            raise LabelsError(f"{path}: columns that come twice: {', '.join(twice or named)}")
+        self._name = self._columns.index(named[0])
+        self._lists = (self._columns.index("pred_label"), self._columns.index("gt_label"))
+        self._shares = self._probability_columns()
+        self._labels = self._labels_of(labels)
+        self._count = len(self._labels) if self._labels else 0
+        self._names: list[str] = []
+        self._lines: dict[str, int] = {}
+        self._rows: tuple[list[list[int]], list[list[int]]] = ([], [])
+        self._probabilities: list[list[float]] = []
+
+    def _probability_columns(self) -> dict[str, list[int]]:
+        """By label, its columns in order of the level."""
+        found: dict[str, dict[int, int]] = {}
+        for column, name in enumerate(self._columns):
+            if matched := _PROBABILITY.fullmatch(name):
+                found.setdefault(matched[1], {})[int(matched[2])] = column
+        gaps = [
+            f"{label}_p{level}"
+            for label, levels in found.items()
+            for level in range(max(2, max(levels) + 1))
+            if level not in levels
+        ]
+        if gaps:
+            raise LabelsError(
+                f"{self._path}: columns of probabilities are missing: {', '.join(gaps[:SHOWN_PROBLEMS])}",
+                hint="<label>_p<k> is the probability of level k, from k = 0 on; give other columns another name",
+            )
+        return {label: [levels[level] for level in sorted(levels)] for label, levels in found.items()}
+
+    def _labels_of(self, labels: Sequence[str] | None) -> tuple[str, ...] | None:
+        """The names of the positions, as far as they are known before the first row."""
+        in_file = tuple(self._shares)
+        if labels is None:
+            return in_file or None
+        if in_file and tuple(labels) != in_file:
+            raise LabelsError(
+                f"{self._path}: its columns name the labels {', '.join(in_file)}; --labels says {', '.join(labels)}",
+                hint="leave --labels out",
+            )
+        return tuple(labels)
+
+    @property
+    def _n_levels(self) -> tuple[int, ...]:
+        return tuple(len(columns) for columns in self._shares.values()) or (DEFAULT_LEVELS,) * self._count
+
+    def add(self, record: CsvRecord) -> None:
+        """The next row."""
+        place = f"line {record.line}"
+        if len(record.cells) != self._width:
+            counted = "1 cell" if len(record.cells) == 1 else f"{len(record.cells)} cells"
+            self.problems.append(f"{place}: {counted}, the header has {self._width}; lists of levels need quotes")
+            return
+        name = record.cells[self._name]
+        if not name.strip():
+            self.problems.append(f"{place}: no file name")
+        else:
+            place = f"{place}, {quote(name)}"
+            first = self._lines.setdefault(same_file_key(name), record.line)
+            if first != record.line:
+                self.problems.append(f"{place}: the same photo is in line {first}")
+        lists = [record.cells[column].split(",") for column in self._lists]
+        if not self._labels and not self._count:
+            self._count = self._first_count(len(lists[0]))
+        if any(len(entries) != self._count for entries in lists):
+            counts = " and ".join(
+                f"{len(entries)} in {self._columns[column]}" for column, entries in zip(self._lists, lists, strict=True)
+            )
+            self.problems.append(f"{place}: {counts}, expected {self._count} levels")
+            return
+        self._names.append(name)
+        for column, entries, rows in zip(self._lists, lists, self._rows, strict=True):
+            rows.append([self._level(place, column, position, text) for position, text in enumerate(entries)])
+        if self._shares:
+            self._add_probabilities(place, record.cells)
+
+    def _first_count(self, count: int) -> int:
+        """How many labels a file without names has, from its first row."""
+        if count != len(SEED_LABELS):
+            raise LabelsError(
+                f"{self._path}: lists of {count} levels, and nothing says which labels they are",
+                hint="--labels a,b,... names the positions",
+            )
+        return count
+
+    def _level(self, place: str, column: int, position: int, text: str) -> int:
+        n_levels = self._n_levels[position]
+        reading = read_level(text, n_levels)
+        is_truth = column == self._lists[1]
+        if reading is None or (reading.position == UNOBSERVED and not is_truth) or reading.at_least:
+            label = (self._labels or SEED_LABELS)[position]
+            expected = f"0..{n_levels - 1}" + (", -1 or blank" if is_truth else "")
+            self.problems.append(
+                f"{place}: {self._columns[column]} of {quote(label)} is {quote(text)}, expected {expected}"
+            )
+            return 0
+        return reading.position
+
+    def _add_probabilities(self, place: str, cells: Sequence[str]) -> None:
+        row: list[float] = []
+        for label, columns in self._shares.items():
+            shares = [_number(cells[column]) for column in columns]
+            row += shares
+            if any(not 0 <= share <= 1 for share in shares):
+                values = ", ".join(quote(cells[column]) for column in columns)
+                self.problems.append(f"{place}: probabilities of {quote(label)} are {values}, expected 0..1")
+            elif abs(sum(shares) - 1) > SUM_TOLERANCE:
+                self.problems.append(f"{place}: probabilities of {quote(label)} sum up to {sum(shares):.4g}, not 1")
+        self._probabilities.append(row)
+
+    def predictions(self) -> Predictions:
+        """What the file says; raises LabelsError if anything is wrong with it."""
+        if not self._names and not self.problems:
+            raise LabelsError(f"{self._path}: a header and no rows")
+        if self.problems:
+            listed = self.problems[:SHOWN_PROBLEMS]
+            if len(self.problems) > SHOWN_PROBLEMS:
+                listed.append(f"... and {len(self.problems) - SHOWN_PROBLEMS:,} more")
+            count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems):,} problems"
+            raise LabelsError(f"{self._path}: {count}", problems=listed)
+        predicted, truth = (np.array(rows, np.int64) for rows in self._rows)
+        ends = np.cumsum(self._n_levels)[:-1]
+        return Predictions(
+            source=str(self._path),
+            names=tuple(self._names),
+            labels=self._labels or SEED_LABELS,
+            truth=truth,
+            predicted=predicted,
+            n_levels=self._n_levels,
+            marginals=tuple(np.split(np.array(self._probabilities, np.float64), ends, axis=1))
+            if self._shares
+            else None,
+        )
+
+
+def _number(text: str) -> float:
+    """A number, or nan, which is in no range."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
