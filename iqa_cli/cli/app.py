@@ -12,6 +12,8 @@ import typer
 
 from iqa_cli._version import __version__
 from iqa_cli.cli.assess import assess
+from iqa_cli.cli.eval import evaluate
+from iqa_cli.cli.split import split
 from iqa_cli.cli.streams import say, settle
 from iqa_cli.cli.train import train
 from iqa_cli.errors import ExitCode, IqaError, OutputError
@@ -26,6 +28,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("assess")(assess)
+app.command("eval")(evaluate)
+app.command("split")(split)
 app.command("train")(train)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from iqa_cli.photos.discover import SUFFIXES
 from iqa_cli.report.output import OutputFile, OutputStream, identity_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from iqa_cli.records import PhotoRef, PhotoReport
     from iqa_cli.report.csv_file import CsvWriter
@@ -85,22 +86,40 @@ def open_outputs(csv: str | None, jsonl: str | None, photos: Sequence[PhotoRef])
     photos  of this run: none of them is ever written to
     raises  UsageError  if a file cannot be written, is a photo, or is named twice
     """
-    if csv is not None and jsonl is not None and os.path.realpath(csv) == os.path.realpath(jsonl):
-        raise _named_twice(csv, jsonl)
     with contextlib.ExitStack() as stack:
-        sinks = [
-            None if name is None else _open(option, name, photos, stack)
-            for option, name in (("--csv", csv), ("--jsonl", jsonl))
-        ]
-        first, second = (None if sink is None else sink.identity for sink in sinks)
-        if csv is not None and jsonl is not None and first is not None and first == second:
-            raise _named_twice(csv, jsonl)
-        yield Outputs(*sinks)
+        sinks = open_sinks({"--csv": csv, "--jsonl": jsonl}, photos, stack)
+        yield Outputs(sinks["--csv"], sinks["--jsonl"])
 
 
-def _named_twice(csv: str, jsonl: str) -> UsageError:
-    both = csv if csv == jsonl else f"{csv}, which is also {jsonl}"
-    return UsageError(f"--csv and --jsonl both name {both}", hint="give each its own file")
+def open_sinks(
+    named: Mapping[str, str | None], photos: Sequence[PhotoRef], stack: contextlib.ExitStack
+) -> dict[str, Sink | None]:
+    """Open what options name, each its own file; None for an option that was not given.
+
+    named   option: file name, or None; `-` is stdout, and so is any other name of it
+    photos  of this run: none of them is ever written to
+    stack   closes the files
+    raises  UsageError  if a file cannot be written, is a photo, or is named twice
+    """
+    pairs = [
+        (first, one, second, other)
+        for (first, one), (second, other) in itertools.combinations(named.items(), 2)
+        if one is not None and other is not None
+    ]
+    for first, one, second, other in pairs:
+        if os.path.realpath(one) == os.path.realpath(other):
+            raise _named_twice(first, one, second, other)
+    sinks = {option: None if name is None else _open(option, name, photos, stack) for option, name in named.items()}
+    for first, one, second, other in pairs:
+        identities = [sink.identity if (sink := sinks[option]) else None for option in (first, second)]
+        if identities[0] is not None and identities[0] == identities[1]:
+            raise _named_twice(first, one, second, other)
+    return sinks
+
+
+def _named_twice(first: str, one: str, second: str, other: str) -> UsageError:
+    both = one if one == other else f"{one}, which is also {other}"
+    return UsageError(f"{first} and {second} both name {both}", hint="give each its own file")
 
 
 def _open(option: str, name: str, photos: Sequence[PhotoRef], stack: contextlib.ExitStack) -> Sink:

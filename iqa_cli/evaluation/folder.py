@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from iqa_cli.errors import LabelsError, NothingReadable
-from iqa_cli.labels import LabelTable, read_labels
+from iqa_cli.hexgraph.problems import counted, quote
+from iqa_cli.labels import LabelTable, image_path, read_labels, require_images
+from iqa_cli.labels.levels import UNOBSERVED
+from iqa_cli.labels.problems import shortened
 from iqa_cli.metrics.records import Predictions
 from iqa_cli.photos.discover import as_utf8
 from iqa_cli.records import PhotoRef
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
     from iqa_cli.hexgraph.graph import HexGraph
     from iqa_cli.pipeline import Auditor
-
-SHOWN_MISSING = 50
-"""Missing photos that a message lists; the rest is counted."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -57,24 +57,22 @@ def labelled_photos(
                          at once
     """
     table = read_labels(labels, graph)
-    rows = _rows_of(table, split)
-    paths = [Path(images) / table.names[row] for row in rows]
-    missing = [row for row, path in zip(rows, paths, strict=True) if not os.path.isfile(path)]  # noqa: PTH113 - Path's own raises for a locked folder before Python 3.14
-    if missing:
-        raise _missing(table, missing, images)
-    truth = np.where(table.at_least, -1, table.positions)[rows]
     notes = list(table.notes)
-    partial = int(table.at_least[rows].sum())
+    if split is not None:
+        table = _of_split(table, split)
+    elif table.split is not None:
+        notes.append(f"photos of every split are taken ({', '.join(table.parts())}); --split NAME takes one")
+    folder = Path(images)
+    require_images(table, folder)
+    partial = int(table.at_least.sum())
     if partial:
-        notes.append(f'{partial:,} labels say "or worse", not which level: left out')
-    if split is None and table.split is not None:
-        parts = ", ".join(sorted(set(table.split)))
-        notes.append(f"all rows are taken, of every split ({parts}); --split NAME takes one")
+        notes.append(f'{counted(partial, "label")} left out: "or worse" does not say which level')
+    paths = [image_path(folder, name) for name in table.names]
     return LabelledPhotos(
         source=str(labels) if split is None else f"{labels}, split {split}",
-        names=tuple(table.names[row] for row in rows),
+        names=table.names,
         photos=tuple(PhotoRef(path, as_utf8(str(path))) for path in paths),
-        truth=truth.astype(np.int64),
+        truth=np.where(table.at_least, UNOBSERVED, table.positions),
         notes=tuple(notes),
     )
 
@@ -106,7 +104,7 @@ def judge(auditor: Auditor, labelled: LabelledPhotos, *, on_photo: Callable[[], 
     if not rows:
         raise NothingReadable(
             f"no photo could be read, of {len(labelled.names)} with labels",
-            problems=[f"{name}: {reason}" for name, reason in unreadable[:SHOWN_MISSING]],
+            problems=shortened([f"{name}: {reason}" for name, reason in unreadable]),
         )
     return Predictions(
         source=labelled.source,
@@ -120,27 +118,11 @@ def judge(auditor: Auditor, labelled: LabelledPhotos, *, on_photo: Callable[[], 
     )
 
 
-def _rows_of(table: LabelTable, split: str | None) -> list[int]:
-    """The rows of one split, or all."""
-    if split is None:
-        return list(range(len(table)))
-    if table.split is None:
-        raise LabelsError(f"{table.path}: no split column, so no split {split!r}")
-    rows = [row for row, part in enumerate(table.split) if part == split]
-    if not rows:
-        parts = ", ".join(sorted(set(table.split)))
-        raise LabelsError(f"{table.path}: no row of split {split!r}", hint=f"its splits: {parts}")
-    return rows
-
-
-def _missing(table: LabelTable, missing: list[int], images: str | os.PathLike[str]) -> LabelsError:
-    folder = as_utf8(os.fspath(images))
-    count = "1 photo is" if len(missing) == 1 else f"{len(missing):,} photos are"
-    problems = [table.where(row) for row in missing[:SHOWN_MISSING]]
-    if len(missing) > SHOWN_MISSING:
-        problems.append(f"... and {len(missing) - SHOWN_MISSING:,} more")
-    return LabelsError(
-        f"{table.path}: {count} not in {folder}",
-        problems=problems,
-        hint="the file names in the label file start from the folder that --images names",
-    )
+def _of_split(table: LabelTable, split: str) -> LabelTable:
+    """The rows of one split."""
+    parts = table.parts()
+    if not parts:
+        raise LabelsError(f"{table.path}: no split column, so no split {quote(split)}")
+    if split not in parts:
+        raise LabelsError(f"{table.path}: no row of split {quote(split)}", hint=f"its splits: {', '.join(parts)}")
+    return parts[split]

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iqa_cli.errors import LabelsError
-from iqa_cli.hexgraph.rules import quote
+from iqa_cli.hexgraph.problems import counted, quote
 from iqa_cli.labels.levels import UNOBSERVED, read_level
 from iqa_cli.labels.lines import CsvRecord, read_csv
+from iqa_cli.labels.problems import shortened
 from iqa_cli.labels.table import same_file_key
 from iqa_cli.metrics.records import Predictions
 
@@ -34,8 +35,6 @@ SEED_LABELS = ("bright", "dark", "low_contrast", "high_contrast", "overexposed",
 graph."""
 DEFAULT_LEVELS = 4
 """K where the file has no probabilities: none, ordinary, severe, blocking."""
-SHOWN_PROBLEMS = 20
-"""Problems that a message lists; the rest is counted."""
 SUM_TOLERANCE = 0.01
 """How far from 1 the probabilities of a label may sum up: four levels rounded to two decimals."""
 _NAMES = ("filename", "image")
@@ -113,8 +112,12 @@ class _Reading:
         self._name = self._columns.index(named[0])
         self._lists = (self._columns.index("pred_label"), self._columns.index("gt_label"))
         self._shares = self._probability_columns()
+        self._is_named = labels is not None
         self._labels = self._labels_of(labels)
-        self._count = len(self._labels) if self._labels else 0
+        self._count = len(self._labels)
+        self._n_levels = tuple(len(columns) for columns in self._shares.values()) or (DEFAULT_LEVELS,) * self._count
+        self._counts: set[int] = set()
+        self._is_one_based = False
         self._names: list[str] = []
         self._lines: dict[str, int] = {}
         self._rows: tuple[list[list[int]], list[list[int]]] = ([], [])
@@ -134,16 +137,16 @@ class _Reading:
         ]
         if gaps:
             raise LabelsError(
-                f"{self._path}: columns of probabilities are missing: {', '.join(gaps[:SHOWN_PROBLEMS])}",
+                f"{self._path}: columns of probabilities are missing: {', '.join(shortened(gaps))}",
                 hint="<label>_p<k> is the probability of level k, from k = 0 on; give other columns another name",
             )
         return {label: [levels[level] for level in sorted(levels)] for label, levels in found.items()}
 
-    def _labels_of(self, labels: Sequence[str] | None) -> tuple[str, ...] | None:
-        """The names of the positions, as far as they are known before the first row."""
+    def _labels_of(self, labels: Sequence[str] | None) -> tuple[str, ...]:
+        """The names of the positions."""
         in_file = tuple(self._shares)
         if labels is None:
-            return in_file or None
+            return in_file or SEED_LABELS
         if in_file and tuple(labels) != in_file:
             raise LabelsError(
                 f"{self._path}: its columns name the labels {', '.join(in_file)}; --labels says {', '.join(labels)}",
@@ -151,16 +154,12 @@ class _Reading:
             )
         return tuple(labels)
 
-    @property
-    def _n_levels(self) -> tuple[int, ...]:
-        return tuple(len(columns) for columns in self._shares.values()) or (DEFAULT_LEVELS,) * self._count
-
     def add(self, record: CsvRecord) -> None:
         """The next row."""
         place = f"line {record.line}"
         if len(record.cells) != self._width:
-            counted = "1 cell" if len(record.cells) == 1 else f"{len(record.cells)} cells"
-            self.problems.append(f"{place}: {counted}, the header has {self._width}; lists of levels need quotes")
+            cells = counted(len(record.cells), "cell")
+            self.problems.append(f"{place}: {cells}, the header has {self._width}; lists of levels need quotes")
             return
         name = record.cells[self._name]
         if not name.strip():
@@ -171,8 +170,7 @@ class _Reading:
             if first != record.line:
                 self.problems.append(f"{place}: the same photo is in line {first}")
         lists = [record.cells[column].split(",") for column in self._lists]
-        if not self._labels and not self._count:
-            self._count = self._first_count(len(lists[0]))
+        self._counts.update(map(len, lists))
         if any(len(entries) != self._count for entries in lists):
             counts = " and ".join(
                 f"{len(entries)} in {self._columns[column]}" for column, entries in zip(self._lists, lists, strict=True)
@@ -185,21 +183,13 @@ class _Reading:
         if self._shares:
             self._add_probabilities(place, record.cells)
 
-    def _first_count(self, count: int) -> int:
-        """How many labels a file without names has, from its first row."""
-        if count != len(SEED_LABELS):
-            raise LabelsError(
-                f"{self._path}: lists of {count} levels, and nothing says which labels they are",
-                hint="--labels a,b,... names the positions",
-            )
-        return count
-
     def _level(self, place: str, column: int, position: int, text: str) -> int:
         n_levels = self._n_levels[position]
         reading = read_level(text, n_levels)
         is_truth = column == self._lists[1]
         if reading is None or (reading.position == UNOBSERVED and not is_truth) or reading.at_least:
-            label = (self._labels or SEED_LABELS)[position]
+            self._is_one_based |= text.strip() == str(n_levels)
+            label = self._labels[position]
             expected = f"0..{n_levels - 1}" + (", -1 or blank" if is_truth else "")
             self.problems.append(
                 f"{place}: {self._columns[column]} of {quote(label)} is {quote(text)}, expected {expected}"
@@ -224,23 +214,38 @@ class _Reading:
         if not self._names and not self.problems:
             raise LabelsError(f"{self._path}: a header and no rows")
         if self.problems:
-            listed = self.problems[:SHOWN_PROBLEMS]
-            if len(self.problems) > SHOWN_PROBLEMS:
-                listed.append(f"... and {len(self.problems) - SHOWN_PROBLEMS:,} more")
-            count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems):,} problems"
-            raise LabelsError(f"{self._path}: {count}", problems=listed)
+            raise self._error()
         predicted, truth = (np.array(rows, np.int64) for rows in self._rows)
         ends = np.cumsum(self._n_levels)[:-1]
         return Predictions(
             source=str(self._path),
             names=tuple(self._names),
-            labels=self._labels or SEED_LABELS,
+            labels=self._labels,
             truth=truth,
             predicted=predicted,
             n_levels=self._n_levels,
             marginals=tuple(np.split(np.array(self._probabilities, np.float64), ends, axis=1))
             if self._shares
             else None,
+            notes=()
+            if self._is_named or self._shares
+            else (f"the file names no labels: taken as {', '.join(SEED_LABELS)}; --labels names others",),
+        )
+
+    def _error(self) -> LabelsError:
+        """What is wrong with the file."""
+        if len(self._counts) == 1 and self._count not in self._counts and not self._shares:
+            # Every row agrees, so it is the names that do not fit: said once and not for every row.
+            lists = f"{self._path}: lists of {counted(self._counts.pop(), 'level')}"
+            if self._is_named:
+                return LabelsError(f"{lists}, --labels names {self._count}: {', '.join(self._labels)}")
+            return LabelsError(
+                f"{lists}, and nothing says which labels they are", hint="--labels a,b,... names the positions"
+            )
+        return LabelsError(
+            f"{self._path}: {counted(len(self.problems), 'problem')}",
+            problems=shortened(self.problems),
+            hint="levels in a predictions file count from 0: 0 is none" if self._is_one_based else None,
         )
 
 

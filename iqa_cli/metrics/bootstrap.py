@@ -92,6 +92,7 @@ class _Label:
         cell = truth * self.levels + predictions.predicted[order, index]
         # (K * K, n): one where a photo belongs to the cell (true level, predicted level); unobserved ones to none.
         self.cells = ((cell == np.arange(self.levels**2)[:, None]) & observed).astype(np.float32)
+        self.whole = self.cells.sum(1).astype(np.int64).reshape(self.levels, self.levels)
         self.thresholds: list[_Threshold] = []
         if predictions.marginals is not None:
             cumulative = predictions.marginals[index][order][:, ::-1].cumsum(1)[:, ::-1]
@@ -103,11 +104,13 @@ class _Label:
 
     def figures(self, piece: NDArray[np.float32]) -> dict[str, Floats]:
         """By figure (R,), for (n, R) weights."""
+        if not self.whole.any():
+            return {name: np.full(piece.shape[1], np.nan) for name in INTERVALS}
         table = (self.cells @ piece).astype(np.float64).reshape(self.levels, self.levels, -1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            figures = figures_of_tables(table)
+            figures = figures_of_tables(table, self.whole)
             areas = [threshold.areas(piece) for threshold in self.thresholds]
-            figures["tauc"] = _nanmean(np.stack(areas)) if areas else np.full(piece.shape[1], np.nan)
+            figures["tauc"] = np.mean(areas, axis=0) if areas else np.full(piece.shape[1], np.nan)
         return figures
 
 
@@ -133,11 +136,13 @@ class _Threshold:
         return areas
 
 
-def figures_of_tables(table: Floats) -> dict[str, Floats]:
+def figures_of_tables(table: Floats, whole: NDArray[np.int64]) -> dict[str, Floats]:
     """The figures that tables of true (rows) against predicted levels determine.
 
-    table    (K, K, R) counts
-    returns  by figure (R,); nan where it is undefined, as in `LabelMetrics`
+    table    (K, K, R) counts of R resamples
+    whole    (K, K) counts of the data they were drawn from
+    returns  by figure (R,); nan where it is undefined, as in `LabelMetrics`, and for a mean over levels also where
+             one of the data's levels was not drawn: with fewer levels it would be another figure
     """
     levels = len(table)
     true, predicted = table.sum(1), table.sum(0)  # (K, R)
@@ -145,18 +150,21 @@ def figures_of_tables(table: Floats) -> dict[str, Floats]:
     right = np.stack([table[level, level] for level in range(levels)])
     distance = np.subtract.outer(np.arange(levels), np.arange(levels)).astype(np.float64) ** 2
     expected = np.einsum("ij,ir,jr->r", distance, true, predicted) / n
-    occurring = (true > 0).sum(0)
+    occurs = whole.sum(1) > 0
+    told = occurs | (whole.sum(0) > 0)
+    told_by_constant = occurs | (np.arange(levels) == 0)
     accuracy, constant = right.sum(0) / n, true[0] / n
-    constant_f1 = 2 * true[0] / (true[0] + n)
+    right_by_constant = np.concatenate([true[:1], np.zeros_like(true[1:])])
+    given_by_constant = np.concatenate([n[None], np.zeros_like(true[1:])])
     return {
         "accuracy": accuracy,
         "accuracy_constant": constant,
         "accuracy_gain": accuracy - constant,
         "qwk": 1 - np.einsum("ij,ijr->r", distance, table) / expected,
-        "recall_macro": _nanmean(right / true),
-        "recall_macro_constant": (true[0] > 0) / occurring,
-        "f1_macro": _nanmean(2 * right / (true + predicted)),
-        "f1_macro_constant": constant_f1 / (occurring + (true[0] == 0)),
+        "recall_macro": (right / true)[occurs].mean(0),
+        "recall_macro_constant": (right_by_constant / true)[occurs].mean(0),
+        "f1_macro": (2 * right / (true + predicted))[told].mean(0),
+        "f1_macro_constant": (2 * right_by_constant / (true + given_by_constant))[told_by_constant].mean(0),
         "miss_rate": table[SEVERE:, :SEVERE].sum((0, 1)) / true[SEVERE:].sum(0),
         "false_alarm_rate": table[0, 1:].sum(0) / true[0],
         "false_alarm_rate_severe": table[0, SEVERE:].sum(0) / true[0] * (1.0 if levels > SEVERE else np.nan),
@@ -173,6 +181,9 @@ def _nanmean(values: Floats) -> Floats:
 def _interval(values: Floats, confidence: float) -> Interval:
     defined = values[~np.isnan(values)]
     if len(defined) < DEFINED_SHARE * len(values) or not len(defined):
+        return Interval(float("nan"), float("nan"))
+    if defined.min() == defined.max():
+        # Three of three photos missed: so are they in every resample, which is no proof that all of them always are.
         return Interval(float("nan"), float("nan"))
     low, high = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(float(low), float(high))

@@ -40,6 +40,8 @@ class Predictions:
     """Per label (n, K): the probability of every level, 0..1. None where only levels were predicted."""
     unreadable: tuple[tuple[str, str], ...] = ()
     """(name, reason) of labelled photos that could not be judged; they are not among `names`."""
+    notes: tuple[str, ...] = ()
+    """What to know about how they were read, such as what the labels were taken to be."""
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit each other, and levels that a label does not have."""
@@ -126,7 +128,7 @@ percentiles lie above the error itself and would mislead."""
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Interval:
-    """A confidence interval; both ends nan where the figure is undefined in too many resamples."""
+    """A confidence interval; both ends nan where resamples cannot tell: undefined in too many, or the same in all."""
 
     low: float
     """Lower end."""

@@ -85,7 +85,7 @@ class CsvWriter:
     def __init__(self, sink: Sink, labels: Sequence[str], *, for_spreadsheets: bool = True) -> None:
         self._sink = sink
         self._labels = tuple(labels)
-        self._text = _harmless if for_spreadsheets else _storable
+        self._text = harmless if for_spreadsheets else _storable
         self._has_header = False
 
     def write(self, report: PhotoReport) -> None:
@@ -138,7 +138,7 @@ def _storable(text: str) -> str:
     return utf8(text).replace("\0", "")
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """Storable, and not a formula."""
     text = _storable(text)
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text

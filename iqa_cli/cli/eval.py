@@ -1,0 +1,229 @@
+"""`iqa eval`: parse, evaluate, render."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from iqa_cli.errors import ExitCode, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from iqa_cli.cli.outputs import Sink
+    from iqa_cli.metrics.records import Evaluation, Predictions
+
+
+def evaluate(
+    labels_csv: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[LABELS.csv]",
+            show_default=False,
+            help="A label file: a column filename, and one column per label with levels from 0 (none) to 3. Its photos "
+            "are judged. Without it --predictions is read instead.",
+        ),
+    ] = None,
+    images: Annotated[
+        str | None, typer.Option(metavar="DIR", help="The folder that the file names of LABELS.csv start from.")
+    ] = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="The model that judges: a shipped one by name, or the folder of your own. [default: default]",
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Judge only the rows of LABELS.csv whose split column says NAME."),
+    ] = None,
+    predictions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="With LABELS.csv an output: write what was predicted, level by level. Without it the input: evaluate "
+            "the predictions in this file, made elsewhere (filename,pred_label,gt_label).",
+        ),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,...",
+            help="Names of the positions in a --predictions file that does not name them; six without names are "
+            "bright, dark, low_contrast, high_contrast, overexposed, over_suppressed.",
+        ),
+    ] = None,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write every figure as a JSON document; - writes to stdout.")
+    ] = None,
+    csv: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the figures of each label as a row; - writes to stdout.")
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Photos to decode at once; by default one per processor."),
+    ] = None,
+) -> None:
+    """Say how good a model is on labelled photos, beside always answering "none".
+
+    iqa eval LABELS.csv --images DIR --checkpoint NAME judges photos and compares; iqa eval --predictions FILE
+    compares predictions that were made before. Needs the train extra.
+
+    Exit codes: 0 done, 2 wrong usage, 3 a missing or invalid input or an output that cannot be written, 4 no
+    photo could be read, 70 a bug in iqa, 130 interrupted.
+    """
+    from iqa_cli.cli.streams import say
+
+    if labels_csv is None:
+        for option, value in (("--images", images), ("--checkpoint", checkpoint), ("--split", split), ("--jobs", jobs)):
+            if value is not None:
+                raise UsageError(f"{option} needs a label file", hint=f"iqa eval LABELS.csv --images DIR {option} ...")
+        if predictions is None:
+            raise UsageError(
+                "nothing to evaluate",
+                hint="iqa eval LABELS.csv --images DIR judges photos, iqa eval --predictions FILE reads predictions",
+            )
+    elif images is None:
+        raise UsageError(
+            f"{labels_csv}: where are its photos? --images DIR is missing",
+            hint="iqa eval --predictions FILE alone evaluates predictions that were made before",
+        )
+    elif labels is not None:
+        raise UsageError("--labels names the positions of a --predictions file; LABELS.csv names its own")
+    try:
+        if labels_csv is not None and images is not None:
+            _evaluate_photos(labels_csv, images, checkpoint or "default", split, predictions, json, csv, jobs)
+        elif predictions is not None:
+            _evaluate_file(predictions, _names_in(labels), json, csv)
+    except KeyboardInterrupt:
+        say("interrupted: nothing was evaluated")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
+def _evaluate_file(predictions: str, labels: tuple[str, ...] | None, json: str | None, csv: str | None) -> None:
+    """Figures of predictions made elsewhere."""
+    from iqa_cli.cli.outputs import open_sinks
+    from iqa_cli.evaluation import read_predictions, refuse_without_scikit_learn
+
+    _refuse_inputs({"--json": json, "--csv": csv}, [predictions])
+    refuse_without_scikit_learn()
+    with contextlib.ExitStack() as stack:
+        found = read_predictions(predictions, labels)
+        sinks = open_sinks({"--json": json, "--csv": csv}, (), stack)
+        _report(found, sinks)
+
+
+def _evaluate_photos(
+    labels_csv: str,
+    images: str,
+    checkpoint: str,
+    split: str | None,
+    predictions: str | None,
+    json: str | None,
+    csv: str | None,
+    jobs: int | None,
+) -> None:
+    """Judge labelled photos, keep the predictions if they are wanted, and compare."""
+    from iqa_cli.checkpoint import load_checkpoint
+    from iqa_cli.cli.outputs import open_sinks
+    from iqa_cli.cli.progress import progress
+    from iqa_cli.cli.streams import say
+    from iqa_cli.evaluation import judge, labelled_photos, predictions_csv, refuse_without_scikit_learn
+    from iqa_cli.paths import find_checkpoint
+
+    # Cheap checks first: whatever is wrong with the inputs is told before a photo is opened.
+    outputs = {"--predictions": predictions, "--json": json, "--csv": csv}
+    folder = find_checkpoint(checkpoint)
+    _refuse_inputs(outputs, [labels_csv, *map(str, folder.glob("*"))])
+    refuse_without_scikit_learn()
+    model = load_checkpoint(folder)
+    labelled = labelled_photos(labels_csv, images, model.graph, split=split)
+    for note in labelled.notes:
+        say(f"note: {note}")
+    with contextlib.ExitStack() as stack:
+        sinks = open_sinks(outputs, labelled.photos, stack)
+        from iqa_cli.pipeline import Auditor
+
+        auditor = Auditor(model, jobs=jobs)
+        with progress(len(labelled.photos)) as advance:
+            found = judge(auditor, labelled, on_photo=advance)
+        if (sink := sinks["--predictions"]) is not None:
+            _write(sink, predictions_csv(found))
+        _report(found, sinks)
+
+
+def _report(predictions: Predictions, sinks: dict[str, Sink | None]) -> None:
+    """Evaluate, write the files, and print the table unless stdout is one of them."""
+    from iqa_cli.cli.streams import say
+    from iqa_cli.evaluation import evaluate
+    from iqa_cli.report.eval_csv import evaluation_csv
+    from iqa_cli.report.eval_json import evaluation_json
+    from iqa_cli.report.output import OutputStream
+
+    for note in predictions.notes:
+        say(f"note: {note}")
+    evaluation = evaluate(predictions)
+    for option, render in (("--json", evaluation_json), ("--csv", evaluation_csv)):
+        if (sink := sinks[option]) is not None:
+            _write(sink, render(evaluation))
+    if not any(isinstance(sink, OutputStream) for sink in sinks.values()):
+        _print(evaluation)
+
+
+def _print(evaluation: Evaluation) -> None:
+    from iqa_cli.report.eval_table import print_evaluation
+    from iqa_cli.report.output import told_as_output_error
+
+    # After `iqa eval ... | head -1` the reader has what it wants.
+    with contextlib.suppress(BrokenPipeError), told_as_output_error("stdout"):
+        print_evaluation(evaluation, file=sys.stdout)
+
+
+def _write(sink: Sink, content: bytes) -> None:
+    """Write a whole file.
+
+    raises  OutputError  if it cannot be written, or the reader of a named pipe left; of stdout it may, as in `| head`
+    """
+    from iqa_cli.report.output import OutputFile
+
+    try:
+        sink.write(content)
+    except BrokenPipeError:
+        if isinstance(sink, OutputFile):
+            raise OutputError(f"{sink.name}: its reader left before the end") from None
+
+
+def _names_in(labels: str | None) -> tuple[str, ...] | None:
+    """The names that --labels lists.
+
+    raises  UsageError  if one is empty or comes twice
+    """
+    if labels is None:
+        return None
+    names = tuple(name.strip() for name in labels.split(","))
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if not all(names) or twice:
+        what = f"names {', '.join(twice)} twice" if all(names) else "has an empty name"
+        raise UsageError(f"--labels {labels}: {what}", hint="as in --labels bright,dark,low_contrast")
+    return names
+
+
+def _refuse_inputs(outputs: dict[str, str | None], inputs: Iterable[str]) -> None:
+    """No output is ever an input of the same run.
+
+    raises  UsageError  if one is
+    """
+    for source in inputs:
+        for option, name in outputs.items():
+            if name is None or name == "-":
+                continue
+            with contextlib.suppress(OSError, ValueError):
+                if Path(name).samefile(source):
+                    raise UsageError(
+                        f"{option} {name}: this is an input, it would be overwritten", hint=f"{option} names a new file"
+                    )

@@ -1,0 +1,56 @@
+"""An evaluation as CSV: one row per label. UTF-8, line feeds, a header.
+
+    label               as in the graph
+    n                   photos whose level is known; then n_level_1 ... n_level_K: true photos at each level
+    accuracy ...        the figures of `metrics.records.FIGURES`, six decimals
+    tauc_thresholds     how many thresholds the threshold AUC is a mean of
+    accuracy_low ...    ends of the intervals, `<figure>_low` and `<figure>_high`; not there without intervals
+
+What is undefined is an empty cell. A label that a spreadsheet would run as a formula gets a leading apostrophe.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+from iqa_cli.metrics.records import FIGURES
+from iqa_cli.report.csv_file import harmless
+from iqa_cli.report.text import plain_number
+
+if TYPE_CHECKING:
+    from iqa_cli.metrics.records import Evaluation
+
+_DIGITS = 6
+
+
+def evaluation_csv(evaluation: Evaluation) -> bytes:
+    """The file's content."""
+    levels = max(len(figures.positives) for figures in evaluation.labels.values())
+    measured = list(evaluation.mean_intervals)
+    columns = [
+        "label",
+        "n",
+        *(f"n_level_{level + 1}" for level in range(levels)),
+        *FIGURES,
+        "tauc_thresholds",
+        *(f"{name}_{end}" for name in measured for end in ("low", "high")),
+    ]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for label, figures in evaluation.labels.items():
+        ends = [evaluation.intervals[label][name] for name in measured]
+        writer.writerow(
+            [
+                harmless(label),
+                figures.n,
+                *figures.positives,
+                *[""] * (levels - len(figures.positives)),
+                *(plain_number(getattr(figures, name), _DIGITS) for name in FIGURES),
+                figures.tauc_thresholds,
+                *(plain_number(end, _DIGITS) for interval in ends for end in (interval.low, interval.high)),
+            ]
+        )
+    return text.getvalue().encode("utf-8")
