@@ -7,7 +7,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from iqa_cli.hexgraph.rules import quote, suggestion
+from iqa_cli.hexgraph.problems import Suggester, quote, suggested
 from iqa_cli.labels.levels import is_number
 
 if TYPE_CHECKING:
@@ -101,12 +101,13 @@ def stray_labels(others: Mapping[str, Sequence[str]], missing: Collection[str], 
     """
     problems = []
     highest = max(graph.n_levels) - 1
+    missing_names, all_names = Suggester(missing), Suggester(graph.label_names)
     for name, cells in others.items():
         if name.startswith(NOT_A_LABEL) or name.casefold() in ("split", "scene"):
             continue
-        near = suggestion(name, missing)
+        near = missing_names.hint(name)
         if near or _are_levels(cells, highest):
-            meant = near or suggestion(name, graph.label_names)
+            meant = suggested(near or all_names.hint(name))
             problems.append(f"header: graph {quote(graph.name)} has no label {quote(name)}{meant}")
     return problems
 

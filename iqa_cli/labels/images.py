@@ -10,15 +10,13 @@ import os
 from typing import TYPE_CHECKING
 
 from iqa_cli.errors import LabelsError
-from iqa_cli.hexgraph.rules import quote
+from iqa_cli.hexgraph.problems import quote
+from iqa_cli.labels.problems import SHOWN, shortened
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from iqa_cli.labels.table import LabelTable
-
-SHOWN_NAMES = 20
-"""Missing photos that a message lists; the rest is counted."""
 
 
 def image_path(folder: Path, name: str) -> Path:
@@ -46,12 +44,10 @@ def require_images(table: LabelTable, folder: Path) -> None:
     missing = missing_images(table, folder)
     if not missing:
         return
-    names = [f"{table.where(row)}{_nearly(folder, table.names[row])}" for row in missing[:SHOWN_NAMES]]
-    if len(missing) > SHOWN_NAMES:
-        names.append(f"... and {len(missing) - SHOWN_NAMES:,} more")
+    names = [f"{table.where(row)}{_nearly(folder, table.names[row])}" for row in missing[:SHOWN]]
     raise LabelsError(
         f"{table.path}: {len(missing):,} of {len(table):,} photos are not in {folder}",
-        problems=names,
+        problems=shortened(names, len(missing)),
         hint="names are relative to that folder; take out the rows, or name another folder",
     )
 
@@ -60,7 +56,7 @@ def _nearly(folder: Path, name: str) -> str:
     """' (there is "IMG.JPG")' if the photo is there in other case or with another suffix."""
     path = image_path(folder, name)
     try:
-        there = sorted(os.listdir(path.parent))
+        there = sorted(entry.name for entry in path.parent.iterdir())
     except (OSError, ValueError):
         return ""
     for key in (str.casefold, lambda text: os.path.splitext(text)[0].casefold()):  # noqa: PTH122 - a bare name

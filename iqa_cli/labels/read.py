@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iqa_cli.errors import LabelsError
-from iqa_cli.hexgraph.rules import quote
+from iqa_cli.hexgraph.problems import counted, quote
 from iqa_cli.labels.columns import Columns, assign_columns, stray_labels
 from iqa_cli.labels.levels import UNOBSERVED, Reading, read_level
 from iqa_cli.labels.lines import CsvRecord, read_csv
+from iqa_cli.labels.problems import shortened
 from iqa_cli.labels.rules import broken_rules
 from iqa_cli.labels.table import LabelTable, same_file_key
 
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iqa_cli.hexgraph import HexGraph
-
-SHOWN_PROBLEMS = 20
-"""Problems of one file that a message lists; the rest is counted."""
 
 _LAST = sys.maxsize
 """A line after all others."""
@@ -75,8 +73,7 @@ class _Problems:
 
     def listed(self) -> list[str]:
         """In the order of the file; the header's first."""
-        lines = [text for _, text in sorted(self._kept, key=lambda kept: kept[0])][:SHOWN_PROBLEMS]
-        return lines if self.total <= SHOWN_PROBLEMS else [*lines, f"... and {self.total - SHOWN_PROBLEMS:,} more"]
+        return shortened([text for _, text in sorted(self._kept, key=lambda kept: kept[0])], self.total)
 
 
 class _Reading:
@@ -102,8 +99,8 @@ class _Reading:
         if self.header is None:
             self._add_header(record)
         elif len(record.cells) != len(self.header):
-            counted = "1 cell" if len(record.cells) == 1 else f"{len(record.cells)} cells"
-            self.problems.add(record.line, f"line {record.line}: {counted}, the header has {len(self.header)}")
+            count = counted(len(record.cells), "cell")
+            self.problems.add(record.line, f"line {record.line}: {count}, the header has {len(self.header)}")
         else:
             self._add_row(record)
 
@@ -185,7 +182,7 @@ class _Reading:
         for row, words in broken_rules(positions, at_least, self.graph):
             self.problems.add(self.lines[row], f"line {self.lines[row]}, {quote(self.names[row])}: {words}")
         if self.problems.total:
-            count = "1 problem" if self.problems.total == 1 else f"{self.problems.total:,} problems"
+            count = counted(self.problems.total, "problem")
             raise LabelsError(f"{self.path}: {count}", problems=self.problems.listed(), hint=self._hint(stray))
         columns = self.columns
         split, scene = (

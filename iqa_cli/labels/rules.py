@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iqa_cli.hexgraph.rules import quote
+from iqa_cli.hexgraph.problems import quote
 from iqa_cli.labels.levels import UNOBSERVED
 from iqa_cli.labels.table import open_cells
 

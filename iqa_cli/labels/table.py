@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import posixpath
+import unicodedata
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from iqa_cli.hexgraph.problems import quote
 from iqa_cli.labels.levels import UNOBSERVED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from iqa_cli.hexgraph import HexGraph
+
+PARTS = ("train", "val", "test")
+"""Names of the parts of a split, in the order in which they are told."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -73,10 +79,35 @@ class LabelTable:
             raise ValueError(f"expected the graph of {self.labels}, got that of {graph.label_names}")
         return open_cells(self.positions, self.at_least, graph.n_levels)
 
+    def take(self, rows: Sequence[int]) -> LabelTable:
+        """A table of some of the rows, in the order given."""
+
+        def of(column: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(column[row] for row in rows)
+
+        chosen = np.asarray(rows, dtype=np.intp)
+        return dataclasses.replace(
+            self,
+            names=of(self.names),
+            positions=self.positions[chosen],
+            at_least=self.at_least[chosen],
+            lines=tuple(self.lines[row] for row in rows),
+            split=None if self.split is None else of(self.split),
+            scene=None if self.scene is None else of(self.scene),
+            others={name: of(column) for name, column in self.others.items()},
+        )
+
+    def parts(self) -> dict[str, LabelTable]:
+        """The rows by their `split` column: train, val and test first, then the others by name; empty without one."""
+        rows: dict[str, list[int]] = {}
+        for row, part in enumerate(self.split or ()):
+            rows.setdefault(part, []).append(row)
+        usual = {part: place for place, part in enumerate(PARTS)}
+        ordered = sorted(rows, key=lambda part: (usual.get(part, len(usual)), part))
+        return {part: self.take(rows[part]) for part in ordered}
+
     def where(self, row: int) -> str:
         """A row as messages name it: `line 7, "a.jpg"`."""
-        from iqa_cli.hexgraph.rules import quote
-
         return f"line {self.lines[row]}, {quote(self.names[row])}"
 
 
@@ -94,7 +125,4 @@ def open_cells(
 
 def same_file_key(name: str) -> str:
     """Equal for two names of one file in one folder: `./a.jpg`, `b/../a.jpg` and `a.jpg`."""
-    import posixpath
-    import unicodedata
-
     return posixpath.normpath(unicodedata.normalize("NFC", name))

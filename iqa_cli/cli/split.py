@@ -1,0 +1,160 @@
+"""`iqa split`: a label file into parts whose figures can be believed, or the proof that parts are such."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from iqa_cli.hexgraph import HexGraph
+    from iqa_cli.labels import LabelTable
+    from iqa_cli.labels.scenes import SceneRule
+
+
+def split(
+    labels: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="LABELS.csv",
+            help="The label file to split; with --check the parts of a split, or one file with a column `split`.",
+        ),
+    ],
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of the photos: they have to be there, and copies under two names count as one photo.",
+        ),
+    ] = None,
+    graph: Annotated[
+        str, typer.Option(metavar="NAME|PATH", help="The label graph: a shipped one by name, or a file of your own.")
+    ] = "smartphone-6",
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RULE",
+            help="How to tell which photos show one scene, which stays whole: regex:PATTERN on the name (group 1 or "
+            "the match), time:SECONDS between photos of one camera, column:NAME. By default the column `scene`.",
+        ),
+    ] = None,
+    fractions: Annotated[
+        str, typer.Option(metavar="NAME=SHARE,...", help="The parts and their shares, which add up to 1.")
+    ] = "train=0.7,val=0.15,test=0.15",
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="The same seed gives the same split.")
+    ] = 0,
+    out: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="Folder that train.csv, val.csv and so on are written to; made if need be."),
+    ] = Path(),
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; look whether parts that exist share photos or scenes.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write over parts that are there already.")] = False,
+) -> None:
+    """Split a label file into train, val and test, evenly by every level of every label, whole scenes together.
+
+    Rows are written as they are. A photo in two parts is an error; scenes in two parts are a warning.
+
+    Exit codes: 0 done, 2 wrong usage, 3 wrong labels, a part that would be empty, photos in more than one part, or a
+    missing library.
+    """
+    from iqa_cli.labels.scenes import scene_rule
+    from iqa_cli.labels.split import parse_fractions
+    from iqa_cli.paths import find_graph
+
+    rule = None if by is None else scene_rule(by)
+    shares = parse_fractions(fractions)
+    label_graph = find_graph(graph)
+    from iqa_cli.hexgraph import read_graph
+
+    if check:
+        _check(labels, read_graph(label_graph), rule, images)
+    else:
+        _split(labels, read_graph(label_graph), rule, images, shares, seed=seed, out=out, force=force)
+
+
+def _split(
+    labels: list[Path],
+    graph: HexGraph,
+    rule: SceneRule | None,
+    images: Path | None,
+    shares: Mapping[str, float],
+    *,
+    seed: int,
+    out: Path,
+    force: bool,
+) -> None:
+    """Write the parts of one file."""
+    from iqa_cli.cli.streams import say
+    from iqa_cli.errors import LabelsError, UsageError
+    from iqa_cli.labels import read_labels
+    from iqa_cli.labels.scenes import scenes
+    from iqa_cli.labels.split import split as deal
+    from iqa_cli.labels.write import part_files, refuse_overwriting, write_split
+
+    if len(labels) != 1:
+        raise UsageError(f"expected one label file to split, got {len(labels)}", hint="--check looks at several")
+    (source,) = labels
+    files = part_files(tuple(shares), out)
+    refuse_overwriting(files, source, force=force)
+    table = read_labels(source, graph)
+    if table.split is not None:
+        raise LabelsError(
+            f"{source}: is split already, by its column `split`",
+            hint="--check looks at that split; for a new one rename the column",
+        )
+    grouped = scenes(table, rule, images)
+    _say_notes(*table.notes, *grouped.notes)
+    if rule is None and table.scene is None:
+        say("note: every photo counts as a scene of its own; --by tells which belong together")
+    dealt = deal(table, grouped, shares, seed)
+    write_split(table, dealt, files)
+    parts = {part: table.take(dealt.rows(part)) for part in dealt.parts}
+    _print_table(parts, graph, f"{source}: {len(table):,} photos, {grouped.count:,} scenes")
+    say(f"wrote {', '.join(map(str, files.values()))}")
+
+
+def _check(labels: list[Path], graph: HexGraph, rule: SceneRule | None, images: Path | None) -> None:
+    """Compare parts that exist."""
+    from iqa_cli.cli.streams import say
+    from iqa_cli.labels.leakage import leakage
+    from iqa_cli.labels.parts import read_parts
+    from iqa_cli.report.text import shown
+
+    parts = read_parts(labels, graph)
+    found = leakage(parts, rule, images)
+    _say_notes(*(note for table in parts.values() for note in table.notes), *found.notes)
+    _print_table(parts, graph, f"{', '.join(map(str, labels))}: {sum(map(len, parts.values())):,} rows")
+    for warning in found.scene_warnings():
+        say(f"warning: {shown(warning)}")
+    if not found.compared_scenes:
+        say("note: scenes were not compared; --by tells which photos show the same one")
+    found.refuse()
+
+
+def _say_notes(*notes: str) -> None:
+    """What a reader of the table should know, each once."""
+    from iqa_cli.cli.streams import say
+    from iqa_cli.report.text import shown
+
+    for note in dict.fromkeys(notes):
+        say(f"note: {shown(note)}")
+
+
+def _print_table(parts: Mapping[str, LabelTable], graph: HexGraph, title: str) -> None:
+    """The table of the parts on stdout."""
+    import contextlib
+
+    from iqa_cli.labels.counts import count_photos, together
+    from iqa_cli.report.output import told_as_output_error
+    from iqa_cli.report.split_table import print_split_table
+
+    counts = {part: count_photos(table, graph) for part, table in parts.items()}
+    with contextlib.suppress(BrokenPipeError), told_as_output_error("stdout"):
+        print_split_table({"all": together(list(counts.values())), **counts}, graph, title=title, file=sys.stdout)

@@ -1,0 +1,70 @@
+"""The parts of a split as files: the rows of the label file, byte for byte, under its header."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from iqa_cli.checkpoint import make_writable, write_atomically
+from iqa_cli.errors import LabelsError, OutputError, UsageError
+from iqa_cli.labels.lines import read_csv
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from iqa_cli.labels.split import Split
+    from iqa_cli.labels.table import LabelTable
+
+
+def part_files(parts: Sequence[str], folder: Path) -> dict[str, Path]:
+    """The file of each part: `train.csv`, ..."""
+    return {part: folder / f"{part}.csv" for part in parts}
+
+
+def refuse_overwriting(files: Mapping[str, Path], source: Path, *, force: bool) -> None:
+    """Refuse to write over files that are there; over the label file itself also when forced.
+
+    raises  UsageError  naming the files
+    """
+    there = [path for path in files.values() if os.path.lexists(path)]
+    if any(os.path.exists(path) and os.path.samefile(path, source) for path in there):  # noqa: PTH110, PTH121 - as in paths
+        raise UsageError(f"{source}: a part would be written over the label file itself", hint="name another --out")
+    if there and not force:
+        raise UsageError(
+            f"{', '.join(map(str, there))}: there already", hint="name another --out, or write over them with --force"
+        )
+
+
+def write_split(table: LabelTable, split: Split, files: Mapping[str, Path]) -> None:
+    """Write every part, in the order of the label file; either all files are replaced or none.
+
+    Cells keep their bytes: quotes, spaces and line ends are those of the label file.
+
+    raises  LabelsError  if the label file is not as it was when the table was read
+            OutputError  if a file cannot be written
+    """
+    header, *records = read_csv(table.path)
+    if tuple(record.line for record in records) != table.lines:
+        raise LabelsError(f"{table.path}: changed while it was being split", hint="run it again")
+    end = b"\r\n" if header.raw.endswith(b"\r\n") else b"\n"
+    staged: dict[Path, Path] = {}
+    try:
+        for part, path in files.items():
+            make_writable(path.parent)
+            rows = (header.raw, *(records[row].raw for row in split.rows(part)))
+            # The file's last line may lack its end, and be any part's row.
+            content = b"".join(row if row.endswith(b"\n") else row + end for row in rows)
+            stage = path.with_name(f".{path.name}.new")
+            staged[stage] = path
+            write_atomically(stage, content)
+        for stage, path in staged.items():
+            try:
+                stage.replace(path)
+            except OSError as error:
+                raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
+    finally:
+        for stage in staged:
+            with contextlib.suppress(OSError):
+                stage.unlink(missing_ok=True)
