@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iqa_cli.errors import GraphError
+from iqa_cli.hexgraph.problems import Problems, counted
 from iqa_cli.hexgraph.rules import graph_problems
 
 if TYPE_CHECKING:
@@ -95,14 +96,17 @@ class HexGraph:
 
     def __post_init__(self) -> None:
         """Refuse a graph whose rules do not fit its labels."""
-        problems = graph_problems(
-            [(f"labels[{i}]", label) for i, label in enumerate(self.labels)],
-            [(f"exclusions[{i}]", rule) for i, rule in enumerate(self.exclusions)],
-            [(f"subsumptions[{i}]", rule) for i, rule in enumerate(self.subsumptions)],
+        problems = Problems(
+            graph_problems(
+                [(("labels", i), label) for i, label in enumerate(self.labels)],
+                [(("exclusions", i), rule) for i, rule in enumerate(self.exclusions)],
+                [(("subsumptions", i), rule) for i, rule in enumerate(self.subsumptions)],
+            )
         )
         if problems:
-            count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-            raise GraphError(f"graph {self.name!r}: {count}", problems=problems)
+            raise GraphError(
+                f"graph {self.name!r}: {counted(len(problems), 'problem')}", problems=list(map(str, problems))
+            )
 
     @functools.cached_property
     def _positions(self) -> dict[str, int]:

@@ -6,14 +6,17 @@ and the reader can leave out what it could not read without moving the place of 
 
 from __future__ import annotations
 
-import difflib
+import itertools
 import unicodedata
 from typing import TYPE_CHECKING
 
+from iqa_cli.hexgraph.problems import Problem, Suggester, listing, quote
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from iqa_cli.hexgraph.graph import Exclusion, Label, Subsumption
+    from iqa_cli.hexgraph.problems import Steps
 
 MAX_LEVELS = 100
 """Levels a label may have; states are kept in 8 bits, and nobody tells 100 degrees of a fault apart."""
@@ -23,35 +26,34 @@ MAX_LEVEL = 1_000_000
 
 
 def graph_problems(
-    labels: Sequence[tuple[str, Label]],
-    exclusions: Sequence[tuple[str, Exclusion]],
-    subsumptions: Sequence[tuple[str, Subsumption]],
+    labels: Sequence[tuple[Steps, Label]],
+    exclusions: Sequence[tuple[Steps, Exclusion]],
+    subsumptions: Sequence[tuple[Steps, Subsumption]],
     *,
     unreadable: Collection[str] = (),
-) -> list[str]:
-    """Everything that is wrong, each line starting with its place; empty if the graph is well formed.
+) -> Iterator[Problem]:
+    """Everything that is wrong; nothing if the graph is well formed.
 
-    labels, exclusions, subsumptions  (place, item) in file order
+    labels, exclusions, subsumptions  (steps to it, item) in file order
     unreadable                        labels that exist but could not be read; rules about them are not blamed
     """
-    problems: list[str] = []
-    known: dict[str, tuple[int, ...]] = {}
-    places: dict[str, str] = {}
-    for place, label in labels:
-        problems += (f"{place}{problem}" for problem in _label_problems(label))
+    known: dict[str, frozenset[int]] = {}
+    first: dict[str, Problem] = {}
+    for steps, label in labels:
+        yield from _label_problems(steps, label)
         if label.name in known:
-            problems.append(f"{place}: label {quote(label.name)} is already {places[label.name]}")
+            message = f"label {quote(label.name)} is already {first[label.name].place}"
+            yield Problem("E103", steps, message, (label.name,), "rename one of the two, or remove it")
         else:
-            known[label.name] = label.levels
-            places[label.name] = place
+            known[label.name] = frozenset(level for level in label.levels if type(level) is int)
+            first[label.name] = Problem("E103", steps, "")
     if not labels and not unreadable:
-        problems.append("nodes: the graph has no labels")
-    names = [*known, *unreadable]
-    for place, excl in exclusions:
-        problems += _exclusion_problems(place, excl, known, names)
-    for place, sub in subsumptions:
-        problems += _subsumption_problems(place, sub, known, names)
-    return problems
+        yield Problem("E102", ("nodes",), "the graph has no labels")
+    check = _RuleCheck(known, dict.fromkeys([*known, *unreadable]))
+    for steps, excl in exclusions:
+        yield from check.exclusion(steps, excl)
+    for steps, sub in subsumptions:
+        yield from check.subsumption(steps, sub)
 
 
 def name_problem(name: str) -> str | None:
@@ -65,73 +67,83 @@ def name_problem(name: str) -> str | None:
     return None
 
 
-def suggestion(word: str, known: Collection[str]) -> str:
-    """' (did you mean "x"?)' for the known word that looks most like this one, else nothing."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f" (did you mean {quote(near[0])}?)" if near else ""
-
-
-def printable(text: str) -> str:
-    """The text with everything escaped that a terminal or UTF-8 cannot show."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
-def quote(text: str) -> str:
-    """A name as it stands in messages."""
-    return f'"{printable(text)}"'
-
-
-def _label_problems(label: Label) -> Iterator[str]:
+def _label_problems(steps: Steps, label: Label) -> Iterator[Problem]:
     name = name_problem(label.name)
     if name:
-        yield f": {name}"
-    if any(type(level) is not int for level in label.levels):
-        yield f".levels: levels of {quote(label.name)} must be whole numbers, got {list(label.levels)}"
-    elif len(label.levels) < 2:
-        yield f".levels: {quote(label.name)} needs at least two levels, got {list(label.levels)}"
-    elif len(label.levels) > MAX_LEVELS:
-        yield f".levels: {quote(label.name)} has {len(label.levels)} levels, more than {MAX_LEVELS}"
-    elif any(low >= high for low, high in zip(label.levels, label.levels[1:], strict=False)):
-        yield f".levels: levels of {quote(label.name)} must rise, got {list(label.levels)}"
-    elif label.levels[0] < 1 or label.levels[-1] > MAX_LEVEL:
-        yield f".levels: levels of {quote(label.name)} must be in 1..{MAX_LEVEL}, got {list(label.levels)}"
+        yield Problem("E102", steps, name, (label.name,))
+    wrong = _levels_problem(label)
+    if wrong:
+        yield Problem("E107", (*steps, "levels"), wrong, (label.name,), 'write them as in "levels": [1, 2, 3, 4]')
 
 
-def _unknown_label(place: str, label: str, names: Collection[str]) -> Iterator[str]:
-    if label not in names:
-        yield f"{place}: no label {quote(label)}{suggestion(label, names)}"
+def _levels_problem(label: Label) -> str | None:
+    name, levels = quote(label.name), label.levels
+    if any(type(level) is not int for level in levels):
+        return f"levels of {name} must be whole numbers, got {list(levels)}"
+    if len(levels) < 2:
+        return f"{name} needs at least two levels, got {listing(levels)}"
+    if len(levels) > MAX_LEVELS:
+        return f"{name} has {len(levels)} levels, more than {MAX_LEVELS}"
+    if any(low >= high for low, high in itertools.pairwise(levels)):
+        return f"levels of {name} must rise, got {listing(levels)}"
+    if levels[0] < 1 or levels[-1] > MAX_LEVEL:
+        return f"levels of {name} must be in 1..{MAX_LEVEL}, got {listing(levels)}"
+    return None
 
 
-def _unknown_level(place: str, label: str, level: int, known: dict[str, tuple[int, ...]]) -> Iterator[str]:
-    if label in known and level not in known[label]:
-        there = ", ".join(map(str, known[label]))
-        yield f"{place}: {quote(label)} has no level {level} (it has {there})"
+class _RuleCheck:
+    """Checks rules against the labels there are.
 
+    known  levels of every label that could be read
+    names  of all labels
+    """
 
-def _exclusion_problems(
-    place: str, rule: Exclusion, known: dict[str, tuple[int, ...]], names: Collection[str]
-) -> Iterator[str]:
-    if rule.label_a == rule.label_b:
-        yield f"{place}: {quote(rule.label_a)} excludes itself"
-    for side, label, levels in (("a", rule.label_a, rule.a_levels), ("b", rule.label_b, rule.b_levels)):
-        yield from _unknown_label(f"{place}.label_{side}", label, names)
-        if not levels:
-            yield f"{place}.{side}_levels: no levels, so the rule excludes nothing"
-        for k, level in enumerate(levels):
-            yield from _unknown_level(f"{place}.{side}_levels[{k}]", label, level, known)
-            if level in levels[:k]:
-                yield f"{place}.{side}_levels[{k}]: level {level} is given twice"
+    def __init__(self, known: Mapping[str, frozenset[int]], names: Mapping[str, None]) -> None:
+        self._known = known
+        self._names = names
+        self._suggester = Suggester(names)
 
+    def exclusion(self, steps: Steps, rule: Exclusion) -> Iterator[Problem]:
+        if rule.label_a == rule.label_b:
+            hint = f"remove the rule; a level of {quote(rule.label_a)} that cannot occur is left out of its levels"
+            yield Problem("E204", steps, f"{quote(rule.label_a)} excludes itself", (rule.label_a,), hint)
+        for side, label, levels in (("a", rule.label_a, rule.a_levels), ("b", rule.label_b, rule.b_levels)):
+            yield from self._label((*steps, f"label_{side}"), label)
+            where = (*steps, f"{side}_levels")
+            if not levels:
+                message = "no levels, so the rule excludes nothing"
+                yield Problem("E102", where, message, (label,), "name the levels, or remove the rule")
+            seen: set[int] = set()
+            for k, level in enumerate(levels):
+                yield from self._level((*where, k), label, level)
+                if level in seen:
+                    yield Problem("E102", (*where, k), f"level {level} is given twice", (label,), "remove one of them")
+                seen.add(level)
 
-def _subsumption_problems(
-    place: str, rule: Subsumption, known: dict[str, tuple[int, ...]], names: Collection[str]
-) -> Iterator[str]:
-    yield from _unknown_label(f"{place}.label_a", rule.label_a, names)
-    yield from _unknown_label(f"{place}.label_b", rule.label_b, names)
-    if not rule.map:
-        yield f"{place}.map: no pairs, so the rule implies nothing"
-    for k, (x, y) in enumerate(rule.map):
-        yield from _unknown_level(f"{place}.map[{k}][0]", rule.label_a, x, known)
-        yield from _unknown_level(f"{place}.map[{k}][1]", rule.label_b, y, known)
-        if rule.label_a == rule.label_b and y > x:
-            yield f"{place}.map[{k}]: {quote(rule.label_a)} at {x} would imply {y} of itself and never occur"
+    def subsumption(self, steps: Steps, rule: Subsumption) -> Iterator[Problem]:
+        a, b = rule.label_a, rule.label_b
+        yield from self._label((*steps, "label_a"), a)
+        yield from self._label((*steps, "label_b"), b)
+        if not rule.map:
+            message = "no pairs, so the rule implies nothing"
+            yield Problem("E102", (*steps, "map"), message, (a, b), "name the pairs, or remove the rule")
+        for k, (x, y) in enumerate(rule.map):
+            yield from self._level((*steps, "map", k, 0), a, x)
+            yield from self._level((*steps, "map", k, 1), b, y)
+            if a == b and y > x:
+                message = f"{quote(a)} at {x} would imply {y} of itself and never occur"
+                yield Problem("E208", (*steps, "map", k), message, (a,), f"write [{y}, {x}] if {y} includes {x}")
+
+    def _label(self, steps: Steps, label: str) -> Iterator[Problem]:
+        if label not in self._names:
+            hint = self._suggester.hint(label) or "add a node for it, or correct the name"
+            yield Problem("E105", steps, f"no label {quote(label)}", (label,), hint)
+
+    def _level(self, steps: Steps, label: str, level: int) -> Iterator[Problem]:
+        if label in self._known and level not in self._known[label]:
+            known = sorted(self._known[label])
+            near = min(known, key=lambda other: abs(other - level), default=None)
+            there = ", ".join(map(str, known[:MAX_LEVELS]))
+            hint = f"the nearest is {near}" if near is not None else ""
+            shown = level if abs(level) < 10**12 else "of that size"
+            yield Problem("E106", steps, f"{quote(label)} has no level {shown} (it has {there})", (label,), hint)

@@ -1,0 +1,151 @@
+"""What is wrong in a graph file, and where: the record that the reader, `HexGraph` and the checks share."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import difflib
+import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+Steps = tuple[str | int, ...]
+"""The way from the root of a document to a value: keys and positions in lists."""
+
+MAX_KEPT = 1000
+"""Problems of one kind that are kept; the rest is counted. Nobody reads more, and a hostile file has millions."""
+
+_MAX_COMPARISONS = 100_000
+"""Names that are compared for "did you mean", for a whole file: a second or so."""
+
+_MAX_NAME = 100
+"""Characters of a name that is compared: the time goes with their square."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in a graph as it is written."""
+
+    code: str
+    """Kind of mistake, a key of `iqa_cli.hexgraph.check.codes.CODES`."""
+    steps: Steps
+    """Where it is."""
+    message: str
+    """What is wrong."""
+    labels: tuple[str, ...] = ()
+    """The labels it is about."""
+    hint: str = ""
+    """How to mend it, if that is not obvious."""
+    at_key: bool = False
+    """Whether it is the key that is wrong, not its value."""
+
+    @property
+    def place(self) -> str:
+        """Where it is, in words: `exclusions[0].label_a`."""
+        return place(self.steps)
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}{suggested(self.hint)}"
+
+
+class Problems:
+    """Collects problems in the order they are found; of each kind so many, the rest counted."""
+
+    def __init__(self, problems: Iterable[Problem] = ()) -> None:
+        self._kept: list[Problem] = []
+        self.counts: collections.Counter[str] = collections.Counter()
+        self.extend(problems)
+
+    def add(self, problem: Problem) -> None:
+        """Keep or count one."""
+        self.counts[problem.code] += 1
+        if self.counts[problem.code] <= MAX_KEPT:
+            self._kept.append(problem)
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        """Keep or count several."""
+        for problem in problems:
+            self.add(problem)
+
+    def __iter__(self) -> Iterator[Problem]:
+        return iter(self._kept)
+
+    def __len__(self) -> int:
+        """How many were found, kept or not."""
+        return self.counts.total()
+
+
+class Suggester:
+    """Knows which name somebody may have meant; compares so many names and then stops looking."""
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self._known = list(dict.fromkeys(known))
+        self._folded: dict[str, str] | None = None
+        self._left = _MAX_COMPARISONS
+
+    def near(self, word: str) -> str | None:
+        """The known name that looks most like a word, or None."""
+        if self._folded is None:
+            self._folded = {_folded(name): name for name in reversed(self._known)}
+        same = self._folded.get(_folded(word))
+        if same is not None:
+            return same
+        if len(word) > _MAX_NAME or self._left < len(self._known):
+            return None
+        self._left -= len(self._known)
+        near = difflib.get_close_matches(word, [name for name in self._known if len(name) <= _MAX_NAME], n=1)
+        return near[0] if near else None
+
+    def hint(self, word: str) -> str:
+        """'did you mean "x"?', or nothing."""
+        near = self.near(word)
+        return "" if near is None else f"did you mean {quote(near)}?"
+
+
+def suggested(hint: str) -> str:
+    """A question of the form 'did you mean "x"?' as it follows a message in brackets; other hints do not."""
+    return f" ({hint})" if hint.startswith("did you mean") else ""
+
+
+def counted(n: int, noun: str) -> str:
+    """'1 problem', '12 problems'."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def place(steps: Steps) -> str:
+    """Steps in words: `exclusions[0].label_a`; "document" for the root."""
+    spelled = ""
+    for step in steps:
+        if isinstance(step, int):
+            spelled = f"{spelled}[{step}]"
+        else:
+            spelled = f"{spelled}.{printable(step)}" if spelled else printable(step)
+    return spelled or "document"
+
+
+def pointer(steps: Steps) -> str:
+    """Steps as a JSON pointer (RFC 6901): `/exclusions/0/label_a`; "" for the root."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def printable(text: str) -> str:
+    """The text with everything escaped that a terminal or UTF-8 cannot show."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def quote(text: str) -> str:
+    """A name as it stands in messages, cut if it is endless."""
+    return f'"{printable(text)}"' if len(text) <= 200 else f'"{printable(text[:200])}..."'
+
+
+def listing(levels: Collection[int]) -> str:
+    """Levels as a list, cut if it is endless."""
+    shown = [str(level) if abs(level) < 10**12 else "..." for level in list(levels)[:20]]
+    return f"[{', '.join(shown)}{', ...' if len(levels) > 20 else ''}]"
+
+
+def _folded(name: str) -> str:
+    """What is left of a name when case, width and the spaces around it do not count."""
+    return unicodedata.normalize("NFKC", name[: 4 * _MAX_NAME]).casefold().strip()
