@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from iqa_cli.records import Language
-    from iqa_cli.report.graph_layout import Section
+    from iqa_cli.report.graph_page import Section
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class GraphWords:
 
 GRAPH_WORDS: dict[Language, GraphWords] = {
     "en": GraphWords(
-        counts="{labels} labels, {exclusions} exclusions, {subsumptions} subsumptions between labels",
-        dead=", {dead} dead levels",
+        counts="labels: {labels}, exclusions: {exclusions}, subsumptions between labels: {subsumptions}",
+        dead=", dead levels: {dead}",
         sections={
             "linked": "Labels that rules join",
             "boxed": "Labels that exclude each other, and nothing else",
