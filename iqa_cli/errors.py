@@ -4,6 +4,8 @@ IqaError                     anything we report in words instead of a traceback
 ├── UsageError               the command was called wrongly                       exit 2
 ├── InvalidInput             an input file is missing or wrong                    exit 3
 │   ├── GraphError           a label graph
+│   │   ├── GraphTooWideError    it cannot be compiled within the limit of states
+│   │   └── ContradictionError   no assignment satisfies its rules
 │   ├── ConfigError          a training config
 │   ├── LabelsError          a table of labels or predictions
 │   ├── CheckpointError      a checkpoint folder
@@ -75,6 +77,32 @@ class InvalidInput(IqaError):  # noqa: N818 - "InvalidInput" reads better than "
 
 class GraphError(InvalidInput):
     """A label graph cannot be read, or no state satisfies it, or it is too wide to compile."""
+
+
+class GraphTooWideError(GraphError):
+    """The labels of a graph hang together too closely to look at all of their joint states.
+
+    labels  those that have to be looked at together
+    """
+
+    def __init__(
+        self, message: str, *, labels: Sequence[str], problems: Sequence[str] = (), hint: str | None = None
+    ) -> None:
+        super().__init__(message, problems=problems, hint=hint)
+        self.labels = tuple(labels)
+
+
+class ContradictionError(GraphError):
+    """No levels of the labels satisfy the rules.
+
+    labels  those whose rules contradict each other, maybe among others that hang together with them
+    """
+
+    def __init__(
+        self, message: str, *, labels: Sequence[str], problems: Sequence[str] = (), hint: str | None = None
+    ) -> None:
+        super().__init__(message, problems=problems, hint=hint)
+        self.labels = tuple(labels)
 
 
 class ConfigError(InvalidInput):

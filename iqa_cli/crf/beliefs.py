@@ -5,9 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from iqa_cli.crf.unary import cumulative
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
+
+    from iqa_cli.hexgraph.plan import HexPlan
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,3 +33,27 @@ class Beliefs:
     """(B,) log Z, nats."""
     entropy: NDArray[np.floating]
     """(B,) entropy of the distribution over assignments, nats; 0 when sure, log S when nothing is known."""
+
+
+def make_beliefs(
+    plan: HexPlan,
+    marginals: NDArray[np.floating],
+    cells: NDArray[np.intp],
+    map_score: NDArray[np.floating],
+    log_partition: NDArray[np.floating],
+    entropy: NDArray[np.floating],
+) -> Beliefs:
+    """Beliefs of what the passes give.
+
+    cells  (B, L) cells of the best assignment; everything else as in `Beliefs`
+    """
+    positions = cells - plan.cell_start
+    return Beliefs(
+        marginals=marginals,
+        at_least=np.minimum(cumulative(marginals, plan), 1.0),
+        positions=positions,
+        levels=plan.cell_level[cells],
+        map_score=map_score,
+        log_partition=log_partition,
+        entropy=np.maximum(entropy, 0.0),
+    )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iqa_cli.hexgraph.segments import IntArray, Segments, frozen, make_blocks, make_segments
+from iqa_cli.hexgraph.segments import Blocks, IntArray, Segments, frozen, make_blocks, make_segments
 from iqa_cli.hexgraph.states import States, separator_codes
 
 if TYPE_CHECKING:
@@ -33,10 +33,8 @@ class Depth:
     """Number of its first group."""
     n_groups: int
     """Groups, none of them empty."""
-    blocks: tuple[tuple[int, int, int], ...]
+    blocks: Blocks
     """(first row within the depth, groups, rows per group) of every block, groups in order."""
-    row_group: IntArray
-    """(n_rows,) group of each row, counted within the depth."""
     group_clique: IntArray
     """(n_groups,) clique of each group, counted within the depth."""
     groups: Segments
@@ -55,15 +53,26 @@ class Layout:
     """Cells that each row adds up; source C is the floor (padding rows), source C + 1 is nothing."""
     readout: Segments
     """Rows whose probabilities make up each cell."""
-    row_group: IntArray
-    """(rows,) group of each row, numbered through."""
+    padding: IntArray
+    """Numbers of the rows that only fill up their group."""
+    cell_label: IntArray
+    """(C,) label of each cell."""
+    labels: Segments
+    """Cells of each label."""
+    component: IntArray
+    """(L,) number of each label's connected component."""
+    components: Segments
+    """Labels of each connected component."""
     depths: tuple[Depth, ...]
     """Roots first."""
 
 
-def make_layout(tree: CliqueTree, states: Sequence[States], n_levels: Sequence[int]) -> Layout:
-    """Lay out calibrated states."""
-    cell_start = np.concatenate([[0], np.cumsum(n_levels)])
+def make_layout(tree: CliqueTree, states: Sequence[States], n_levels: Sequence[int], n_labels: int) -> Layout:
+    """Lay out calibrated states.
+
+    n_levels  values of every variable; the first n_labels variables are the labels and have cells
+    """
+    cell_start = np.concatenate([[0], np.cumsum(n_levels[:n_labels])])
     n_cells = int(cell_start[-1])
     own_group, parent_group = _groups(tree, states, n_levels)
     places = _places(tree, own_group)
@@ -76,21 +85,20 @@ def make_layout(tree: CliqueTree, states: Sequence[States], n_levels: Sequence[i
     for d, place in enumerate(places):
         below = places[d + 1] if d + 1 < len(places) else None
         above = places[d - 1] if d > 0 else None
-        row_target.append(first_row + np.flatnonzero(place.padding))
+        row_target.append(first_row + place.padding)
         cell_source.append(np.full(len(row_target[-1]), n_cells, dtype=np.intp))
         for x in place.members:
             for column, v in enumerate(tree.cliques[x]):
-                if owner[v] == x:
+                if v < n_labels and owner[v] == x:
                     row_target.append(first_row + place.row[x])
                     cell_source.append(cell_start[v] + states[x][:, column].astype(np.intp))
         depths.append(
             Depth(
                 first_row=first_row,
-                n_rows=len(place.row_group),
+                n_rows=place.n_rows,
                 first_group=first_group,
                 n_groups=len(place.group_clique),
                 blocks=place.blocks,
-                row_group=frozen(place.row_group),
                 group_clique=frozen(place.group_clique),
                 groups=make_segments(
                     place.group_clique,
@@ -102,16 +110,22 @@ def make_layout(tree: CliqueTree, states: Sequence[States], n_levels: Sequence[i
                 from_above=_links(tree, parent_group, above, place, up=False) if above else None,
             )
         )
-        first_row += len(place.row_group)
+        first_row += place.n_rows
         first_group += len(place.group_clique)
 
     target, source = np.concatenate(row_target), np.concatenate(cell_source)
     real = source < n_cells
+    cell_label = np.repeat(np.arange(n_labels), n_levels[:n_labels])
+    component = _components(tree, owner, n_labels)
     return Layout(
         # Two rows beyond the cells: the floor and nothing.
         unary=make_segments(target, source, first_row, n_cells + 1),
         readout=make_segments(source[real], target[real], n_cells, first_row),
-        row_group=frozen(np.concatenate([depth.first_group + depth.row_group for depth in depths])),
+        padding=frozen(target[~real]),
+        cell_label=frozen(cell_label),
+        labels=make_segments(cell_label, np.arange(n_cells), n_labels, n_cells),
+        component=frozen(component),
+        components=make_segments(component, np.arange(n_labels), tree.n_components, n_labels),
         depths=tuple(depths),
     )
 
@@ -125,11 +139,11 @@ class _Place:
     """Row of each state of a clique, within the depth."""
     group: dict[int, IntArray]
     """Number within the depth of each group of a clique."""
-    row_group: IntArray
+    n_rows: int
     group_clique: IntArray
     padding: IntArray
-    """(n_rows,) 1 where a row only fills up its group."""
-    blocks: tuple[tuple[int, int, int], ...]
+    """Rows that only fill up their group, within the depth."""
+    blocks: Blocks
 
 
 def _groups(
@@ -169,22 +183,22 @@ def _place(members: list[int], own_group: Sequence[IntArray]) -> _Place:
     padded = np.repeat(lengths, counts)
     start = np.concatenate([[0], np.cumsum(padded)])
     row, group = {}, {}
-    padding = np.ones(int(start[-1]), dtype=np.intp)
+    padding = np.ones(int(start[-1]), dtype=np.bool_)
     for k, x in enumerate(members):
         group[x] = number[first[k] : first[k + 1]]
         order = np.argsort(own_group[x], kind="stable")
         rank = np.empty(len(order), dtype=np.intp)
         rank[order] = np.arange(len(order)) - np.concatenate([[0], np.cumsum(sizes[k])])[own_group[x][order]]
         row[x] = start[group[x][own_group[x]]] + rank
-        padding[row[x]] = 0
+        padding[row[x]] = False
     starts = np.concatenate([[0], np.cumsum(counts * lengths)[:-1]])
     return _Place(
         members=members,
         row=row,
         group=group,
-        row_group=np.repeat(np.arange(len(size)), padded),
+        n_rows=len(padding),
         group_clique=np.repeat(np.arange(len(members)), np.diff(first))[by_size],
-        padding=padding,
+        padding=np.flatnonzero(padding),
         blocks=tuple((int(s), int(n), int(k)) for s, n, k in zip(starts, counts, lengths, strict=True)),
     )
 
@@ -198,10 +212,19 @@ def _owners(tree: CliqueTree) -> dict[int, int]:
     return owner
 
 
+def _components(tree: CliqueTree, owner: dict[int, int], n_labels: int) -> IntArray:
+    """(L,) number of each label's tree."""
+    number: list[int] = []
+    for up in tree.parent:
+        number.append(number[up] if up >= 0 else len(number))
+    trees = np.array([number[owner[v]] for v in range(n_labels)])
+    return np.unique(trees, return_inverse=True)[1].astype(np.intp)
+
+
 def _links(tree: CliqueTree, parent_group: Sequence[IntArray], above: _Place, below: _Place, *, up: bool) -> Segments:
     """Segments between the rows of a depth and the groups of the next: into the rows (up) or the groups."""
     rows = np.concatenate([above.row[tree.parent[x]] for x in below.members])
     groups = np.concatenate([below.group[x][parent_group[x]] for x in below.members])
     if up:
-        return make_segments(rows, groups, len(above.row_group), len(below.group_clique))
-    return make_segments(groups, rows, len(below.group_clique), len(above.row_group))
+        return make_segments(rows, groups, above.n_rows, len(below.group_clique))
+    return make_segments(groups, rows, len(below.group_clique), above.n_rows)

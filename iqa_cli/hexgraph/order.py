@@ -21,6 +21,10 @@ HEURISTICS = ("min-fill", "min-weight", "min-degree", "reverse-cuthill-mckee")
 """Names of the rules, the most reliable first."""
 
 
+MANY_LABELS = 20_000
+"""Number of labels from which only two rules are tried."""
+
+
 def adjacency(n_labels: int, pairs: Mapping[tuple[int, int], object]) -> Adjacency:
     """Neighbours of every label, from the pairs that have a table."""
     neighbours: Adjacency = [set() for _ in range(n_labels)]
@@ -28,6 +32,11 @@ def adjacency(n_labels: int, pairs: Mapping[tuple[int, int], object]) -> Adjacen
         neighbours[i].add(j)
         neighbours[j].add(i)
     return neighbours
+
+
+def worthwhile(graph: Adjacency) -> tuple[str, ...]:
+    """The rules to try: all of them, but only the quick ones on a graph so large that trying takes longer than running."""
+    return HEURISTICS if len(graph) <= MANY_LABELS else HEURISTICS[1:3]
 
 
 def eliminate(graph: Adjacency, n_levels: Sequence[int], heuristic: str) -> list[tuple[int, frozenset[int]]]:

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 IntArray = NDArray[np.intp]
 
+Blocks = tuple[tuple[int, int, int], ...]
+"""(first entry, number of targets, entries per target) of every block, in order."""
+
 BLOCK_COST = 48
 """What one more block costs, in padded entries: to start an operation takes about as long as to add up so
 many rows of a batch of some dozen photos."""
@@ -24,14 +27,16 @@ class Segments:
 
     gather: IntArray
     """(E,) source of every entry, block after block; n_sources stands for "nothing"."""
-    blocks: tuple[tuple[int, int, int], ...]
-    """(first entry, number of targets, entries per target) of every block."""
+    blocks: Blocks
+    """How the entries are summed."""
     position: IntArray | None
     """(n_targets,) where each target's sum stands in the row of blocks; None if in order already."""
     n_sources: int
     """Number of sources; the value at this index must be neutral."""
     padded: bool
     """Whether "nothing" occurs."""
+    in_order: bool
+    """Whether the entries are the sources as they are, so that nothing has to be gathered."""
 
 
 def frozen(values: NDArray[np.intp]) -> IntArray:
@@ -91,4 +96,5 @@ def make_segments(target: IntArray, source: IntArray, n_targets: int, n_sources:
         position=None if len(counts) == 1 else frozen(position),
         n_sources=n_sources,
         padded=bool((gather == n_sources).any()),
+        in_order=len(gather) == n_sources and bool((gather == np.arange(n_sources)).all()),
     )

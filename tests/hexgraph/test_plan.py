@@ -71,9 +71,9 @@ def test_forty_labels_that_exclude_each_other_are_no_problem():
 
 def test_a_graph_that_is_too_wide_is_refused_with_the_labels_that_make_it_so():
     with pytest.raises(GraphError) as caught:
-        compile_plan(grid(7, 7), max_states=5000)
+        compile_plan(grid(9, 9), max_states=5000)
     assert "5,000 states" in caught.value.message
-    assert caught.value.problems[0].count('"r') >= 2 * 7 // 2
+    assert caught.value.problems[0].count('"r') >= 9
     assert compile_plan(grid(3, 3), max_states=5000).n_legal_states > 0
 
 
@@ -92,7 +92,7 @@ def test_the_same_graph_gives_the_same_plan(case: Case):
     assert one.stats == two.stats
     assert one.graph_hash == two.graph_hash == case.graph.hash
     assert (one.layout.unary.gather == two.layout.unary.gather).all()
-    assert (one.layout.row_group == two.layout.row_group).all()
+    assert one.hash == two.hash
 
 
 def test_a_plan_travels_to_another_process_and_cannot_be_changed():

@@ -1,0 +1,151 @@
+"""Runs the passes over a batch: in chunks that stay in the cache, in the arithmetic that each photo allows.
+
+Takes (B, ...) arrays and gives (B, ...) arrays of one library; knows nothing of names, checks or gradients.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from iqa_cli.crf import passes
+from iqa_cli.crf.floor import FLOOR, REACH
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from iqa_cli.crf.passes import Array, Inside
+    from iqa_cli.hexgraph.layout import Layout
+    from iqa_cli.hexgraph.plan import HexPlan
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Part:
+    """Photos of a chunk that run together."""
+
+    photos: Any
+    """Which of the batch: a slice, or their numbers."""
+    cells: Array
+    """(C, b) unaries, the highest of each label at 0."""
+    mask: Array | None
+    """(C, b) cells that evidence leaves open, None if all."""
+    centre: Array
+    """(b,) sum of what was taken off."""
+    near: bool
+    """Whether their scores lie so close that plain products do."""
+
+
+class Engine:
+    """Passes over one plan with one array library."""
+
+    def __init__(self, plan: HexPlan, ops: Any, layout: Layout, dtype: str, chunk_bytes: int) -> None:
+        """Prepare.
+
+        ops          steps of the library: `passes.Ops`, and making arrays
+        layout       the plan's layout with index arrays that the library gathers with
+        dtype        "float64" or "float32"
+        chunk_bytes  working memory to stay within, unless a single photo needs more
+        """
+        self.ops = ops
+        self.layout = layout
+        self.chunk = max(1, chunk_bytes // plan.stats.estimated_bytes(1, dtype))
+        self._n_labels = plan.n_labels
+        self._shift = dtype == "float32"
+        spread = np.bincount(plan.layout.component, weights=np.log(plan.level_counts))
+        self._room = ops.column(REACH[dtype] - spread)
+
+    def log_partition(self, unary: Array, allowed: Array | None = None) -> Array:
+        """(B,) log of the sum over the legal assignments that evidence leaves open."""
+        out = self.ops.empty((len(unary),), unary, "double")
+        for part in self._parts(unary, allowed):
+            out[part.photos] = self._inside(part).log_partition + part.centre
+        return out
+
+    def marginals(self, unary: Array, allowed: Array | None = None) -> tuple[Array, Array]:
+        """(B,) log-partition and (B, C) probabilities, given the evidence."""
+        total = self.ops.empty((len(unary),), unary, "double")
+        out = self.ops.empty(tuple(unary.shape), unary, "float")
+        for part in self._parts(unary, allowed):
+            inside = self._inside(part)
+            total[part.photos] = inside.log_partition + part.centre
+            out[part.photos] = passes.cell_probabilities(self.ops, self.layout, inside).T
+        return total, out
+
+    def entropy(self, unary: Array, allowed: Array | None = None) -> tuple[Array, Array, Array]:
+        """(B,) entropy besides (B,) log-partition and (B, C) probabilities."""
+        total, nats = (self.ops.empty((len(unary),), unary, "double") for _ in range(2))
+        out = self.ops.empty(tuple(unary.shape), unary, "float")
+        for part in self._parts(unary, allowed):
+            inside = self._inside(part)
+            total[part.photos] = inside.log_partition + part.centre
+            probability = passes.cell_probabilities(self.ops, self.layout, inside)
+            out[part.photos] = probability.T
+            nats[part.photos] = inside.log_partition - self.ops.total(probability * part.cells)
+        return nats, total, out
+
+    def slopes(self, unary: Array, direction: Array, allowed: Array | None = None) -> Array:
+        """(B, C) change of the marginals along a direction (B, C), which is also the gradient of their product."""
+        out = self.ops.empty(tuple(unary.shape), unary, "float")
+        for part in self._parts(unary, allowed):
+            along = self.ops.cells(direction[part.photos])
+            out[part.photos] = passes.cell_slopes(self.ops, self.layout, self._inside(part), along).T
+        return out
+
+    def best(self, unary: Array) -> Array:
+        """(B, L) cells of the best assignment."""
+        out = self.ops.empty((len(unary), self._n_labels), unary, "cells")
+        for photos in self._chunks(len(unary)):
+            cells = self.ops.cells(unary[photos])
+            if self._shift:
+                cells, _ = passes.off_centre(self.ops, self.layout, cells)
+            mask = passes.best_cells(self.ops, self.layout, cells, shift=self._shift)
+            out[photos] = self.ops.numbers(mask, out.shape[1])
+        return out
+
+    def draw(self, unary: Array, uniform: Callable[[int], Array], allowed: Array | None = None) -> Array:
+        """(B, L) cells of one drawn assignment.
+
+        uniform  makes (n, groups) random numbers in 0 < x <= 1 for the next n photos
+        """
+        out = self.ops.empty((len(unary), self._n_labels), unary, "cells")
+        for photos in self._chunks(len(unary)):
+            numbers = uniform(len(unary[photos]))
+            for part in self._parts(unary[photos], None if allowed is None else allowed[photos]):
+                inside = self._inside(part)
+                mask = passes.drawn_cells(self.ops, self.layout, inside, self.ops.cells(numbers[part.photos]))
+                out[photos][part.photos] = self.ops.numbers(mask, out.shape[1])
+        return out
+
+    def rounded(self, unary: Array) -> Array:
+        """(B, C) unaries as the passes see them: in our precision, the highest of each label at 0."""
+        return passes.off_centre(self.ops, self.layout, self.ops.cells(unary))[0].T
+
+    def _chunks(self, batch: int) -> Iterator[slice]:
+        return (slice(start, min(start + self.chunk, batch)) for start in range(0, batch, self.chunk))
+
+    def _parts(self, unary: Array, allowed: Array | None) -> Iterator[_Part]:
+        """Photos in chunks; a photo goes its own way whatever stands beside it, so batches change no result."""
+        for photos in self._chunks(len(unary)):
+            cells, highest = passes.off_centre(self.ops, self.layout, self.ops.cells(unary[photos]))
+            centre = self.ops.total(highest)
+            mask = None if allowed is None else self.ops.mask(allowed[photos])
+            near = (passes.reach(self.ops, self.layout, cells) <= self._room).all(0)
+            if bool(near.all()):
+                yield _Part(photos, cells, mask, centre, near=True)
+                continue
+            for way in (True, False):
+                pick = self.ops.where(near if way else ~near)
+                if len(pick):
+                    some = None if mask is None else mask[:, pick]
+                    yield _Part(photos.start + pick, cells[:, pick], some, centre[pick], near=way)
+
+    def _inside(self, part: _Part) -> Inside:
+        if part.near:
+            weights = self.ops.exp(part.cells)
+            if part.mask is not None:
+                weights = self.ops.multiply(weights, part.mask)
+            return passes.inside_of_weights(self.ops, self.layout, weights)
+        cells = part.cells if part.mask is None else self.ops.floored(part.cells, part.mask, FLOOR)
+        return passes.inside_of_potentials(self.ops, self.layout, cells, shift=self._shift)
