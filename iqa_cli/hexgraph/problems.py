@@ -40,6 +40,12 @@ class Problem:
     """How to mend it, if that is not obvious."""
     at_key: bool = False
     """Whether it is the key that is wrong, not its value."""
+    levels: tuple[int, ...] = ()
+    """The levels of the first label that it is about, if it is about some."""
+    witness: str = ""
+    """The chain of implications that proves it; "" where the place proves it."""
+    rules: tuple[Steps, ...] = ()
+    """Where the rules stand that the proof rests on."""
 
     @property
     def place(self) -> str:
@@ -68,6 +74,11 @@ class Problems:
         """Keep or count several."""
         for problem in problems:
             self.add(problem)
+
+    @property
+    def omitted(self) -> dict[str, int]:
+        """By code, how many were counted and not kept."""
+        return {code: n - MAX_KEPT for code, n in self.counts.items() if n > MAX_KEPT}
 
     def __iter__(self) -> Iterator[Problem]:
         return iter(self._kept)
