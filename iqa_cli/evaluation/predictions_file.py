@@ -82,7 +82,7 @@ def read_predictions(path: str | Path, labels: Sequence[str] | None = None) -> P
     except LabelsError as error:
         if not reading.problems:
             raise
-        reading.problems.append(str(error).removeprefix(f"{path}: "))
+        reading.problems.append(error.message.removeprefix(f"{path}: "))
     return reading.predictions()
 
 

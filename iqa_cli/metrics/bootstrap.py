@@ -33,8 +33,8 @@ DEFINED_SHARE = 0.5
 
 def bootstrap(
     predictions: Predictions, *, resamples: int, confidence: float, seed: int
-) -> tuple[dict[str, dict[str, Interval]], dict[str, Interval]]:
-    """Intervals of `INTERVALS` by label, and of their means over labels.
+) -> tuple[dict[str, dict[str, Interval | None]], dict[str, Interval | None]]:
+    """Intervals of `INTERVALS` by label, and of their means over labels; None where the resamples cannot tell.
 
     resamples   how many times n photos are drawn out of n
     confidence  nominal coverage, 0..1
@@ -178,12 +178,12 @@ def _nanmean(values: Floats) -> Floats:
     return mean
 
 
-def _interval(values: Floats, confidence: float) -> Interval:
+def _interval(values: Floats, confidence: float) -> Interval | None:
     defined = values[~np.isnan(values)]
     if len(defined) < DEFINED_SHARE * len(values) or not len(defined):
-        return Interval(float("nan"), float("nan"))
+        return None
     if defined.min() == defined.max():
         # Three of three photos missed: so are they in every resample, which is no proof that all of them always are.
-        return Interval(float("nan"), float("nan"))
+        return None
     low, high = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(float(low), float(high))

@@ -7,7 +7,6 @@ Levels are zero-based in these arrays and tables, as in the files of labels and 
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -128,17 +127,12 @@ percentiles lie above the error itself and would mislead."""
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Interval:
-    """A confidence interval; both ends nan where resamples cannot tell: undefined in too many, or the same in all."""
+    """A confidence interval."""
 
     low: float
     """Lower end."""
     high: float
     """Upper end."""
-
-    @property
-    def is_defined(self) -> bool:
-        """Whether there is one."""
-        return not math.isnan(self.low)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -155,10 +149,11 @@ class Evaluation:
     """Each of `FIGURES`, its mean over the labels where it is defined; nan where it is defined for none."""
     mean_over: Mapping[str, int]
     """Each of `FIGURES`: over how many labels the mean was taken."""
-    intervals: Mapping[str, Mapping[str, Interval]]
-    """By label, then by figure (`INTERVALS`). Empty if no intervals were asked for."""
-    mean_intervals: Mapping[str, Interval]
-    """By figure, of the mean. Empty if no intervals were asked for."""
+    intervals: Mapping[str, Mapping[str, Interval | None]]
+    """By label, then by figure (`INTERVALS`); None where resamples cannot tell: a figure that is undefined in too many
+    of them, or the same in all. Empty if no intervals were asked for."""
+    mean_intervals: Mapping[str, Interval | None]
+    """By figure, of the mean, likewise."""
     resamples: int
     """Bootstrap resamples behind the intervals."""
     confidence: float

@@ -20,7 +20,7 @@ from iqa_cli.report.csv_file import harmless
 from iqa_cli.report.text import plain_number
 
 if TYPE_CHECKING:
-    from iqa_cli.metrics.records import Evaluation
+    from iqa_cli.metrics.records import Evaluation, Interval
 
 _DIGITS = 6
 
@@ -41,7 +41,7 @@ def evaluation_csv(evaluation: Evaluation) -> bytes:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     for label, figures in evaluation.labels.items():
-        ends = [evaluation.intervals[label][name] for name in measured]
+        intervals = [evaluation.intervals[label][name] for name in measured]
         writer.writerow(
             [
                 harmless(label),
@@ -50,7 +50,13 @@ def evaluation_csv(evaluation: Evaluation) -> bytes:
                 *[""] * (levels - len(figures.positives)),
                 *(plain_number(getattr(figures, name), _DIGITS) for name in FIGURES),
                 figures.tauc_thresholds,
-                *(plain_number(end, _DIGITS) for interval in ends for end in (interval.low, interval.high)),
+                *(end for interval in intervals for end in _ends(interval)),
             ]
         )
     return text.getvalue().encode("utf-8")
+
+
+def _ends(interval: Interval | None) -> tuple[str, str]:
+    if interval is None:
+        return "", ""
+    return plain_number(interval.low, _DIGITS), plain_number(interval.high, _DIGITS)

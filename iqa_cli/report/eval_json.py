@@ -83,8 +83,8 @@ def _plain(value: Any) -> Any:
     return [_plain(entry) for entry in value] if isinstance(value, tuple) else value
 
 
-def _intervals(intervals: Mapping[str, Interval]) -> dict[str, list[float] | None]:
+def _intervals(intervals: Mapping[str, Interval | None]) -> dict[str, list[float] | None]:
     return {
-        f"{name}_ci": [_plain(interval.low), _plain(interval.high)] if interval.is_defined else None
+        f"{name}_ci": [_plain(interval.low), _plain(interval.high)] if interval else None
         for name, interval in intervals.items()
     }

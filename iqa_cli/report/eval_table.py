@@ -183,7 +183,7 @@ def _all_ends(column: _Column, evaluation: Evaluation) -> list[str]:
 
 def _ends(column: _Column, interval: Interval | None) -> str:
     """An interval as it is written; "" if there is none, or none worth its room."""
-    if column.figure == "accuracy_constant" or interval is None or not interval.is_defined:
+    if column.figure == "accuracy_constant" or interval is None:
         return ""
     low, high = (_number(end, column.end) for end in (interval.low, interval.high))
     return f"{low.removesuffix('%')}..{high}"

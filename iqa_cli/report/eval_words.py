@@ -47,7 +47,7 @@ def _compared(gain: float, interval: Interval | None) -> str:
         return "worse than"
     if gain == 0:
         return "exactly as good as"
-    if interval is not None and interval.is_defined and interval.low <= 0:
+    if interval is not None and interval.low <= 0:
         return "better, by no more than chance may explain, than"
     return "better than"
 
@@ -55,13 +55,13 @@ def _compared(gain: float, interval: Interval | None) -> str:
 def _in_what_matters(is_better: bool, kappa: float, spread: Interval | None) -> str:
     if not is_better:
         return "no better"
-    if spread is not None and spread.is_defined and spread.low <= 0:
+    if spread is not None and spread.low <= 0:
         return "better by no more than chance may explain"
     return "only slightly better" if kappa <= SLIGHT else "better"
 
 
 def _within(interval: Interval | None, confidence: float) -> str:
-    if interval is None or not interval.is_defined:
+    if interval is None:
         return ""
     return f", {100 * confidence:g}% interval {interval.low:+.4f} to {interval.high:+.4f}"
 
