@@ -151,10 +151,10 @@ def _print_table(parts: Mapping[str, LabelTable], graph: HexGraph, title: str) -
     """The table of the parts on stdout."""
     import contextlib
 
-    from iqa_cli.labels.counts import count_photos, together
+    from iqa_cli.labels.counts import count_photos
     from iqa_cli.report.output import told_as_output_error
     from iqa_cli.report.split_table import print_split_table
 
     counts = {part: count_photos(table, graph) for part, table in parts.items()}
     with contextlib.suppress(BrokenPipeError), told_as_output_error("stdout"):
-        print_split_table({"all": together(list(counts.values())), **counts}, graph, title=title, file=sys.stdout)
+        print_split_table(counts, graph, title=title, file=sys.stdout)

@@ -28,6 +28,8 @@ from iqa_cli.labels.table import LabelTable, same_file_key
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
     from iqa_cli.hexgraph import HexGraph
 
 _LAST = sys.maxsize
@@ -212,15 +214,12 @@ class _Reading:
             return "let the name of a column that is no label begin with _, or choose another graph"
         return self.hint
 
-    def _notes(self, without: list[str], positions: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Iterator[str]:
+    def _notes(self, without: list[str], positions: NDArray[np.int64]) -> Iterator[str]:
         if without:
             names = ", ".join(map(quote, without))
             yield f"no column for {names}: unobserved in every row"
         if self.columns.nameless:
-            count = self.columns.nameless
-            yield (
-                "a column without a name is not read" if count == 1 else f"{count} columns without a name are not read"
-            )
+            yield f"not read: {counted(self.columns.nameless, 'column')} without a name"
         observed = positions[positions != UNOBSERVED]
         if len(observed) and observed.min() > 0:
             yield "no label is 0 (none) in any row: levels in a label file count from 0"

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from iqa_cli.crf.numpy_crf import NumpyCRF
+from iqa_cli.hexgraph.plan import compile_plan
 from iqa_cli.hexgraph.problems import quote
 from iqa_cli.labels.levels import UNOBSERVED
 from iqa_cli.labels.table import open_cells
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from iqa_cli.crf.numpy_crf import NumpyCRF
     from iqa_cli.hexgraph import HexGraph
 
 _ROWS_AT_ONCE = 4096
@@ -42,8 +43,9 @@ def broken_rules(
     distinct, kind = np.unique(codes, axis=0, return_inverse=True)
     n_labels = len(graph.labels)
     labels, told = distinct[:, :n_labels], distinct[:, n_labels:].astype(np.bool_)
+    crf = NumpyCRF(compile_plan(graph))
     found = dict(_bad_pairs(labels, told, graph))
-    found.update(_bad_wholes(labels, told, graph, skip=found))
+    found.update(_bad_wholes(crf, labels, told, graph, skip=found))
     if not found:
         return
     for row, number in enumerate(kind.reshape(-1).tolist()):
@@ -58,7 +60,8 @@ def _bad_pairs(positions: NDArray[np.int64], at_least: NDArray[np.bool_], graph:
     problems: dict[int, list[str]] = {}
     for (i, j), legal in graph.tables.items():
         a, b = is_open[:, start[i] : start[i + 1]], is_open[:, start[j] : start[j + 1]]
-        for row in np.flatnonzero(~((a.astype(np.intp) @ legal).astype(np.bool_) & b).any(axis=1)):
+        fits = ((a.astype(np.intp) @ legal).astype(np.bool_) & b).any(axis=1)
+        for row in np.flatnonzero(~fits & (positions[:, [i, j]] != UNOBSERVED).all(axis=1)):
             pair = " and ".join(_told(graph, label, positions[row], at_least[row]) for label in (i, j))
             rule = _rule(graph, i, j, np.flatnonzero(a[row]), np.flatnonzero(b[row]))
             problems.setdefault(int(row), []).append(f"{pair} cannot be together: {rule}")
@@ -66,18 +69,12 @@ def _bad_pairs(positions: NDArray[np.int64], at_least: NDArray[np.bool_], graph:
 
 
 def _bad_wholes(
-    positions: NDArray[np.int64], at_least: NDArray[np.bool_], graph: HexGraph, skip: dict[int, str]
+    crf: NumpyCRF, positions: NDArray[np.int64], at_least: NDArray[np.bool_], graph: HexGraph, skip: dict[int, str]
 ) -> Iterator[tuple[int, str]]:
     """(row, words) of partly labelled rows whose labels fit two by two, but not all together."""
     is_partial = (at_least | (positions == UNOBSERVED)).any(axis=1) & (positions != UNOBSERVED).any(axis=1)
     is_partial[list(skip)] = False
     rows = np.flatnonzero(is_partial)
-    if not len(rows):
-        return
-    from iqa_cli.crf.numpy_crf import NumpyCRF
-    from iqa_cli.hexgraph import compile_plan
-
-    crf = NumpyCRF(compile_plan(graph))
     for first in range(0, len(rows), _ROWS_AT_ONCE):
         chunk = rows[first : first + _ROWS_AT_ONCE]
         for row in chunk[~_satisfiable(crf, positions[chunk], at_least[chunk], graph)]:

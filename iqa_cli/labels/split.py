@@ -93,25 +93,19 @@ def split(table: LabelTable, scenes: Scenes, fractions: Mapping[str, float] = FR
         raise UsageError(f"expected two shares or more that add up to 1, got {dict(fractions)}")
     members = _members(table, scenes)
     if len(members) < len(fractions):
-        raise _too_few(table, len(members), fractions)
+        shares = ",".join(f"{part}={share:g}" for part, share in fractions.items())
+        raise LabelsError(
+            f"{table.path}: {counted(len(table), 'photo')} of {counted(len(members), 'scene')} cannot be split into "
+            f"{shares} without an empty part",
+            hint="scenes stay whole: label photos of more scenes, ask for fewer parts, or tell scenes by a finer rule",
+        )
     counts = _counts(table, members)
     dealt = _deal(_properties(counts), counts, tuple(fractions.values()), seed)
-    if dealt is None:
-        raise _too_few(table, len(members), fractions)
     of = np.empty(len(table), dtype=np.intp)
     for rows, part in zip(members, dealt, strict=True):
         of[rows] = part
     parts = tuple(fractions)
     return Split(parts, tuple(parts[part] for part in of))
-
-
-def _too_few(table: LabelTable, n_scenes: int, fractions: Mapping[str, float]) -> LabelsError:
-    shares = ",".join(f"{part}={share:g}" for part, share in fractions.items())
-    return LabelsError(
-        f"{table.path}: {counted(len(table), 'photo')} of {counted(n_scenes, 'scene')} cannot be split into {shares} "
-        "without an empty part",
-        hint="scenes stay whole: label photos of more scenes, ask for fewer parts, or tell scenes by a finer rule",
-    )
 
 
 def _members(table: LabelTable, scenes: Scenes) -> list[list[int]]:
@@ -147,17 +141,22 @@ def _properties(counts: NDArray[np.intp]) -> NDArray[np.bool_]:
 
 def _deal(
     properties: NDArray[np.bool_], counts: NDArray[np.intp], shares: tuple[float, ...], seed: int
-) -> NDArray[np.intp] | None:
-    """(S,) the part of each scene, or None if every try leaves a part empty."""
-    best: tuple[float, NDArray[np.intp]] | None = None
+) -> NDArray[np.intp]:
+    """(S,) the part of each scene; no part is empty."""
     draws = min(_MOST_DRAWS, max(1, _SCENES_PER_DRAW // len(counts)))
-    for draw in np.random.SeedSequence(seed).generate_state(draws).tolist():
-        dealt = _stratified(properties, shares, draw)
-        if len(np.unique(dealt)) == len(shares):
-            uneven = _unevenness(dealt, counts, shares)
-            if best is None or uneven < best[0]:
-                best = uneven, dealt
-    return None if best is None else best[1]
+    seeds = np.random.SeedSequence(seed).generate_state(draws).tolist()
+    dealt = [_filled(_stratified(properties, shares, draw), len(shares), draw) for draw in seeds]
+    return min(dealt, key=lambda parts: _unevenness(parts, counts, shares))
+
+
+def _filled(dealt: NDArray[np.intp], n_parts: int, seed: int) -> NDArray[np.intp]:
+    """The same with a scene of the largest part for every empty one: of a handful the stratifier may give none."""
+    rng = np.random.default_rng(seed)
+    for part in range(n_parts):
+        sizes = np.bincount(dealt, minlength=n_parts)
+        if not sizes[part]:
+            dealt[rng.choice(np.flatnonzero(dealt == sizes.argmax()))] = part
+    return dealt
 
 
 def _stratified(properties: NDArray[np.bool_], shares: tuple[float, ...], seed: int) -> NDArray[np.intp]:

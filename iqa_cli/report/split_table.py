@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from rich.cells import cell_len
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from iqa_cli.findings import in_percent
+from iqa_cli.labels.counts import together
 from iqa_cli.report.screen import line, rule_for, screen
 from iqa_cli.report.text import shown
 
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
     from iqa_cli.labels.counts import PartCounts
 
 _GAP = 2  # columns between two parts
-_LABEL_WIDTH = 20  # columns that a label keeps at most; a longer one is wrapped between its words
+_LABEL_WIDTH = 20  # columns of a label where not all parts fit beside it; a longer one is wrapped between its words
+
+_UNKNOWN = 3  # the row of photos without an issue that were not looked at for every label
 
 
 class _Cell(NamedTuple):
@@ -37,39 +41,62 @@ class _Cell(NamedTuple):
     """How it is written; a zero is dim unless told."""
 
 
-def print_split_table(parts: Mapping[str, PartCounts], graph: HexGraph, *, title: str, file: TextIO) -> None:
-    """Print the counts of every part.
+class _Column(NamedTuple):
+    """A part as it is printed."""
 
-    parts   by name, in the order of the columns; the first is the whole that the others are parts of
+    name: str
+    """Its head."""
+    cells: Sequence[Text]
+    """One per row of the table."""
+
+    @property
+    def width(self) -> int:
+        """Columns of the screen that it takes, with the gap before it."""
+        return _GAP + max(cell_len(self.name), *(text.cell_len for text in self.cells))
+
+
+def print_split_table(parts: Mapping[str, PartCounts], graph: HexGraph, *, title: str, file: TextIO) -> None:
+    """Print the counts of every part, and of all together in the first column.
+
+    parts   by name, in the order of the columns; at least one
     title   the line above
     raises  BrokenPipeError  if nobody reads it any more
     """
-    names = [shown(label.name) for label in graph.labels]
-    heads = ["photos", "has issue", "no issue", "not all looked at", *names]
-    whole = next(iter(parts.values()))
-    columns = {shown(part): [*_photos(counts), *_labels(counts, whole)] for part, counts in parts.items()}
-    kept = [row for row, cell in enumerate(columns[shown(next(iter(parts)))]) if row != 3 or cell.number]
+    whole = together(list(parts.values()))
+    heads = ["photos", "has issue", "no issue", "not all looked at", *(shown(label.name) for label in graph.labels)]
+    rows = [row for row in range(len(heads)) if row != _UNKNOWN or whole.unknown]
+    last_of_photos = max(row for row in rows if row <= _UNKNOWN)
+    columns = []
+    for name, counts in (("all", whole), *parts.items()):
+        cells = [*_photos(counts), *_labels(counts, whole)]
+        columns.append(_Column(shown(name), _texts([cells[row] for row in rows])))
     with screen(file) as console:
         line(console, title, style="bold")
         line(console, _legend(whole, graph), style="dim")
-        label_width = min(_LABEL_WIDTH, max(len(heads[row]) for row in kept))
-        for group in _groups(columns, console.width - label_width - 1):
+        room = console.width - 1
+        longest = max(cell_len(heads[row]) for row in rows)
+        label_width = min(longest, max(_LABEL_WIDTH, room - sum(column.width for column in columns)))
+        for group in _groups(columns, room - label_width):
             table = Table(box=rule_for(file), pad_edge=False, padding=(0, _GAP, 0, 0), show_edge=False)
             table.add_column("", max_width=label_width, overflow="fold")
-            for part in group:
-                table.add_column(Text(part), justify="right", no_wrap=True)
-            texts = [_texts([columns[part][row] for row in kept]) for part in group]
-            for place, row in enumerate(kept):
-                table.add_row(Text(heads[row]), *(column[place] for column in texts))
-                if row == 3 or (row == 2 and 3 not in kept):
+            for column in group:
+                table.add_column(Text(column.name), justify="right", no_wrap=True)
+            for place, row in enumerate(rows):
+                table.add_row(Text(heads[row]), *(column.cells[place] for column in group))
+                if row == last_of_photos:
                     table.add_row()
             console.print(Padding(table, (1, 0, 0, 1)))
         console.print()
-        for part, counts in list(parts.items())[1:]:
-            both = zip(names, whole.labels, counts.labels, strict=True)
-            lost = [name for name, everywhere, here in both if everywhere.positives and not here.positives]
+        for name, counts in parts.items():
+            lost = _lost(counts, whole, graph)
             if lost:
-                line(console, f"{part} has no positive of {', '.join(lost)}", style="yellow")
+                line(console, f"{name} has no positive of {', '.join(lost)}", style="yellow")
+
+
+def _lost(part: PartCounts, whole: PartCounts, graph: HexGraph) -> list[str]:
+    """Labels that the whole has positives of and the part has none."""
+    both = zip(graph.label_names, whole.labels, part.labels, strict=True)
+    return [name for name, everywhere, here in both if everywhere.positives and not here.positives]
 
 
 def _legend(whole: PartCounts, graph: HexGraph) -> str:
@@ -111,15 +138,14 @@ def _texts(cells: Sequence[_Cell]) -> list[Text]:
     ]
 
 
-def _groups(columns: Mapping[str, Sequence[_Cell]], width: int) -> Iterator[list[str]]:
-    """Names of parts that fit beside each other in so many columns, at least one at a time."""
-    group: list[str] = []
+def _groups(columns: Sequence[_Column], width: int) -> Iterator[list[_Column]]:
+    """Parts that fit beside each other in so many columns of the screen, at least one at a time."""
+    group: list[_Column] = []
     left = width
-    for part, cells in columns.items():
-        needed = _GAP + max(len(part), *(text.cell_len for text in _texts(cells)))
-        if group and needed > left:
+    for column in columns:
+        if group and column.width > left:
             yield group
             group, left = [], width
-        group.append(part)
-        left -= needed
+        group.append(column)
+        left -= column.width
     yield group

@@ -1,0 +1,259 @@
+"""Label files: what is understood, and that every mistake is told with its line."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from drawn_graphs import quick
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iqa_cli.errors import LabelsError
+from iqa_cli.hexgraph import HexGraph, Label, read_graph
+from iqa_cli.labels import read_labels
+from iqa_cli.paths import find_graph
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from iqa_cli.labels import LabelTable
+
+    Read = Callable[..., LabelTable]
+    Write = Callable[..., Path]
+
+
+def mistakes(error: pytest.ExceptionInfo[LabelsError]) -> list[str]:
+    return list(error.value.problems)
+
+
+def test_columns_go_by_name_into_the_order_of_the_graph(read: Read) -> None:
+    table = read("a.jpg,1,0,0,2,0,3", "b.jpg,0,1,2,0,3,0")
+    assert table.labels == ("bright", "dark", "high_contrast", "low_contrast", "overexposed", "over_suppressed")
+    assert table.positions.tolist() == [[1, 0, 2, 0, 0, 3], [0, 1, 0, 2, 3, 0]]
+    assert table.positions.dtype == np.int64
+    assert table.names == ("a.jpg", "b.jpg")
+    assert table.lines == (2, 3)
+    assert (table.split, table.scene, table.notes) == (None, None, ())
+
+
+def test_a_cell_is_a_level_a_level_or_worse_or_nothing(read: Read, graph: HexGraph) -> None:
+    table = read("a.jpg,-1,,2+, 0 ,3+,0+", "b.jpg,2.0,-1.0,0.0,0,1 +,0")
+    assert table.positions.tolist() == [[-1, -1, 0, 2, 3, -1], [2, -1, 0, 0, 1, 0]]
+    assert table.at_least.tolist() == [[False, False, False, True, False, False], [False] * 4 + [True, False]]
+    everything, nothing = [True] * 4, [False] * 4
+    assert table.allowed(graph)[0].reshape(6, 4).tolist() == [
+        everything,
+        everything,
+        [True, False, False, False],
+        [False, False, True, True],
+        [False, False, False, True],
+        everything,
+    ]
+    assert table.allowed(graph)[1].reshape(6, 4)[4].tolist() == [False, True, True, True]
+    assert nothing not in table.allowed(graph).reshape(-1, 4).tolist()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "IMAGE,Bright,DARK,low-contrast,high contrast,overexposed,over_suppressed",
+        "image,too bright,too dark,contrast too low,contrast too high,highlights clipped,highlights over-suppressed",
+        "Filename, 整体偏亮 ,整体偏暗,整体对比度低,整体对比度高,高光过曝,高光压制过度",
+    ],
+)
+def test_names_of_columns_may_be_spelled_in_other_ways(read: Read, header: str) -> None:
+    assert read("a.jpg,1,0,0,2,0,3", header=header).positions.tolist() == [[1, 0, 2, 0, 0, 3]]
+
+
+def test_a_mark_at_the_start_and_windows_line_ends_change_nothing(write: Write, graph: HexGraph) -> None:
+    path = write("a.jpg,1,0,0,2,0,3", "", ",,,,,,", '"b,\nc.jpg",0,0,0,0,0,0', "d.jpg,0,0,0,0,0,0")
+    path.write_bytes(codecs.BOM_UTF8 + path.read_bytes().replace(b"\n", b"\r\n"))
+    table = read_labels(path, graph)
+    assert table.names == ("a.jpg", "b,\r\nc.jpg", "d.jpg")
+    assert table.lines == (2, 5, 7)
+
+
+def test_other_columns_are_kept_beside_and_a_missing_label_is_told(read: Read) -> None:
+    header = "device,filename,bright,Scene,split,dark,_rank,iso"
+    table = read("x,a.jpg,1, s1 ,train,0,1,100", "y,b.jpg,0,,test,2,2,3200", header=header)
+    assert table.scene == ("s1", "")
+    assert table.split == ("train", "test")
+    assert table.others["device"] == ("x", "y")
+    assert list(table.others) == ["device", "Scene", "split", "_rank", "iso"]
+    assert (table.positions[:, 2:] == -1).all()
+    assert table.notes == (
+        'no column for "high_contrast", "low_contrast", "overexposed", "over_suppressed": unobserved in every row',
+    )
+    assert {part: rows.names for part, rows in table.parts().items()} == {"train": ("a.jpg",), "test": ("b.jpg",)}
+
+
+def test_a_column_without_a_name_is_passed_over_and_a_file_without_a_zero_is_suspected(read: Read) -> None:
+    table = read("0,a.jpg,1,2", "1,b.jpg,2,3", header=",filename,bright,overexposed")
+    assert table.notes[1:] == (
+        "not read: 1 column without a name",
+        "no label is 0 (none) in any row: levels in a label file count from 0",
+    )
+
+
+def test_every_mistake_of_a_file_is_told_at_once_in_the_order_of_its_lines(write: Write, graph: HexGraph) -> None:
+    path = write(
+        "a.jpg,0,2,0,0,0,0,x",
+        "a.jpg,0,1,0,0,0,0,x",
+        "./a.jpg,0,2,0,0,0,0,x",
+        "b.jpg,1,4,1,3,1+,,x",
+        "c.jpg,true,nan,1",
+        "d.jpg,0,0,1+,2+,true,,x",
+        " ,0,0,0,0,0,0,x",
+        'e.jpg,0,0,0,0,0,"0,x',
+        header="filename,brigth,dark,low_contrast,high_contrast,overexposed,over_suppressed,device",
+    )
+    with pytest.raises(LabelsError) as error:
+        read_labels(path, graph)
+    assert error.value.message == f"{path}: 10 problems"
+    rule = '"high_contrast" 1-3 excludes "low_contrast" 1-3 (exclusions[1])'
+    expected = "expected 0..3, 1+..3+, -1 or blank"
+    assert mistakes(error) == [
+        'header: graph "smartphone-6" has no label "brigth" (did you mean "bright"?)',
+        'line 3, "a.jpg": the same photo is in line 2, with other labels ("dark" 2 there, 1 here)',
+        'line 4, "./a.jpg": the same photo is in line 2, with the same labels',
+        f'line 5, "b.jpg": "dark" is "4", {expected}',
+        f'line 5, "b.jpg": "high_contrast" 3 and "low_contrast" 1 cannot be together: {rule}',
+        "line 6: 4 cells, the header has 8",
+        f'line 7, "d.jpg": "overexposed" is "true", {expected}',
+        f'line 7, "d.jpg": "high_contrast" 2+ and "low_contrast" 1+ cannot be together: {rule}',
+        "line 8: no file name",
+        "line 9: not CSV (unexpected end of data)",
+    ]
+
+
+@pytest.mark.parametrize(
+    "cell", ["4", "-2", "1.5", "true", "nan", "0x1", "1e0", "4+", "-1+", "++", "2 2", "٢", "1_0", "1" * 400]
+)
+def test_a_cell_that_is_no_level_is_refused(read: Read, cell: str) -> None:
+    with pytest.raises(LabelsError, match="1 problem") as error:
+        read(f"a.jpg,{cell},0,0,0,0,0")
+    assert mistakes(error)[0].startswith('line 2, "a.jpg": "bright" is "')
+
+
+def test_a_file_that_counts_from_one_gets_a_hint(read: Read) -> None:
+    with pytest.raises(LabelsError) as error:
+        read("a.jpg,1,4,1,1,1,1")
+    assert error.value.hint == "levels in a label file count from 0: 0 is none"
+
+
+def test_of_many_mistakes_twenty_are_shown_and_the_rest_is_counted(read: Read) -> None:
+    with pytest.raises(LabelsError, match=r"12,000 problems") as error:
+        read(*(f"{number}.jpg,9,9,9,9,9,9" for number in range(2000)))
+    assert len(mistakes(error)) == 21
+    assert mistakes(error)[-1] == "... and 11,980 more"
+    assert all('"0.jpg"' in line for line in mistakes(error)[:6])
+
+
+@pytest.mark.parametrize(
+    ("header", "problem"),
+    [
+        ("name,bright", 'header: no column "filename" or "image" with the file names'),
+        ("filename,image,bright", 'header: columns 1 ("filename") and 2 ("image") both hold file names'),
+        ("filename,bright,too bright", 'header: column "too bright" is there twice (as "bright"), label "bright"'),
+        ("filename,bright,device,device", 'header: column "device" is there twice'),
+        ("filename,bright,white_balance", 'header: graph "smartphone-6" has no label "white_balance"'),
+        ("filename,device", 'header: no column is a label of graph "smartphone-6" (bright, dark,'),
+    ],
+)
+def test_a_header_that_means_nothing_or_two_things_is_refused(read: Read, header: str, problem: str) -> None:
+    with pytest.raises(LabelsError) as error:
+        read(",".join(["a.jpg", *["1"] * header.count(",")]), header=header)
+    assert any(line.startswith(problem) for line in mistakes(error)), mistakes(error)
+
+
+def test_a_name_of_two_labels_is_refused_unless_it_is_a_spelling(write: Write) -> None:
+    names = {"en": "noise"}
+    graph = HexGraph("twins", (Label("grain", (1, 2), names), Label("Noise", (1, 2)), Label("dust", (1, 2), names)))
+    with pytest.raises(LabelsError) as error:
+        read_labels(write("a.jpg,1", header="image,noise"), graph)
+    assert mistakes(error)[0] == ('header: column "noise" may be "grain" and "dust"; use the label\'s own spelling')
+    assert read_labels(write("a.jpg,1", header="image,Noise"), graph).positions.tolist() == [[-1, 1, -1]]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "the file is empty"),
+        (b"\n \n", "the file is empty"),
+        (b"filename,bright\n", "a header and no rows"),
+        (b"filename;bright\na.jpg;0\n", "one column only"),
+        (b"filename,bright\na.jpg,0\n\xff.jpg,0\n", "line 3 is not UTF-8"),
+        ("filename,bright\na.jpg,0\n".encode("utf-16"), "it starts like UTF-16"),
+        (b"filename,bright\ra.jpg,0\r", "line 1: not CSV"),
+        (b"filename,bright\na.jpg," + b"0" * (1 << 21), "line 2 has more than 1,048,576 bytes"),
+        (b'filename,bright\n"' + b"a\n" * 80_000, "line 2: not CSV"),
+        (b"filename,bright\na\0.jpg,0\n", "no file name can hold a NUL character"),
+    ],
+)
+def test_what_is_no_csv_is_refused_in_words(tmp_path: Path, graph: HexGraph, content: bytes, said: str) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_bytes(content)
+    with pytest.raises(LabelsError) as error:
+        read_labels(path, graph)
+    assert said in str(error.value)
+    assert str(path) in str(error.value)
+
+
+def test_a_file_that_cannot_be_opened_is_refused_in_words(tmp_path: Path, graph: HexGraph) -> None:
+    for path in (tmp_path, tmp_path / "no.csv", tmp_path / "a\0b.csv", tmp_path / ("x" * 300)):
+        with pytest.raises(LabelsError, match="cannot be read"):
+            read_labels(path, graph)
+
+
+def test_fifty_three_labels_with_an_image_column(write: Write) -> None:
+    prism = read_graph(find_graph("prism-53"))
+    labels = list(reversed(prism.label_names))
+    row = ["0" if number % 5 else "-1" for number in range(53)]
+    table = read_labels(write(",".join(["a.jpg", *row]), header=",".join(["image", *labels])), prism)
+    assert table.positions.shape == (1, 53)
+    assert table.positions[0].tolist() == [int(cell) for cell in reversed(row)]
+
+
+def test_the_published_files_read_as_they_are(seed_files: list[Path], graph: HexGraph) -> None:
+    tables = [read_labels(path, graph) for path in seed_files]
+    assert [len(table) for table in tables] == [1635, 352, 352]
+    assert not any(table.notes for table in tables)
+    with seed_files[0].open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tables[0].names == tuple(row["filename"] for row in rows)
+    assert tables[0].positions.tolist() == [[int(row[label]) for label in graph.label_names] for row in rows]
+
+
+CELLS = st.sampled_from(["", "-1", "0", "1", "2", "3"])
+
+
+@given(
+    names=st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=5),
+    order=st.permutations(range(3)),
+    data=st.data(),
+)
+@quick(60)
+def test_whatever_was_written_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, names: list[str], order: list[int], data: st.DataObject
+) -> None:
+    graph = HexGraph("free", tuple(Label(f"label {number}", (1, 2, 3, 4)) for number in range(3)))
+    names = [
+        f"{number}{name}".encode("utf-8", "ignore").decode().replace("\0", "") for number, name in enumerate(names)
+    ]
+    names = [name.replace("/", "-") for name in names]
+    cells = [[data.draw(CELLS) for _ in range(3)] for _ in names]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["filename", *(f"label {number}" for number in order)])
+    writer.writerows([name, *(row[number] for number in order)] for name, row in zip(names, cells, strict=True))
+    path = tmp_path_factory.mktemp("written") / "labels.csv"
+    path.write_bytes(text.getvalue().encode())
+    table = read_labels(path, graph)
+    assert table.names == tuple(names)
+    assert table.positions.tolist() == [[int(cell or "-1") for cell in row] for row in cells]
