@@ -13,7 +13,7 @@ from iqa_cli.hexgraph.check.conflict import minimal_conflict
 from iqa_cli.hexgraph.check.exact import Part
 from iqa_cli.hexgraph.check.implications import Implications
 from iqa_cli.hexgraph.check.places import labels_of
-from iqa_cli.hexgraph.check.rectangles import bits
+from iqa_cli.hexgraph.check.rectangles import bits, corner
 from iqa_cli.hexgraph.check.wording import Wording, listed
 from iqa_cli.hexgraph.problems import Problem, counted, place, quote
 
@@ -314,9 +314,18 @@ class Logic:
                 rules=tuple(rule.steps for rule in against),
             )
 
+    def _is_exact(self, rule: PairRule) -> bool:
+        """Whether a rule names levels that are no threshold."""
+        sides = self.n_levels[rule.first], self.n_levels[rule.second]
+        return any(corner(rectangle, *sides) is None for rectangle in rule.rectangles)
+
     def _open_question(self, number: int) -> Problem:
         names = [self.graph.labels[v].name for v in self.parts[number]]
-        outside = next(r for r in self.rules_of[number] if self.rules[r].pair in self.implications.outside)
+        outside = next(
+            r
+            for r in self.rules_of[number]
+            if self.rules[r].pair in self.implications.outside and self._is_exact(self.rules[r])
+        )
         return Problem(
             "W309",
             self.rules[outside].steps,

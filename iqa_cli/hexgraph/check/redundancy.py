@@ -124,11 +124,13 @@ class Redundancy:
         sides = [({p}, collections.deque([p])), ({q}, collections.deque([q]))]
         if p == q ^ 1:
             return True
-        while sides[0][1] and sides[1][1]:
+        # Two ways that stay on their side meet in the middle, so both have to be gone to their ends.
+        is_over = all if keep_side and (p ^ q) & 1 == 0 else any
+        while not is_over(not queue for _, queue in sides):
             if self._left <= 0:
                 return None
             # The smaller search goes on: at a hub the other one would look at everything.
-            k = 0 if len(sides[0][1]) <= len(sides[1][1]) else 1
+            k = min((0, 1), key=lambda side: (not sides[side][1], len(sides[side][1])))
             (seen, queue), (other, _) = sides[k], sides[1 - k]
             v = queue.popleft()
             self._left -= 1

@@ -63,14 +63,14 @@ class Wording:
         """What a chain says; steps along a label's own order are taken with the next rule."""
         kept = [literals[0]]
         kept += [w for w, c in zip(literals[1:], clauses, strict=True) if self._implications.owners(c)]
-        if self._label(kept[-1]) != self._label(literals[-1]) or len(kept) == 1:
-            kept.append(literals[-1])
-        kept = list(dict.fromkeys(kept)) if kept[0] != kept[-1] else kept
-        words = [self.literal(literal) for literal in kept]
-        if len(words) > _LONGEST:
-            left_out = f"... {len(words) - _LONGEST + 1} more ..."
-            words = [*words[: _LONGEST // 2], left_out, *words[-_LONGEST // 2 + 1 :]]
-        return words
+        last = literals[-1]
+        if kept[-1] != last and (self._label(kept[-1]) != self._label(last) or len(kept) == 1):
+            kept.append(last)
+        if len(kept) <= _LONGEST:
+            return list(map(self.literal, kept))
+        first, last = kept[: _LONGEST // 2], kept[-(_LONGEST // 2 - 1) :]
+        left_out = f"... {len(kept) - len(first) - len(last)} more ..."
+        return [*map(self.literal, first), left_out, *map(self.literal, last)]
 
 
 def listed(names: Iterable[str], most: int = 6) -> str:
