@@ -13,6 +13,7 @@ import typer
 from iqa_cli._version import __version__
 from iqa_cli.cli.assess import assess
 from iqa_cli.cli.eval import evaluate
+from iqa_cli.cli.graph_check import graph_check
 from iqa_cli.cli.split import split
 from iqa_cli.cli.streams import say, settle
 from iqa_cli.cli.train import train
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.command("assess")(assess)
 app.command("eval")(evaluate)
+app.command("graph-check")(graph_check)
 app.command("split")(split)
 app.command("train")(train)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
 
 _ALWAYS_TRUE = ("E301", "E302", "E303", "W304", "W305")
 """Findings that hold whatever the rules say that could not be read: more rules allow less."""
+
+_OF_THE_TEXT = ("E101", "E102", "E103", "E105", "E106", "E107", "E204", "E208")
+"""Findings of the reader, which do not say by themselves where they are."""
 
 _ORDER = list(Severity)
 
@@ -155,9 +157,7 @@ class _Checked:
         if self._text is not None:
             line, column, steps = self._text.locate(steps, at_key=problem.at_key)
             rules = tuple(self._text.locate(rule).steps for rule in rules)
-        message = problem.message
-        if len(steps) < len(problem.steps):  # what is missing has no place of its own
-            message = f"{dataclasses.replace(problem, steps=problem.steps[len(steps) :]).place}: {message}"
+        message = f"{problem.place}: {problem.message}" if problem.code in _OF_THE_TEXT else problem.message
         return Finding(
             problem.code,
             pointer(steps),

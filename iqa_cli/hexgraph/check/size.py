@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING
 
 from iqa_cli.errors import ContradictionError, GraphTooWideError
@@ -110,5 +111,7 @@ def all_digits(number: int) -> str:
 
 def _digits(number: int) -> int:
     """How many decimal digits a positive number has."""
-    estimate = max(1, int((number.bit_length() - 1) * 0.30102999566398120))
-    return estimate + 1 if number >= 10**estimate else estimate
+    digits = max(1, int((number.bit_length() - 1) * math.log10(2)))
+    while number >= 10**digits:
+        digits += 1
+    return digits

@@ -73,9 +73,9 @@ class Wording:
         return [*map(self.literal, first), left_out, *map(self.literal, last)]
 
 
-def listed(names: Iterable[str], most: int = 6) -> str:
+def listed(items: Iterable[str], most: int = 6) -> str:
     """'a, b and c'; of many the first."""
-    names = list(names)
+    names = list(items)
     if len(names) > most:
         return f"{', '.join(names[:most])} and {len(names) - most:,} more"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
