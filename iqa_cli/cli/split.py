@@ -59,6 +59,8 @@ def split(
 ) -> None:
     """Split a label file into train, val and test, evenly by every level of every label, whole scenes together.
 
+    For instance: iqa split labels.csv --by "regex:^[^_]+" --out splits
+
     Rows are written as they are. A photo in two parts is an error; scenes in two parts are a warning.
 
     Exit codes: 0 done, 2 wrong usage, 3 wrong labels, a part that would be empty, photos in more than one part, or a

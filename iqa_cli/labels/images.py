@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from iqa_cli.errors import LabelsError
-from iqa_cli.hexgraph.problems import quote
+from iqa_cli.hexgraph.problems import counted, quote
 from iqa_cli.labels.problems import SHOWN, shortened
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def require_images(table: LabelTable, folder: Path) -> None:
         return
     names = [f"{table.where(row)}{_nearly(folder, table.names[row])}" for row in missing[:SHOWN]]
     raise LabelsError(
-        f"{table.path}: {len(missing):,} of {len(table):,} photos are not in {folder}",
+        f"{table.path}: {len(missing):,} of {counted(len(table), 'photo')} "
+        f"{'is' if len(missing) == 1 else 'are'} not in {folder}",
         problems=shortened(names, len(missing)),
         hint="names are relative to that folder; take out the rows, or name another folder",
     )

@@ -31,6 +31,9 @@ def refuse_overwriting(files: Mapping[str, Path], source: Path, *, force: bool) 
     there = [path for path in files.values() if os.path.lexists(path)]
     if any(os.path.exists(path) and os.path.samefile(path, source) for path in there):  # noqa: PTH110, PTH121 - as in paths
         raise UsageError(f"{source}: a part would be written over the label file itself", hint="name another --out")
+    folders = [path for path in there if os.path.isdir(path)]  # noqa: PTH112 - as above
+    if folders:
+        raise UsageError(f"{', '.join(map(str, folders))}: a folder of that name is there", hint="name another --out")
     if there and not force:
         raise UsageError(
             f"{', '.join(map(str, there))}: there already", hint="name another --out, or write over them with --force"

@@ -142,7 +142,7 @@ def test_copies_join_the_scenes_that_hold_them(read: Read, tmp_path: Path) -> No
     table = read(*(name + NONE for name in ("x_1", "x_2", "y_1", "y_2", "z", "w")))
     assert groups(scenes(table, scene_rule("regex:^[xy]"), tmp_path).of) == [[0, 1, 2, 3, 4], [5]]
     assert groups(scenes(table, None, tmp_path).of) == [[0], [1, 2], [3, 4], [5]]
-    with pytest.raises(LabelsError, match="1 of 7 photos are not in"):
+    with pytest.raises(LabelsError, match="1 of 7 photos is not in"):
         scenes(read(*(name + NONE for name in ("x_1", "x_2", "y_1", "y_2", "z", "w", "v"))), None, tmp_path)
 
 

@@ -1,0 +1,238 @@
+"""`iqa split` as a user meets it: files, table, messages and exit codes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+from PIL import Image
+
+pytest.importorskip("iterstrat", reason="splitting needs the train extra")
+
+from iqa_cli.cli.app import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HEADER = "filename,bright,dark,low_contrast,high_contrast,overexposed,over_suppressed\n"
+
+
+class Outcome(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def iqa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Outcome]:
+    """Runs `iqa split` in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["iqa", "split", *arguments])
+        with pytest.raises(SystemExit) as leaving:
+            main()
+        out, err = capsys.readouterr()
+        return Outcome(int(leaving.value.code or 0), out, err)
+
+    return run
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    """120 photos of 40 scenes, every fourth scene dark."""
+    path = tmp_path / "labels.csv"
+    rows = (f"S{scene:02}_{shot}.jpg,0,{2 * (scene % 4 == 0)},0,0,0,0\n" for scene in range(40) for shot in range(3))
+    path.write_text(HEADER + "".join(rows), encoding="utf-8")
+    return path
+
+
+def rows_of(path: str) -> list[str]:
+    return Path(path).read_text(encoding="utf-8").splitlines()[1:]
+
+
+@pytest.mark.usefixtures("labels")
+def test_a_file_is_split_and_the_split_passes_its_own_check(iqa: Callable[..., Outcome]) -> None:
+    code, out, err = iqa("labels.csv", "--by", "regex:^S[0-9]+", "--out", "parts")
+    files = ["parts/train.csv", "parts/val.csv", "parts/test.csv"]
+    assert (code, err) == (0, f"wrote {', '.join(files)}\n")
+    assert out.startswith("labels.csv: 120 photos, 40 scenes\n")
+    assert out.splitlines()[3].split() == ["all", "train", "val", "test"]
+    assert sorted(row for file in files for row in rows_of(file)) == sorted(rows_of("labels.csv"))
+    assert [row.split()[:1] + row.split()[1::2] for row in out.splitlines() if row.startswith(" dark")] == [
+        ["dark", "30", *(str(sum(",2," in row for row in rows_of(file))) for file in files)]
+    ]
+    scenes = [{row[:3] for row in rows_of(file)} for file in files]
+    assert sum(map(len, scenes)) == len(set().union(*scenes)) == 40
+
+    code, checked, err = iqa("--check", *files, "--by", "regex:^S[0-9]+")
+    assert (code, err) == (0, "")
+    assert checked.splitlines()[1:] == out.splitlines()[1:]
+
+
+@pytest.mark.usefixtures("labels")
+def test_the_same_seed_gives_the_same_files(iqa: Callable[..., Outcome]) -> None:
+    def train(*options: str) -> list[str]:
+        assert iqa("labels.csv", "--force", *options).code == 0
+        return rows_of("train.csv")
+
+    assert train("--seed", "3") == train("--seed", "3") != train("--seed", "4")
+
+
+@pytest.mark.usefixtures("labels")
+def test_without_a_rule_it_is_said_that_every_photo_is_a_scene(iqa: Callable[..., Outcome]) -> None:
+    code, out, err = iqa("labels.csv", "--fractions", "fit=0.8,judge=0.2")
+    assert code == 0
+    assert out.startswith("labels.csv: 120 photos, 120 scenes\n")
+    assert err.splitlines() == [
+        "note: every photo counts as a scene of its own; --by tells which belong together",
+        "wrote fit.csv, judge.csv",
+    ]
+    assert (len(rows_of("fit.csv")), len(rows_of("judge.csv"))) == (96, 24)
+
+
+@pytest.mark.usefixtures("labels")
+def test_nothing_is_written_over_unless_forced(iqa: Callable[..., Outcome]) -> None:
+    Path("val.csv").write_text("mine", encoding="utf-8")
+    code, out, err = iqa("labels.csv")
+    assert (code, out) == (2, "")
+    assert err.splitlines() == [
+        "error: val.csv: there already",
+        "hint: name another --out, or write over them with --force",
+    ]
+    assert Path("val.csv").read_text(encoding="utf-8") == "mine"
+    assert not Path("train.csv").exists()
+    assert iqa("labels.csv", "--force").code == 0
+    assert Path("val.csv").read_text(encoding="utf-8") != "mine"
+    assert iqa("train.csv", "--force").code == 2
+
+
+def test_a_leaking_split_is_an_error_after_its_table(iqa: Callable[..., Outcome], labels: Path) -> None:
+    lines = labels.read_text(encoding="utf-8").splitlines(keepends=True)
+    Path("train.csv").write_text("".join(lines[:100]), encoding="utf-8")
+    Path("test.csv").write_text("".join([HEADER, *lines[98:]]), encoding="utf-8")
+    code, out, err = iqa("--check", "train.csv", "test.csv", "--by", "regex:^S[0-9]+")
+    assert code == 3
+    assert out.startswith("train.csv, test.csv: 122 rows\n")
+    assert err.splitlines() == [
+        "warning: test: 1 of 8 scenes is in train as well (2 of 23 photos)",
+        "error: the split leaks: 2 photos in more than one part",
+        "  test: 2 of 23 photos are in train as well",
+        '  "S32_1.jpg": train line 99; test line 2',
+        '  "S32_2.jpg": train line 100; test line 3',
+        "hint: figures of such a split mean nothing: join the files, each photo once, and split them with iqa split",
+    ]
+
+
+@pytest.mark.usefixtures("labels")
+def test_shared_scenes_warn_and_pass(iqa: Callable[..., Outcome]) -> None:
+    assert iqa("labels.csv").code == 0
+    code, _, err = iqa("--check", "train.csv", "test.csv", "--by", "regex:^S[0-9]+")
+    assert code == 0
+    assert err.startswith("warning: test: ")
+    code, _, err = iqa("--check", "train.csv", "test.csv")
+    assert (code, err) == (0, "note: scenes were not compared; --by tells which photos show the same one\n")
+
+
+def test_a_split_column_is_checked_and_not_split_again(iqa: Callable[..., Outcome]) -> None:
+    Path("one.csv").write_text("image,bright,split\na,0,train\nb,1,test\nc,0,train\n", encoding="utf-8")
+    code, out, err = iqa("--check", "one.csv")
+    assert code == 0
+    assert out.splitlines()[3].split() == ["all", "train", "test"]
+    assert "train has no positive of bright" in out
+    assert err.splitlines()[0].startswith('note: no column for "dark"')
+    code, _, err = iqa("one.csv")
+    assert code == 3
+    assert err.startswith("error: one.csv: is split already, by its column `split`")
+
+
+def test_photos_are_looked_for_and_copies_stay_together(iqa: Callable[..., Outcome]) -> None:
+    Path("photos").mkdir()
+    for number in range(12):
+        Image.new("RGB", (8, 8), (20 * (number // 2), 0, 0)).save(f"photos/{number:02}.png")
+    Path("labels.csv").write_text(
+        "image,dark\n" + "".join(f"{n:02}.png,{n % 2}\n" for n in range(12)), encoding="utf-8"
+    )
+    code, out, _ = iqa("labels.csv", "--images", "photos", "--fractions", "train=0.5,test=0.5")
+    assert code == 0
+    assert out.startswith("labels.csv: 12 photos, 6 scenes\n")
+    assert iqa("--check", "train.csv", "test.csv", "--images", "photos").code == 0
+    Path("photos/03.png").rename("photos/03.PNG")
+    code, out, err = iqa("labels.csv", "--images", "photos", "--out", "other")
+    assert (code, out) == (3, "")
+    assert err.splitlines()[:2] == [
+        "error: labels.csv: 1 of 12 photos is not in photos",
+        '  line 5, "03.png" (there is "03.PNG")',
+    ]
+    assert not Path("other").exists()
+
+
+def test_wrong_labels_are_told_with_their_lines_and_nothing_is_written(
+    iqa: Callable[..., Outcome], labels: Path
+) -> None:
+    with labels.open("a", encoding="utf-8") as file:
+        file.write("x.jpg,1,1,0,0,0,9\n")
+    code, out, err = iqa("labels.csv", "--out", "parts")
+    assert (code, out) == (3, "")
+    rule = '"bright" 1-3 excludes "dark" 1-3 (exclusions[0])'
+    assert err.splitlines() == [
+        "error: labels.csv: 2 problems",
+        '  line 122, "x.jpg": "over_suppressed" is "9", expected 0..3, 1+..3+, -1 or blank',
+        f'  line 122, "x.jpg": "bright" 1 and "dark" 1 cannot be together: {rule}',
+    ]
+    assert not Path("parts").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["none.csv"], 3, "error: none.csv: cannot be read (No such file or directory)"),
+        (["labels.csv", "--graph", "none"], 3, "error: no graph is called 'none'"),
+        (["labels.csv", "labels.csv"], 2, "error: expected one label file to split, got 2"),
+        (["labels.csv", "--check"], 2, "error: labels.csv: one file without a column split has no parts to compare"),
+        (["labels.csv", "--by", "zoom"], 2, "error: --by zoom: expected regex:PATTERN, time:SECONDS or column:NAME"),
+        (["labels.csv", "--by", "time:5"], 2, "error: scenes by time need the photos"),
+        (["labels.csv", "--by", "regex:^x"], 3, "error: labels.csv: no scenes: all 120 photos do not match ^x"),
+        (["labels.csv", "--by", "regex:^S"], 3, "error: labels.csv: 120 photos of 1 scene cannot be split into"),
+        (
+            ["labels.csv", "--fractions", "a=1"],
+            2,
+            "error: --fractions a=1: the share of a has to be above 0 and below 1",
+        ),
+        ([], 2, "Usage: "),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_words(
+    iqa: Callable[..., Outcome], labels: Path, arguments: list[str], code: int, said: str
+) -> None:
+    outcome = iqa(*arguments)
+    assert (outcome.code, outcome.out) == (code, "")
+    assert outcome.err.startswith(said), outcome.err
+    assert [path.name for path in labels.parent.iterdir()] == ["labels.csv"]
+
+
+@pytest.mark.usefixtures("labels")
+def test_a_missing_library_names_the_extra(iqa: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "iterstrat.ml_stratifiers", None)
+    code, _, err = iqa("labels.csv")
+    assert code == 3
+    assert err.splitlines()[-2:] == [
+        "error: iqa split needs iterative-stratification, which is not installed",
+        "hint: pip install 'iqa-cli[train]' brings it; from a checkout: pip install '.[train]'",
+    ]
+
+
+def test_the_published_split_is_found_to_leak(iqa: Callable[..., Outcome]) -> None:
+    folder = Path(__file__).parents[3] / "shared" / "seed"
+    if not folder.is_dir():
+        pytest.skip("the published label files are not here")
+    files = [str(folder / f"{part}_6labels.csv") for part in ("train", "val", "test")]
+    code, out, err = iqa("--check", *files, "--by", "regex:^[^_]+")
+    assert code == 3
+    assert [line.split()[2::2] for line in out.splitlines() if line.startswith(" has issue")] == [
+        ["401", "278", "65", "58"]
+    ]
+    assert "  test: 195 of 352 photos are in train as well\n  test: 102 of 352 photos are in val as well\n" in err
+    assert "warning: val: 160 of 160 scenes are in train as well (352 of 352 photos)\n" in err
