@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,6 @@ from iqa_cli.paths import find_graph
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from iqa_cli.labels import LabelTable
 
@@ -257,3 +257,12 @@ def test_whatever_was_written_is_read_back(
     table = read_labels(path, graph)
     assert table.names == tuple(names)
     assert table.positions.tolist() == [[int(cell or "-1") for cell in row] for row in cells]
+
+
+def test_the_example_of_the_documentation_reads_as_it_says(tmp_path: Path, graph: HexGraph) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "labels.md").read_text(encoding="utf-8")
+    (tmp_path / "labels.csv").write_text(text.split("```text\n")[1].split("```")[0], encoding="utf-8")
+    table = read_labels(tmp_path / "labels.csv", graph)
+    assert table.positions.tolist() == [[0, 2, 0, 0, 0, 0], [0, 0, 0, -1, 1, 0], [-1, -1, -1, -1, 3, 0]]
+    assert table.at_least.sum() == 1
+    assert table.others == {"device": ("Pixel 8", "Pixel 8", "Xperia 1")}
