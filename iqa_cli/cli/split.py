@@ -64,21 +64,26 @@ def split(
     Rows are written as they are. A photo in two parts is an error; scenes in two parts are a warning.
 
     Exit codes: 0 done, 2 wrong usage, 3 wrong labels, a part that would be empty, photos in more than one part, or a
-    missing library.
+    missing library, 70 a bug in iqa, 130 interrupted.
     """
+    from iqa_cli.cli.streams import say
+    from iqa_cli.errors import ExitCode
+    from iqa_cli.hexgraph import read_graph
     from iqa_cli.labels.scenes import scene_rule
     from iqa_cli.labels.split import parse_fractions
     from iqa_cli.paths import find_graph
 
-    rule = None if by is None else scene_rule(by)
-    shares = parse_fractions(fractions)
-    label_graph = find_graph(graph)
-    from iqa_cli.hexgraph import read_graph
-
-    if check:
-        _check(labels, read_graph(label_graph), rule, images)
-    else:
-        _split(labels, read_graph(label_graph), rule, images, shares, seed=seed, out=out, force=force)
+    try:
+        rule = None if by is None else scene_rule(by)
+        shares = parse_fractions(fractions)
+        label_graph = read_graph(find_graph(graph))
+        if check:
+            _check(labels, label_graph, rule, images)
+        else:
+            _split(labels, label_graph, rule, images, shares, seed=seed, out=out, force=force)
+    except KeyboardInterrupt:
+        say("interrupted")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
 def _split(
@@ -105,7 +110,7 @@ def _split(
     (source,) = labels
     files = part_files(tuple(shares), out)
     refuse_overwriting(files, source, force=force)
-    table = read_labels(source, graph)
+    table = read_labels(source, graph, no_labels=_columns(rule))
     if table.split is not None:
         raise LabelsError(
             f"{source}: is split already, by its column `split`",
@@ -129,7 +134,7 @@ def _check(labels: list[Path], graph: HexGraph, rule: SceneRule | None, images: 
     from iqa_cli.labels.parts import read_parts
     from iqa_cli.report.text import shown
 
-    parts = read_parts(labels, graph)
+    parts = read_parts(labels, graph, no_labels=_columns(rule))
     found = leakage(parts, rule, images)
     _say_notes(*(note for table in parts.values() for note in table.notes), *found.notes)
     _print_table(parts, graph, f"{', '.join(map(str, labels))}: {sum(map(len, parts.values())):,} rows")
@@ -138,6 +143,13 @@ def _check(labels: list[Path], graph: HexGraph, rule: SceneRule | None, images: 
     if not found.compared_scenes:
         say("note: scenes were not compared; --by tells which photos show the same one")
     found.refuse()
+
+
+def _columns(rule: SceneRule | None) -> tuple[str, ...]:
+    """The column that tells scenes may hold small numbers: it is no label all the same."""
+    from iqa_cli.labels.scenes import ByColumn
+
+    return (rule.name,) if isinstance(rule, ByColumn) else ()
 
 
 def _say_notes(*notes: str) -> None:

@@ -103,7 +103,7 @@ def stray_labels(others: Mapping[str, Sequence[str]], missing: Collection[str], 
     highest = max(graph.n_levels) - 1
     missing_names, all_names = Suggester(missing), Suggester(graph.label_names)
     for name, cells in others.items():
-        if name.startswith(NOT_A_LABEL) or name.casefold() in ("split", "scene"):
+        if name.startswith(NOT_A_LABEL):
             continue
         near = missing_names.hint(name)
         if near or _are_levels(cells, highest):

@@ -12,7 +12,7 @@ from iqa_cli.labels.read import read_labels
 from iqa_cli.labels.table import PARTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from iqa_cli.hexgraph import HexGraph
@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 _PART = re.compile(rf"({'|'.join(PARTS)})(?![^\W_])")
 
 
-def read_parts(paths: Sequence[Path], graph: HexGraph) -> dict[str, LabelTable]:
+def read_parts(paths: Sequence[Path], graph: HexGraph, *, no_labels: Collection[str] = ()) -> dict[str, LabelTable]:
     """Read the parts of a split, in the order given; of one file by its `split` column, train first.
 
     A file is called by its stem, shortened to the part that it begins with: `train_6labels.csv` is train.
 
-    raises  LabelsError  with the mistakes of all files
-            GraphError   if the graph contradicts itself
-            UsageError   if there is one file and it has no column `split`, or a file is named twice
+    no_labels  see `read_labels`
+    raises     LabelsError  with the mistakes of all files
+               GraphError   if the graph contradicts itself
+               UsageError   if there is one file and it has no column `split`, or a file is named twice
     """
     if len({path.resolve() for path in paths}) < len(paths):
         raise UsageError(f"a file is named twice: {', '.join(map(str, paths))}")
@@ -36,7 +37,7 @@ def read_parts(paths: Sequence[Path], graph: HexGraph) -> dict[str, LabelTable]:
     errors: list[LabelsError] = []
     for path in paths:
         try:
-            tables.append(read_labels(path, graph))
+            tables.append(read_labels(path, graph, no_labels=no_labels))
         except LabelsError as error:
             errors.append(error)
     if len(errors) == 1:

@@ -26,7 +26,7 @@ from iqa_cli.labels.rules import broken_rules
 from iqa_cli.labels.table import LabelTable, same_file_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from numpy.typing import NDArray
 
@@ -39,8 +39,10 @@ _KEPT_PROBLEMS = 10_000
 """A file of a million bad rows does not have to keep a sentence for each."""
 
 
-def read_labels(path: str | Path, graph: HexGraph) -> LabelTable:
+def read_labels(path: str | Path, graph: HexGraph, *, no_labels: Collection[str] = ()) -> LabelTable:
     """Read a label CSV for a graph.
+
+    no_labels  names of columns that are none, whatever they hold; case does not count
 
     raises  LabelsError  with every mistake and its line: label columns that the graph lacks, levels out of range,
                          labels that break the graph's rules, photos that come twice, cells missing from a row; or if
@@ -48,7 +50,7 @@ def read_labels(path: str | Path, graph: HexGraph) -> LabelTable:
             GraphError   if the graph contradicts itself
     """
     path = Path(path)
-    reading = _Reading(path, graph)
+    reading = _Reading(path, graph, no_labels)
     try:
         for record in read_csv(path):
             reading.add(record)
@@ -81,9 +83,11 @@ class _Problems:
 class _Reading:
     """One pass over a file: what was understood so far, and what is wrong."""
 
-    def __init__(self, path: Path, graph: HexGraph) -> None:
+    def __init__(self, path: Path, graph: HexGraph, no_labels: Collection[str]) -> None:
         self.path = path
+        self.no_labels = {"split", "scene", *map(str.casefold, no_labels)}
         self.graph = graph
+        self.n_levels = graph.n_levels  # counted anew at every access
         self.problems = _Problems()
         self.header: tuple[str, ...] | None = None
         self.columns: Columns
@@ -138,7 +142,7 @@ class _Reading:
         self._check_twice(record.line, place, len(self.names) - 1)
 
     def _level(self, line: int, place: str, label: int, text: str) -> Reading:
-        n_levels = self.graph.n_levels[label]
+        n_levels = self.n_levels[label]
         key = (text, n_levels)
         if key not in self._readings:
             self._readings[key] = read_level(text, n_levels)
@@ -172,7 +176,8 @@ class _Reading:
             raise LabelsError(f"{self.path}: the file is empty", hint="its first line names the columns: filename, ...")
         known, names = self.columns.labels, self.graph.label_names
         without = [name for label, name in enumerate(names) if label not in known]
-        stray = stray_labels(self.others, without, self.graph)
+        doubtful = {name: cells for name, cells in self.others.items() if name.casefold() not in self.no_labels}
+        stray = stray_labels(doubtful, without, self.graph)
         for problem in stray:
             self.problems.add(0, problem)
         if not known:

@@ -29,15 +29,23 @@ def refuse_overwriting(files: Mapping[str, Path], source: Path, *, force: bool) 
     raises  UsageError  naming the files
     """
     there = [path for path in files.values() if os.path.lexists(path)]
-    if any(os.path.exists(path) and os.path.samefile(path, source) for path in there):  # noqa: PTH110, PTH121 - as in paths
+    if any(_is_same(path, source) for path in there):
         raise UsageError(f"{source}: a part would be written over the label file itself", hint="name another --out")
-    folders = [path for path in there if os.path.isdir(path)]  # noqa: PTH112 - as above
+    folders = [path for path in there if os.path.isdir(path)]  # noqa: PTH112 - see _is_same
     if folders:
         raise UsageError(f"{', '.join(map(str, folders))}: a folder of that name is there", hint="name another --out")
     if there and not force:
         raise UsageError(
             f"{', '.join(map(str, there))}: there already", hint="name another --out, or write over them with --force"
         )
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    """Whether two names lead to one file that is there."""
+    try:
+        return os.path.samefile(path, other)  # noqa: PTH121 - Path's own raises for names that are too long
+    except OSError:
+        return False
 
 
 def write_split(table: LabelTable, split: Split, files: Mapping[str, Path]) -> None:

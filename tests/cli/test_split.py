@@ -12,6 +12,7 @@ from PIL import Image
 pytest.importorskip("iterstrat", reason="splitting needs the train extra")
 
 from iqa_cli.cli.app import main
+from iqa_cli.labels import split as splits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,6 +147,42 @@ def test_a_split_column_is_checked_and_not_split_again(iqa: Callable[..., Outcom
     code, _, err = iqa("one.csv")
     assert code == 3
     assert err.startswith("error: one.csv: is split already, by its column `split`")
+
+
+def test_a_mistyped_file_is_told_although_parts_are_there(iqa: Callable[..., Outcome]) -> None:
+    Path("train.csv").write_text("mine", encoding="utf-8")
+    assert iqa("none.csv").code == 2
+    code, _, err = iqa("none.csv", "--force")
+    assert (code, err) == (3, "error: none.csv: cannot be read (No such file or directory)\n")
+    assert Path("train.csv").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.usefixtures("labels")
+def test_an_interruption_leaves_with_its_own_code_and_no_files(
+    iqa: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(splits, "_stratified", interrupt)
+    assert iqa("labels.csv") == (
+        130,
+        "",
+        "note: every photo counts as a scene of its own; --by tells which belong together\ninterrupted\n",
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["labels.csv"]
+
+
+def test_a_column_of_small_numbers_may_tell_scenes(iqa: Callable[..., Outcome]) -> None:
+    rows = (f"{number:02}.jpg,0,{number % 4}\n" for number in range(40))
+    Path("labels.csv").write_text("image,dark,place\n" + "".join(rows), encoding="utf-8")
+    refused = iqa("labels.csv")
+    assert refused.code == 3
+    assert 'header: graph "smartphone-6" has no label "place"' in refused.err
+    code, out, _ = iqa("labels.csv", "--by", "column:Place")
+    assert code == 0
+    assert out.startswith("labels.csv: 40 photos, 4 scenes\n")
+    assert iqa("--check", "train.csv", "val.csv", "test.csv", "--by", "column:place").code == 0
 
 
 def test_photos_are_looked_for_and_copies_stay_together(iqa: Callable[..., Outcome]) -> None:
