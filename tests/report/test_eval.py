@@ -72,8 +72,7 @@ def test_a_good_model_beats_the_constant_answer() -> None:
     )
     assert re.search(r"95% interval \+0\.0\d+ to \+0\.\d+\); and in what matters it is better: ", said)
     # Of 100 photos 4 are off by one; true and predicted levels are (82, 8, 7, 3) and (81, 10, 6, 3).
-    levels = range(4)
-    chance = sum((i - j) ** 2 * a * b for i, a in zip(levels, (82, 8, 7, 3)) for j, b in zip(levels, (81, 10, 6, 3)))
+    chance = sum((i - j) ** 2 * a * b for i, a in enumerate((82, 8, 7, 3)) for j, b in enumerate((81, 10, 6, 3)))
     assert f"quadratic weighted kappa {1 - 4 / (chance / 100):.2f} (constant 0)" in said
     assert "threshold AUC 0.97 (constant 0.5)" in said
     assert "10% of the severe or worse problems missed (constant 100%)" in said

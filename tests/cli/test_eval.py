@@ -1,0 +1,321 @@
+"""`iqa eval` as a user meets it: exit codes, stdout and stderr apart, files written, nothing overwritten."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+pytest.importorskip("sklearn", reason="iqa eval needs the train extra")
+
+from iqa_cli.cli.app import main
+
+ROOT = Path(__file__).parents[2]
+SEED_FILE = ROOT.parent / "shared" / "seed" / "predictions_val.csv"
+LABELS = ("bright", "dark", "low_contrast", "high_contrast", "overexposed", "over_suppressed")
+# Per label: (true, predicted) zero-based level: photos. 221 photos, as many right as in the published predictions.
+COUNTED = (
+    {(0, 0): 207, (0, 2): 2, (2, 0): 9, (2, 2): 3},
+    {(0, 0): 190, (0, 2): 11, (2, 0): 19, (2, 2): 1},
+    {(0, 0): 210, (0, 2): 2, (2, 0): 9},
+    {(0, 0): 205, (0, 2): 2, (2, 0): 13, (3, 2): 1},
+    {(0, 0): 218, (2, 0): 1, (3, 0): 2},
+    {(0, 0): 217, (2, 0): 4},
+)
+ACCURACY = (0.950226, 0.864253, 0.950226, 0.927602, 0.986425, 0.981900)
+
+
+class Outcome(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def iqa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs `iqa eval` in this process."""
+
+    def run(*arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["iqa", "eval", *map(str, arguments)])
+        with pytest.raises(SystemExit) as leaving:
+            main()
+        out, err = capsys.readouterr()
+        return Outcome(int(leaving.value.code or 0), out, err)
+
+    return run
+
+
+@pytest.fixture
+def predictions(tmp_path: Path) -> Path:
+    """A predictions file with the counts above."""
+    columns = [[pair for pair, count in counted.items() for _ in range(count)] for counted in COUNTED]
+    lines = ["filename,pred_label,gt_label"]
+    for row, pairs in enumerate(zip(*columns, strict=True)):
+        truth, predicted = (",".join(str(pair[side]) for pair in pairs) for side in (0, 1))
+        lines.append(f'{row:03}.jpg,"{predicted}","{truth}"')
+    path = tmp_path / "predictions.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    """Labels of the camera folder `roll`, one of whose photos is empty."""
+    path = tmp_path / "labels.csv"
+    path.write_text(
+        "filename,dark,bright\na_fine.png,0,0\nb_bright.png,0,1\nc_blocking_dark.png,3,0\n"
+        "d_fine.jpg,0,-1\ne_severe_dark.png,2,\ng_empty.jpg,0,0\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+@pytest.fixture
+def folder_arguments(labels: Path, roll: Path, checkpoint_folder: Path) -> list[object]:
+    return [labels, "--images", roll, "--checkpoint", checkpoint_folder]
+
+
+# --- predictions made elsewhere
+
+
+def assert_the_published_figures(outcome: Outcome, document: dict[str, object]) -> None:
+    labels = document["labels"]
+    assert isinstance(labels, dict)
+    assert list(labels) == list(LABELS)
+    assert [figures["accuracy"] for figures in labels.values()] == [pytest.approx(value) for value in ACCURACY]
+    assert document["mean"]["accuracy"] == 0.943439  # type: ignore[index]
+    assert document["mean"]["accuracy_constant"] == 0.953243  # type: ignore[index]
+    assert (document["n"], document["beats_constant"]) == (221, False)
+    assert 'worse than the constant answer "none"' in str(document["verdict"])
+    assert str(document["verdict"]) in outcome.out
+    for value in (*ACCURACY, 0.943439, 0.953243):
+        assert f" {value:.6f} " in outcome.out
+
+
+def test_the_published_predictions_get_the_published_figures(iqa: Run, predictions: Path, tmp_path: Path) -> None:
+    outcome = iqa("--predictions", predictions, "--json", tmp_path / "figures.json")
+    assert outcome.code == 0
+    assert outcome.err.startswith("note: the file names no labels: taken as bright, dark, low_contrast")
+    assert_the_published_figures(outcome, json.loads((tmp_path / "figures.json").read_text(encoding="utf-8")))
+
+
+@pytest.mark.skipif(not SEED_FILE.exists(), reason="the research's files are not beside this checkout")
+def test_the_research_s_own_file_gets_them_as_well(iqa: Run, tmp_path: Path) -> None:
+    outcome = iqa("--predictions", SEED_FILE, "--json", tmp_path / "figures.json")
+    assert outcome.code == 0
+    assert_the_published_figures(outcome, json.loads((tmp_path / "figures.json").read_text(encoding="utf-8")))
+
+
+def test_positions_can_be_named(iqa: Run, predictions: Path) -> None:
+    outcome = iqa("--predictions", predictions, "--labels", "a,b, c,d,e,f", "--json", "-")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert list(json.loads(outcome.out)["labels"]) == ["a", "b", "c", "d", "e", "f"]
+
+
+def test_stdout_takes_one_document_and_no_table(iqa: Run, predictions: Path, tmp_path: Path) -> None:
+    outcome = iqa("--predictions", predictions, "--csv", "-", "--json", tmp_path / "x.json")
+    assert [row["label"] for row in csv.DictReader(outcome.out.splitlines())] == list(LABELS)
+    assert iqa("--predictions", predictions, "--csv", "-", "--json", "-").code == 2
+
+
+# --- a labelled folder
+
+
+def test_a_labelled_folder_is_judged_and_reported(iqa: Run, folder_arguments: list[object], tmp_path: Path) -> None:
+    outcome = iqa(*folder_arguments, "--json", tmp_path / "x.json", "--csv", tmp_path / "x.csv")
+    assert outcome.code == 0
+    assert "\x1b" not in outcome.out
+    assert "Could not be read and are in none of these figures (1)\n  g_empty.jpg: " in outcome.out
+    assert re.search(r"^ dark +5 +3 +- +1 +1$", outcome.out, re.MULTILINE)
+    document = json.loads((tmp_path / "x.json").read_text(encoding="utf-8"))
+    assert document["labels"]["dark"]["qwk"] == document["labels"]["dark"]["tauc"] == 1.0
+    assert document["labels"]["bright"]["n"] == 3
+    assert document["labels"]["overexposed"]["n"] == 0
+    assert document["labels"]["overexposed"]["accuracy"] is None
+    assert [entry["filename"] for entry in document["unreadable"]] == ["g_empty.jpg"]
+    assert document["beats_constant"] is True
+    assert "no column for" in outcome.err
+    rows = list(csv.DictReader((tmp_path / "x.csv").read_text(encoding="utf-8").splitlines()))
+    assert [row["n"] for row in rows if row["label"] in ("bright", "dark")] == ["3", "5"]
+
+
+def test_predictions_that_were_written_give_the_same_figures_again(
+    iqa: Run, folder_arguments: list[object], tmp_path: Path
+) -> None:
+    first = iqa(*folder_arguments, "--predictions", tmp_path / "p.csv", "--json", tmp_path / "1.json")
+    second = iqa("--predictions", tmp_path / "p.csv", "--json", tmp_path / "2.json")
+    assert (first.code, second.code, second.err) == (0, 0, "")
+    with (tmp_path / "p.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["filename"][0] for row in rows] == ["a", "b", "c", "d", "e"]
+    assert list(rows[0])[:4] == ["filename", "pred_label", "gt_label", "bright_p0"]
+    assert rows[2]["pred_label"] == "0,3,0,0,0,0"
+    one, two = (json.loads((tmp_path / name).read_text(encoding="utf-8")) for name in ("1.json", "2.json"))
+    assert one["labels"]["dark"]["tauc"] is not None
+    assert one["labels"]["dark"]["ece"] is not None
+    assert {**one, "source": "", "unreadable": []} == {**two, "source": "", "unreadable": []}
+
+
+def test_one_split_can_be_judged(iqa: Run, folder_arguments: list[object], tmp_path: Path) -> None:
+    split = tmp_path / "split.csv"
+    split.write_text("filename,dark,split\na_fine.png,0,val\nc_blocking_dark.png,3,test\n", encoding="utf-8")
+    outcome = iqa(split, *folder_arguments[1:], "--split", "test", "--json", "-")
+    assert json.loads(outcome.out)["n"] == 1
+    assert "--split NAME takes one" in iqa(split, *folder_arguments[1:]).err
+
+
+def test_no_readable_photo_is_exit_code_4(iqa: Run, folder_arguments: list[object], tmp_path: Path) -> None:
+    only = tmp_path / "only.csv"
+    only.write_text("filename,dark\ng_empty.jpg,0\n", encoding="utf-8")
+    outcome = iqa(only, *folder_arguments[1:], "--json", tmp_path / "x.json")
+    assert (outcome.code, outcome.out) == (4, "")
+    assert "no photo could be read, of 1 with labels" in outcome.err
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_judging_loads_no_torch(folder_arguments: list[object]) -> None:
+    code = (
+        "import sys\n"
+        f"sys.argv = ['iqa', 'eval', *{list(map(str, folder_arguments))!r}, '--json', '-']\n"
+        "from iqa_cli.cli.app import main\n"
+        "try:\n    main()\n"
+        "finally:\n    print('LOADED', *sys.modules, file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    loaded = {name.split(".")[0] for name in done.stderr.rsplit("LOADED", 1)[1].split()}
+    assert "sklearn" in loaded
+    assert not loaded & {"torch", "open_clip", "timm", "matplotlib"}
+
+
+# --- what goes wrong
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "nothing to evaluate"),
+        (["labels.csv"], "--images DIR is missing"),
+        (["labels.csv", "--predictions", "p.csv"], "--images DIR is missing"),
+        (["labels.csv", "--images", ".", "--labels", "a"], "LABELS.csv names its own"),
+        (["--predictions", "p.csv", "--images", "."], "--images needs a label file"),
+        (["--predictions", "p.csv", "--checkpoint", "x"], "--checkpoint needs a label file"),
+        (["--predictions", "p.csv", "--split", "test"], "--split needs a label file"),
+        (["--predictions", "p.csv", "--labels", "a,,b"], "has an empty name"),
+        (["--predictions", "p.csv", "--labels", "a,b,a"], "names a twice"),
+        (["--predictions", "p.csv", "--jobs", "0"], "jobs"),
+    ],
+)
+def test_calls_that_cannot_work_are_exit_code_2(iqa: Run, arguments: list[str], told: str) -> None:
+    outcome = iqa(*arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert told in outcome.err
+
+
+def test_missing_and_wrong_inputs_are_exit_code_3(
+    iqa: Run, folder_arguments: list[object], predictions: Path, tmp_path: Path
+) -> None:
+    labels, _, images, _, checkpoint = folder_arguments
+    bad = tmp_path / "bad.csv"
+    bad.write_text("filename,dark\nnone.jpg,0\na_fine.png,9\n", encoding="utf-8")
+    gone = tmp_path / "gone.csv"
+    gone.write_text("filename,dark\nnone.jpg,0\nnor.jpg,0\n", encoding="utf-8")
+    for arguments, told in (
+        (["--predictions", tmp_path / "no.csv"], "no.csv: cannot be read"),
+        (["--predictions", labels], "not a predictions file: no column pred_label and gt_label"),
+        (["--predictions", predictions, "--labels", "a,b"], "lists of 6 levels, --labels names 2"),
+        ([tmp_path / "no.csv", "--images", images, "--checkpoint", checkpoint], "no.csv"),
+        ([bad, "--images", images, "--checkpoint", checkpoint], '"dark" is "9"'),
+        ([gone, "--images", images, "--checkpoint", checkpoint], '"nor.jpg"'),
+        ([labels, "--images", tmp_path / "nowhere", "--checkpoint", checkpoint], "nowhere"),
+        ([labels, "--images", images, "--checkpoint", "nothing"], "no checkpoint is called 'nothing'"),
+    ):
+        outcome = iqa(*arguments)
+        assert (outcome.code, outcome.out) == (3, ""), arguments
+        assert told in outcome.err
+        assert outcome.err.startswith("error: ")
+
+
+def test_without_scikit_learn_nothing_is_judged(
+    iqa: Run, folder_arguments: list[object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    outcome = iqa(*folder_arguments, "--predictions", tmp_path / "p.csv")
+    assert (outcome.code, outcome.out) == (3, "")
+    assert "iqa eval needs scikit-learn" in outcome.err
+    assert "pip install 'iqa-cli[train]'" in outcome.err
+    assert not (tmp_path / "p.csv").exists()
+
+
+def test_no_input_is_ever_overwritten(
+    iqa: Run, folder_arguments: list[object], predictions: Path, checkpoint_folder: Path, roll: Path, tmp_path: Path
+) -> None:
+    labels = Path(str(folder_arguments[0]))
+    link = tmp_path / "link.csv"
+    link.symlink_to(labels)
+    before = {path: path.read_bytes() for path in (labels, predictions, checkpoint_folder / "card.json")}
+    photo = shutil.copy(roll / "a_fine.png", roll / "z_other.png")
+    for arguments in (
+        ["--predictions", predictions, "--json", predictions],
+        ["--predictions", predictions, "--csv", predictions.parent / "." / predictions.name],
+        [*folder_arguments, "--predictions", labels],
+        [*folder_arguments, "--predictions", link],
+        [*folder_arguments, "--json", checkpoint_folder / "card.json"],
+        [*folder_arguments, "--json", roll / "a_fine.png"],
+        [*folder_arguments, "--csv", photo],
+        [*folder_arguments, "--csv", tmp_path / "same", "--json", tmp_path / "same"],
+    ):
+        outcome = iqa(*arguments)
+        assert (outcome.code, outcome.out) == (2, ""), arguments
+        assert re.search("would be overwritten|both name", outcome.err)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_any_photo_is_read(
+    iqa: Run, folder_arguments: list[object], tmp_path: Path
+) -> None:
+    outcome = iqa(*folder_arguments, "--predictions", tmp_path / "no" / "p.csv")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "cannot be written" in outcome.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_told(iqa: Run, predictions: Path) -> None:
+    outcome = iqa("--predictions", predictions, "--json", "/dev/full")
+    assert outcome.code == 3
+    assert "/dev/full: cannot be written any further" in outcome.err
+
+
+def test_a_reader_that_leaves_early_is_no_error(predictions: Path) -> None:
+    command = f"{sys.executable} -m iqa_cli eval --predictions {predictions} | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stdout.count("\n")) == (0, 1)
+
+
+def test_ctrl_c_is_exit_code_130(iqa: Run, predictions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("iqa_cli.evaluation.read_predictions", interrupted)
+    outcome = iqa("--predictions", predictions)
+    assert (outcome.code, outcome.out) == (130, "")
+    assert outcome.err.startswith("interrupted")
+
+
+def test_every_option_explains_itself() -> None:
+    import typer.main
+
+    from iqa_cli.cli.app import app
+
+    command = typer.main.get_command(app).commands["eval"]  # type: ignore[attr-defined]
+    assert [parameter.name for parameter in command.params if len(parameter.help or "") <= 20] == []
