@@ -107,7 +107,7 @@ def test_the_seeds_form_is_read_with_the_seeds_column_order(write: Callable[...,
 
 
 def test_positions_can_be_named(write: Callable[..., Path]) -> None:
-    path = write("image,gt_label,pred_label,model", 'a.jpg,"1,0","2, 0",m')
+    path = write("Image,GT_label, pred_label,model", 'a.jpg,"1,0","2, 0",m')
     found = read_predictions(path, ["haze", "noise"])
     assert (found.labels, found.notes) == (("haze", "noise"), ())
     assert (found.predicted.tolist(), found.truth.tolist()) == ([[2, 0]], [[1, 0]])

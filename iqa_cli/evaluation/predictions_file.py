@@ -38,7 +38,7 @@ DEFAULT_LEVELS = 4
 SUM_TOLERANCE = 0.01
 """How far from 1 the probabilities of a label may sum up: four levels rounded to two decimals."""
 _NAMES = ("filename", "image")
-_PROBABILITY = re.compile(r"(.+)_p([0-9]{1,3})")
+_PROBABILITY = re.compile(r"(.+)_p(0|[1-9][0-9]{0,2})")
 
 
 def predictions_csv(predictions: Predictions) -> bytes:
@@ -97,9 +97,10 @@ class _Reading:
         self._columns = [cell.strip() for cell in header.cells]
         self._width = len(header.cells)
         self.problems: list[str] = []
-        twice = sorted({quote(name) for name in self._columns if name and self._columns.count(name) > 1})
-        named = [name for name in _NAMES if name in self._columns]
-        absent = [name for name in ("pred_label", "gt_label") if name not in self._columns]
+        folded = [name.casefold() for name in self._columns]
+        twice = sorted({quote(name) for name in folded if name and folded.count(name) > 1})
+        named = [name for name in _NAMES if name in folded]
+        absent = [name for name in ("pred_label", "gt_label") if name not in folded]
         if absent or not named:
             wanted = " and ".join([*(() if named else ("filename",)), *absent])
             raise LabelsError(
@@ -109,8 +110,8 @@ class _Reading:
             )
         if twice or len(named) > 1:
             raise LabelsError(f"{path}: columns that come twice: {', '.join(twice or named)}")
-        self._name = self._columns.index(named[0])
-        self._lists = (self._columns.index("pred_label"), self._columns.index("gt_label"))
+        self._name = folded.index(named[0])
+        self._lists = (folded.index("pred_label"), folded.index("gt_label"))
         self._shares = self._probability_columns()
         self._is_named = labels is not None
         self._labels = self._labels_of(labels)

@@ -74,8 +74,8 @@ _EXPLAINED = (
     "kappa         with quadratic weights; 1 is perfect, 0 is chance",
     "AUC           mean over the thresholds that occur (how many); 0.5 is chance",
     "macro         mean over the levels, rare ones as much as frequent ones",
-    "missed        of photos that are severe or worse: called ordinary or none",
-    "false alarms  of photos that are none: called ordinary or worse; severe or worse",
+    "missed        severe or worse called ordinary or none",
+    "false alarms  none called ordinary or worse; none called severe or worse",
     "calibration   error of the probability of ordinary or worse; 0 is perfect",
 )
 
@@ -92,7 +92,7 @@ def print_evaluation(evaluation: Evaluation, *, file: TextIO) -> None:
         labels = "1 label" if len(evaluation.labels) == 1 else f"{len(evaluation.labels)} labels"
         line(console, f"{photos}, {labels}: {evaluation.source}", style="bold")
         console.print(Padding(_levels_table(evaluation, rule, console.width), (1, 0, 1, 1)))
-        for heading, columns in (("Answers", _ANSWERS), ("Mistakes and probabilities", _MISTAKES)):
+        for heading, columns in (("Answers", _ANSWERS), ("Mistakes", _MISTAKES)):
             line(console, heading + _with_intervals(evaluation), style="bold")
             console.print(Padding(_figures_table(evaluation, columns, rule, console.width), (1, 0, 1, 1)))
         for explained in _EXPLAINED:
