@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from iqa_cli.errors import ContradictionError, GraphTooWideError
 from iqa_cli.hexgraph.check.findings import GraphSize
+from iqa_cli.hexgraph.check.width import LARGE_FROM, far_too_wide
 from iqa_cli.hexgraph.check.wording import listed
 from iqa_cli.hexgraph.plan import HexPlan, compile_plan
 from iqa_cli.hexgraph.problems import Problem, counted, quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from iqa_cli.hexgraph.check.logic import Logic
     from iqa_cli.hexgraph.graph import HexGraph
@@ -34,10 +35,15 @@ def measure(graph: HexGraph, logic: Logic, max_states: int) -> tuple[GraphSize, 
     known = GraphSize(labels=len(graph.labels), rules=rules, components=len(logic.parts))
     if logic.broken:
         return dataclasses.replace(known, legal_states=0), []
+    if len(graph.labels) >= LARGE_FROM:
+        wide = far_too_wide(graph.n_levels, logic.rules, max_states)
+        if wide is not None:
+            names = tuple(graph.labels[v].name for v in wide)
+            return dataclasses.replace(known, max_clique_labels=names), [_refusal(names, max_states)]
     try:
         plan = compile_plan(graph, max_states=max_states)
     except GraphTooWideError as error:
-        return dataclasses.replace(known, max_clique_labels=error.labels), [_refusal(error, max_states)]
+        return dataclasses.replace(known, max_clique_labels=error.labels), [_refusal(error.labels, max_states)]
     except ContradictionError:  # of a part that was left undecided, which then is no more
         return dataclasses.replace(known, legal_states=0), []
     stats = plan.stats
@@ -55,13 +61,13 @@ def measure(graph: HexGraph, logic: Logic, max_states: int) -> tuple[GraphSize, 
     return size, list(_sizes(size, plan))
 
 
-def _refusal(error: GraphTooWideError, max_states: int) -> Problem:
+def _refusal(labels: Sequence[str], max_states: int) -> Problem:
     return Problem(
         "E404",
         (),
-        f"more than {max_states:,} states to look at: {counted(len(error.labels), 'label')} hang together,"
-        f" {listed(map(quote, error.labels), 8)}",
-        tuple(error.labels),
+        f"more than {max_states:,} states to look at: {counted(len(labels), 'label')} hang together,"
+        f" {listed(map(quote, labels), 8)}",
+        tuple(labels),
         "take out rules between these labels, or allow more states (--max-states)",
     )
 

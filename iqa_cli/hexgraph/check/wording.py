@@ -68,9 +68,9 @@ class Wording:
             kept.append(last)
         if len(kept) <= _LONGEST:
             return list(map(self.literal, kept))
-        first, last = kept[: _LONGEST // 2], kept[-(_LONGEST // 2 - 1) :]
-        left_out = f"... {len(kept) - len(first) - len(last)} more ..."
-        return [*map(self.literal, first), left_out, *map(self.literal, last)]
+        head, tail = kept[: _LONGEST // 2], kept[-(_LONGEST // 2 - 1) :]
+        left_out = f"... {len(kept) - len(head) - len(tail)} more ..."
+        return [*map(self.literal, head), left_out, *map(self.literal, tail)]
 
 
 def listed(items: Iterable[str], most: int = 6) -> str:
