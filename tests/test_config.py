@@ -101,7 +101,16 @@ def test_mistakes_come_in_the_order_of_the_keys(tmp_path: Path) -> None:
         ("[optim]\nlr_head = 1%s\n" % ("0" * 400), "optim.lr_head: expected 0 to 1, got 1000"),
         ("[optim]\nlr_head = 0x%s\n" % ("1" * 9000), "optim.lr_head: expected 0 to 1, got a very long number"),
         ("[optim]\nepochs = [0x%s]\n" % ("1" * 9000), "optim.epochs: expected a whole number"),
-        ('[loss]\nname = "focal-fidelity"\n', "loss.name: 'focal-fidelity' is not yet supported"),
+        ('[loss]\nname = "fidelity"\n', "loss.name: expected 'nll' or 'focal' or 'focal-fidelity', got 'fidelity'"),
+        ("[loss]\ngamma = 0.5\n", "loss.gamma: expected 0, or 1 to 10, got 0.5"),
+        ("[model]\ntrain_visual = 0\n", "model.train_visual: expected 1 to 1000, got 0"),
+        ('[model]\ntrain_visual = "some"\n', "model.train_visual: expected 'all' or 'none' or a whole number"),
+        ('[model]\ntemplates = ["a photo"]\n', "model.templates: 'a photo' needs exactly one {}"),
+        ("[model]\ntemplates = []\n", "model.templates: expected at least one"),
+        ('[model]\ntemplates = "a {} photo"\n', "model.templates: expected a list of texts"),
+        ("[model]\ntrain_text = 1\n", "model.train_text: expected true or false, got 1"),
+        ("[optim]\naccumulate = 0\n", "optim.accumulate: expected 1 to 65536, got 0"),
+        ('precision = "float16"\n', "run.precision: expected 'float32' or 'bfloat16', got 'float16'"),
     ],
 )
 def test_values_that_nothing_can_use_are_mistakes_of_the_config(tmp_path: Path, more: str, problem: str) -> None:
@@ -119,14 +128,42 @@ def test_a_checkpoint_needs_a_folder_that_can_be_named(tmp_path: Path, out: str)
     assert error.value.problems[0].startswith("run.out: expected")
 
 
-def test_a_table_of_labels_is_not_called_a_misspelling(tmp_path: Path) -> None:
-    text = '[data]\nladder = "photos"\nlabels = "labels.csv"\nimages = "photos"\n[run]\nout = "mine"\n'
+@pytest.mark.parametrize(
+    ("data", "problems"),
+    [
+        ("", ["data: expected either data.ladder or data.labels, neither is given"]),
+        (
+            'ladder = "photos"\nlabels = "labels.csv"\nimages = "photos"',
+            ["data: expected either data.ladder or data.labels, both are given"],
+        ),
+        ('labels = "labels.csv"', ["data.images: missing, the folder of the photographs in data.labels"]),
+        (
+            'ladder = "photos"\nimages = "photos"\ntest = "test.csv"',
+            [
+                "data.images: goes with data.labels, not with data.ladder",
+                "data.test: goes with data.labels, not with data.ladder",
+            ],
+        ),
+    ],
+    ids=["neither", "both", "no images", "wrong company"],
+)
+def test_there_is_one_source_of_data_with_all_that_belongs_to_it(
+    tmp_path: Path, data: str, problems: list[str]
+) -> None:
     with pytest.raises(ConfigError) as error:
-        load_config(write(tmp_path, text))
-    assert [problem.partition(",")[0] for problem in error.value.problems] == [
-        "data.images: not yet supported",
-        "data.labels: not yet supported",
-    ]
+        load_config(write(tmp_path, f'[data]\n{data}\n[run]\nout = "mine"\n'))
+    assert list(error.value.problems) == problems
+
+
+def test_a_config_with_labels_finds_its_files_from_its_folder(tmp_path: Path) -> None:
+    text = '[data]\nlabels = "split/train.csv"\nvalidation = "split/val.csv"\nimages = "../DCIM"\n[run]\nout = "mine"\n'
+    config = load_config(
+        write(tmp_path, text + '[model]\ntemplates = ["{}", "a photo that is {}"]\ntrain_visual = 2\n')
+    )
+    assert config.data.labels == tmp_path / "split" / "train.csv"
+    assert config.data.images == tmp_path.parent / "DCIM"
+    assert config.model.templates == ("{}", "a photo that is {}")
+    assert config.model.train_visual == 2
 
 
 def test_another_checkpoint_folder_takes_its_state_along(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ def train(
     import dataclasses
 
     from iqa_cli.cli.streams import say
+    from iqa_cli.cli.training_view import training_view
     from iqa_cli.config import load_config
     from iqa_cli.errors import ExitCode, MissingExtra
     from iqa_cli.report.text import shown
@@ -42,20 +43,24 @@ def train(
                 raise
             raise MissingExtra("iqa train", error.name or "a library", "train") from error
         trainer = Trainer(settings, config.resolve().parent, device, resume=resume)
-        for name, reason in trainer.unreadable:
-            say(f"left out: {shown(name)}: {reason}")
-        say(f"{len(trainer.names)} photographs, {len(trainer.graph.labels)} labels")
-        for last in trainer.run():
-            say(
-                f"epoch {last.number}/{last.of}  loss {last.loss:.3f}  held-out QWK {last.qwk:.3f}  "
-                f"{last.seconds:.0f} s, {(last.of - last.number) * last.seconds / 60:.0f} min left"
-            )
+        if trainer.share.rank == 0:
+            for name, reason in trainer.data.unreadable:
+                say(f"left out: {shown(name)}: {reason}")
+            for note in trainer.data.notes:
+                say(f"note: {shown(note)}")
+            say(trainer.data.describe())
+        with training_view() as view:
+            for last in trainer.run(view.step):
+                view.epoch(last)
     except KeyboardInterrupt:
         say(f"interrupted: {_kept(trainer, settings.optim.epochs)}")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
+    if trainer.share.rank:
+        return
     if last is not None:
         _print_table(last.validation)
-    say(f"wrote {settings.run.out}")
+    say(f"wrote {settings.run.out}, epoch {trainer.best if settings.run.keep == 'best' else trainer.kept}")
+    say(f"metrics.csv and curves.png are in {settings.work}")
 
 
 def _kept(trainer: Trainer | None, epochs: int) -> str:

@@ -15,13 +15,14 @@ import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import huggingface_hub
 import open_clip
 import safetensors
 import torch
 from open_clip.tokenizer import SimpleTokenizer
 from torch import Tensor, nn
 
-from iqa_cli.checkpoint import Preprocessing
+from iqa_cli.checkpoint import INTERPOLATIONS, Preprocessing
 from iqa_cli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def build_backbone(architecture: str, pretrained: str | Literal[False]) -> Backb
         raise ConfigError(
             f"model.pretrained: weights {pretrained!r} for {architecture} could not be loaded "
             f"({type(error).__name__}: {error})",
-            hint="name a tag of this architecture, put the file into the hub cache, or give its path",
+            hint=_where_weights_go(architecture, pretrained),
         ) from error
     return Backbone(
         clip=clip,
@@ -124,6 +125,47 @@ def build_backbone(architecture: str, pretrained: str | Literal[False]) -> Backb
         preprocessing=_preprocessing(clip, pretrained is not False),
         embedding=int(config["embed_dim"]),
     )
+
+
+def _where_weights_go(architecture: str, pretrained: str) -> str:
+    """The file that is needed and the place for it, or the tags that there are."""
+    entry = open_clip.get_pretrained_cfg(architecture, pretrained)
+    if not entry:
+        tags = open_clip.list_pretrained_tags_by_model(architecture)
+        known = f"its tags: {', '.join(tags)}" if tags else "open_clip knows no pretrained weights for it"
+        return f"{known}; or give the path of a weights file (.safetensors)"
+    if entry.get("hf_hub"):
+        repository, _, file = entry["hf_hub"].rpartition("/")
+        file = file or "open_clip_model.safetensors"
+        cache = Path(huggingface_hub.constants.HF_HUB_CACHE)
+        folder = cache / huggingface_hub.file_download.repo_folder_name(repo_id=repository, repo_type="model")
+        return (
+            f"on a machine with a network, `hf download {repository} {file}` fetches it; then copy {file} here and set "
+            f"model.pretrained to its path, or copy the hub cache's folder to {folder}"
+        )
+    return f"fetch {entry.get('url')} and set model.pretrained to the file's path"
+
+
+def freeze(clip: Any, *, visual: Literal["all", "none"] | int, text: bool) -> None:
+    """Take parts of a CLIP out of training: their parameters get no gradient, their batch statistics stay.
+
+    visual  all; none; or the last N groups of layers, counted as open_clip does (1 is the final projection)
+    text    whether the text tower learns
+    raises  ConfigError  for an architecture that open_clip cannot freeze in part
+    """
+    if visual != "all":
+        groups = 0 if visual == "none" else visual
+        try:
+            clip.lock_image_tower(unlocked_groups=groups, freeze_bn_stats=True)
+        except (AssertionError, NotImplementedError, RuntimeError) as error:
+            raise ConfigError(
+                f"model.train_visual: this architecture cannot be frozen in part ({error})",
+                hint='use "all" or "none", or a vision transformer',
+            ) from error
+    for name, parameter in clip.named_parameters():
+        # CLIP's own scale and bias belong to its contrastive loss, which is not used here.
+        if name in ("logit_scale", "logit_bias") or (not text and not name.startswith("visual.")):
+            parameter.requires_grad_(requires_grad=False)
 
 
 def is_own(architecture: str) -> bool:
@@ -151,10 +193,21 @@ def _root_logger_kept() -> Iterator[None]:
 
 
 def _preprocessing(clip: Any, pretrained: bool) -> Preprocessing:
+    """What pretrained weights were trained with, as open_clip tells it; ours for a start from nothing.
+
+    open_clip would resize and crop. Tone is judged from the whole frame, so the picture is squashed instead.
+    """
     visual = clip.visual
     size = visual.image_size[0] if isinstance(visual.image_size, tuple | list) else visual.image_size
-    mean, std = (visual.image_mean, visual.image_std) if pretrained else (_OWN_MEAN, _OWN_STD)
-    return Preprocessing(size=int(size), interpolation="bilinear", mean=tuple(mean), std=tuple(std))
+    if not pretrained:
+        return Preprocessing(size=int(size), interpolation="bilinear", mean=_OWN_MEAN, std=_OWN_STD)
+    interpolation = (getattr(visual, "preprocess_cfg", None) or {}).get("interpolation") or "bicubic"
+    return Preprocessing(
+        size=int(size),
+        interpolation=interpolation if interpolation in INTERPOLATIONS else "bicubic",
+        mean=tuple(visual.image_mean),
+        std=tuple(visual.image_std),
+    )
 
 
 def text_tower(clip: Any) -> Any:

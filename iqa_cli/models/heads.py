@@ -16,9 +16,15 @@ from iqa_cli.errors import ConfigError
 from iqa_cli.models.backbone import encode_embedded_text, text_tower
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from open_clip.tokenizer import SimpleTokenizer
 
     from iqa_cli.models.backbone import Backbone
+
+
+_SCALE = 10.0
+"""What cosines are multiplied by at the start, learned from there on."""
 
 
 class Head(Protocol):
@@ -29,11 +35,23 @@ class Head(Protocol):
 
 
 class FcHead(nn.Module):
-    """v1: one linear layer on the normalised visual features."""
+    """v1: one linear layer on the normalised visual features.
 
-    def __init__(self, embedding: int, n_labels: int) -> None:
+    embedding  D
+    n_labels   L
+    start      (L, D) directions of unit length to begin with, such as `word_features`, or None for random ones
+
+    The weights begin at the length that the coop head's scale begins at: with features of unit length and weights as
+    small as a linear layer usually starts with, it would take thousands of steps to say anything with confidence.
+    """
+
+    def __init__(self, embedding: int, n_labels: int, start: Tensor | None = None) -> None:
         super().__init__()
         self.linear = nn.Linear(embedding, n_labels)
+        with torch.no_grad():
+            direction = functional.normalize(self.linear.weight, dim=-1) if start is None else start
+            self.linear.weight.copy_(_SCALE * direction)
+            self.linear.bias.zero_()
 
     def weight_and_bias(self) -> tuple[Tensor, Tensor]:
         """See `Head`."""
@@ -43,41 +61,87 @@ class FcHead(nn.Module):
 class CoopHead(nn.Module):
     """v2: M learned context tokens before the label's words, through the text tower; cosine times a learned scale.
 
-    backbone  the CLIP whose text tower is used; it stays owned by the model, not by the head
-    words     one text per label, in graph order
-    context   M; 0 uses the words as they are
+    backbone   the CLIP whose text tower is used; it stays owned by the model, not by the head
+    words      one text per label, in graph order
+    context    M; 0 uses the words as they are
+    per_label  whether each label learns its own context (class-specific in the paper) or all share one
+    templates  texts around the words, `{}` stands for them; the normalised features of several are averaged
+    start      words that the context starts as, or None for small random numbers
 
     raises    ConfigError  for a text tower or tokenizer that is not CLIP's own, and for words that do not fit into the
                            tower's context together with M tokens
 
-    Zhou et al., Learning to Prompt for Vision-Language Models, IJCV 2022 (generic context, class token at the end).
+    Zhou et al., Learning to Prompt for Vision-Language Models, IJCV 2022 (class token at the end).
     """
 
     tokens: Tensor
     end: Tensor
 
-    def __init__(self, backbone: Backbone, words: list[str], context: int) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        words: list[str],
+        context: int,
+        *,
+        per_label: bool = False,
+        templates: Sequence[str] = ("{}",),
+        start: str | None = None,
+    ) -> None:
         super().__init__()
         # In a tuple, so that the tower's weights are not registered twice.
         self._clip: tuple[Any] = (backbone.clip,)
-        width = text_tower(backbone.clip).token_embedding.embedding_dim
-        tokens, end = _prompts(backbone.tokenizer(), words, context)
+        self._templates = len(templates)
+        embedding = text_tower(backbone.clip).token_embedding
+        tokenizer = backbone.tokenizer()
+        texts = [template.replace("{}", word) for template in templates for word in words]
+        tokens, end = _prompts(tokenizer, texts, context)
         self.register_buffer("tokens", tokens, persistent=False)
         self.register_buffer("end", end, persistent=False)
-        self.context = nn.Parameter(0.02 * torch.randn(context, width))
-        self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
+        shared = (
+            0.02 * torch.randn(context, embedding.embedding_dim)
+            if start is None
+            else _embedded(tokenizer, embedding, start, context)
+        )
+        self.context = nn.Parameter(shared.expand(len(words), -1, -1).clone() if per_label else shared)
+        self.log_scale = nn.Parameter(torch.tensor(math.log(_SCALE)))
         self.bias = nn.Parameter(torch.zeros(len(words)))
 
     def weight_and_bias(self) -> tuple[Tensor, Tensor]:
         """See `Head`; the weights are the text features of the prompts, scaled."""
         clip = self._clip[0]
-        embedded = text_tower(clip).token_embedding(self.tokens)  # (L, context length, width)
-        count = len(self.context)
-        context = self.context.expand(len(embedded), -1, -1)
+        embedded = text_tower(clip).token_embedding(self.tokens)  # (templates L, context length, width)
+        count = self.context.shape[-2]
+        context = self.context.expand(len(self.bias), -1, -1).repeat(self._templates, 1, 1)
         # start of text, M learned tokens in place of the placeholders, words, end, padding
         embedded = torch.cat([embedded[:, :1], context, embedded[:, 1 + count :]], 1)
         features = functional.normalize(encode_embedded_text(clip, embedded, self.end), dim=-1)
-        return features * self.log_scale.exp(), self.bias
+        averaged = features.reshape(self._templates, len(self.bias), -1).mean(0)
+        return functional.normalize(averaged, dim=-1) * self.log_scale.exp(), self.bias
+
+
+@torch.no_grad()
+def word_features(backbone: Backbone, words: list[str], templates: Sequence[str]) -> Tensor:
+    """Text features of the labels' words as they are, (L, D) of unit length: CLIP's zero-shot classifier.
+
+    raises  ConfigError  see `CoopHead`
+    """
+    head = CoopHead(backbone, words, 0, templates=templates)
+    weight, _ = head.weight_and_bias()
+    return functional.normalize(weight, dim=-1)
+
+
+@torch.no_grad()
+def _embedded(tokenizer: SimpleTokenizer, embedding: nn.Embedding, text: str, count: int) -> Tensor:
+    """Token embeddings (count, width) of a text, repeated or cut to `count` tokens.
+
+    raises  ConfigError  for a text without a token
+    """
+    ids = [token for token in tokenizer.encode(text) if token < tokenizer.sot_token_id]
+    if not ids and count:
+        raise ConfigError(f"model.start_words: {text!r} has no words")
+    chosen = [ids[position % len(ids)] for position in range(count)]
+    vectors: Tensor = embedding(torch.tensor(chosen, dtype=torch.int64))
+    return vectors.detach().clone()
 
 
 def _prompts(tokenizer: SimpleTokenizer, words: list[str], context: int) -> tuple[Tensor, Tensor]:

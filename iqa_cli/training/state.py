@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STATE = "state.safetensors"
+BEST = "best.safetensors"
+"""The weights of the best epoch so far, beside the state."""
 _SLOTS = ("exp_avg", "exp_avg_sq", "step")
 """What AdamW keeps of a parameter."""
 
@@ -48,7 +50,7 @@ def save_state(work: Path, model: nn.Module, optimiser: torch.optim.Optimizer, p
 
     raises  OutputError  if it cannot be written
     """
-    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    tensors = {f"model.{name}": value for name, value in weights_of(model).items()}
     for index, slots in optimiser.state_dict()["state"].items():
         for slot, value in slots.items():
             tensors[f"optimiser.{index}.{slot}"] = torch.as_tensor(value)
@@ -138,6 +140,30 @@ def _slots(tensors: dict[str, torch.Tensor], parameters: list[nn.Parameter]) -> 
     return slots
 
 
+def save_weights(path: Path, model: nn.Module) -> None:
+    """Write a model's weights alone, atomically.
+
+    raises  OutputError  if they cannot be written
+    """
+    write_atomically(path, safetensors.torch.save(weights_of(model)))
+
+
+def load_weights(path: Path, model: nn.Module) -> None:
+    """Put weights that `save_weights` wrote back into the model.
+
+    raises  CheckpointError  if the file is missing, damaged or does not fit
+    """
+    try:
+        model.load_state_dict(safetensors.torch.load_file(path))
+    except _DAMAGE as error:
+        raise _damaged(path, error) from error
+
+
+def weights_of(model: nn.Module) -> dict[str, torch.Tensor]:
+    """All parameters and buffers, each a tensor of its own on the CPU."""
+    return {name: value.detach().cpu().contiguous().clone() for name, value in model.state_dict().items()}
+
+
 _DAMAGE: tuple[type[Exception], ...] = (
     safetensors.SafetensorError,
     OSError,
@@ -159,5 +185,6 @@ def _damaged(path: Path, error: Exception) -> CheckpointError:
 
 
 def remove_state(work: Path) -> None:
-    """Remove a state, if there is one."""
+    """Remove a state and the weights beside it, if there are any."""
     (work / STATE).unlink(missing_ok=True)
+    (work / BEST).unlink(missing_ok=True)

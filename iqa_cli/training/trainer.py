@@ -6,70 +6,105 @@ numbers as one that was not.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
-import datetime as dt
 import hashlib
+import importlib.util
 import io
 import json
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import safetensors.torch
 import torch
-from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
 
-from iqa_cli._version import __version__
-from iqa_cli.checkpoint import ONNX, WEIGHTS, make_writable, write_atomically, write_checkpoint
+from iqa_cli.checkpoint import make_writable, write_atomically
 from iqa_cli.crf.floor import LIMIT
-from iqa_cli.crf.losses import nll
 from iqa_cli.crf.torch_crf import TorchCRF
-from iqa_cli.crf.unary import cumulative, unary_from_nodes
-from iqa_cli.errors import CheckpointError, TrainingDiverged
+from iqa_cli.crf.unary import unary_from_nodes
+from iqa_cli.errors import CheckpointError, MissingExtra, TrainingDiverged
 from iqa_cli.hexgraph.plan import compile_plan
 from iqa_cli.hexgraph.read import read_graph
-from iqa_cli.metrics.ordinal import label_metrics, mean_of
+from iqa_cli.metrics.ordinal import mean_of
 from iqa_cli.models.backbone import is_own
-from iqa_cli.models.export import onnx_bytes
 from iqa_cli.models.tone_model import ToneModel
 from iqa_cli.paths import find_graph
-from iqa_cli.training.checks import device_named, refuse_forbidden, refuse_unexportable, refuse_unmeasured_labels
-from iqa_cli.training.ladder import Ladder, batches
-from iqa_cli.training.photographs import load_photographs, split
-from iqa_cli.training.state import STATE, Progress, load_state, progress_of, remove_state, save_state
+from iqa_cli.training.checks import device_named, refuse_unexportable
+from iqa_cli.training.distributed import agreed, launched_share, local_device, process_group
+from iqa_cli.training.judging import Judged, judge
+from iqa_cli.training.labelled_data import LabelledData
+from iqa_cli.training.ladder_data import LadderData
+from iqa_cli.training.objective import make_objective
+from iqa_cli.training.outcome import Outcome, write_outcome
+from iqa_cli.training.state import (
+    BEST,
+    STATE,
+    Progress,
+    load_state,
+    progress_of,
+    remove_state,
+    save_state,
+    save_weights,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from torch import Tensor, nn
 
     from iqa_cli.config import TrainConfig
     from iqa_cli.hexgraph.graph import HexGraph
     from iqa_cli.metrics.records import LabelMetrics
+    from iqa_cli.training.data import Batch, Data
 
-_CROP_ROOM = 4 / 3
-"""Photographs are kept this much larger than the model's input, so that a cropped frame is not blown up."""
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """How far an epoch is."""
+
+    epoch: int
+    """1..epochs."""
+    step: int
+    """Batches done, 1..steps."""
+    steps: int
+    """Batches of the epoch."""
+    loss: float
+    """Mean training loss of the epoch so far."""
+    pictures_per_s: float
+    """Training speed of this process, by the wall clock."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Epoch:
-    """What one pass over the ladder gave."""
+    """What one pass over the data gave."""
 
     number: int
     """1..epochs."""
     of: int
-    """Epochs in all."""
+    """Epochs in all, if training does not stop early."""
     loss: float
-    """Mean training loss, nats per picture."""
+    """Mean training loss per picture, in the unit of the loss."""
     seconds: float
     """Wall time of training and judging."""
+    validation_loss: float
+    """Negative log-likelihood of the validation labels under the CRF, nats per picture, whatever the loss is."""
     validation: dict[str, LabelMetrics]
-    """Per label, on pictures of held-out photographs."""
+    """Per label, on pictures that training never sees."""
+    best: int
+    """The epoch of the best validation threshold AUC so far."""
 
     @property
     def qwk(self) -> float:
         """Mean quadratic weighted kappa over the labels."""
         return mean_of(self.validation, "qwk")
+
+    @property
+    def tauc(self) -> float:
+        """Mean threshold AUC over the labels, by which epochs are compared."""
+        return mean_of(self.validation, "tauc")
 
 
 class Trainer:
@@ -79,90 +114,156 @@ class Trainer:
     base       folder that paths in the card are told relative to, usually the config file's
     device     `auto` takes CUDA where there is one; else `cpu`, `cuda` or `cuda:N`
     resume     go on after the last finished epoch of the state in the work folder
-    raises     UsageError       for a device that this machine or torch does not have
-               OutputError      for folders that cannot be written
-               ConfigError      for a config that cannot be trained; GraphError for its graph
-               CheckpointError  if there is nothing to resume, if the state is damaged or belongs to another config, and
-                                without `resume` if a start would overwrite the state of an unfinished run
+    data       what to learn from instead of what the config names; several runs may share one
+
+    raises  UsageError       for a device that is not there
+            OutputError      if nothing can be written where the config says
+            ConfigError      for a graph, backbone or data that cannot be trained on
+            LabelsError      for label tables that are wrong, and for splits that share photographs
+            CheckpointError  if `resume` finds no state, or one that does not fit the config, and
+                             without `resume` if a start would overwrite the state of an unfinished run
     """
 
-    def __init__(self, config: TrainConfig, base: Path, device: str = "auto", *, resume: bool = False) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        base: Path,
+        device: str = "auto",
+        *,
+        resume: bool = False,
+        data: Data | None = None,
+    ) -> None:
         self.config = config
         self._base = base
-        self._device = device_named(device)
+        self.share = launched_share()
+        """Which of several processes this is; only the first one writes."""
+        self._device = local_device(device_named(device))
+        if config.run.tensorboard and importlib.util.find_spec("tensorboard") is None:
+            raise MissingExtra("[run] tensorboard = true", "tensorboard", "tensorboard")
         for folder in (config.run.out, config.work):
             make_writable(folder)
         progress = progress_of(config.work, resume=resume)
         self._rows = progress.rows if progress else ()
         torch.manual_seed(config.run.seed)
-        self.graph: HexGraph = read_graph(find_graph(config.graph.name))
-        refuse_unmeasured_labels(self.graph, config.graph.name)
-        self._plan = compile_plan(self.graph)
+        graph = read_graph(find_graph(config.graph.name))
+        self.graph: HexGraph = graph if config.graph.rules else _without_rules(graph)
         self._model = ToneModel(config.model, self.graph)
         if not is_own(config.model.backbone):
             refuse_unexportable(self._model, self.graph, config.model.backbone)
-        self._model.to(self._device)
+        # As `prepared` gives the pictures.
+        self._model.to(self._device).to(memory_format=torch.channels_last)
+        self.data: Data = data or self._made_data()
+        """What is learned from."""
         # Scores that are no numbers are looked for in `_unary`, where they mean that training diverged.
-        self._crf = TorchCRF(self._plan, check_finite=False).to(self._device)
-        self._optimiser = torch.optim.AdamW(
-            self._model.parameter_groups(config.optim.lr_visual, config.optim.lr_head, config.optim.weight_decay)
-        )
-        self._size = self._model.preprocessing.size
-        photographs = load_photographs(config.data.ladder, math.ceil(self._size * _CROP_ROOM))
-        self.names = photographs.names
-        """Photographs that were read, as paths relative to their folder."""
-        self.unreadable = photographs.unreadable
-        """Files that were left out, with the reason."""
-        self._photographs_hash = photographs.content_hash()
-        training, held_out = split(photographs, config.data.holdout, config.run.seed)
-        self._held_out_names = tuple(self.names[index] for index in held_out.tolist())
-        self._training, self._held_out = photographs.pictures[training], photographs.pictures[held_out]
-        self._ladder = Ladder()
+        self._crf = TorchCRF(compile_plan(self.graph), check_finite=False).to(self._device)
+        balanced = config.loss.balance != "none"
+        counts = self.data.level_counts() if balanced else None
+        self._objective = make_objective(config.loss, self._crf, counts, self._device)
+        self._optimiser = torch.optim.AdamW(self._model.parameter_groups(config.optim))
+        if config.run.compile:
+            self._model.compile_visual()
         self.finished = False
         """Whether the checkpoint is written and the state with it gone."""
         if progress:
             self._resume(progress)
+
+    def _made_data(self) -> Data:
+        config = self.config
+        if config.data.ladder is not None:
+            return LadderData(config, config.data.ladder, self.graph, self._model.preprocessing.size)
+        data = LabelledData(config, self.graph, self._model.preprocessing)
+        if self._model.frozen_visual:
+            data.use_features(self._model, config.work, self._device)
+        return data
 
     @property
     def kept(self) -> int:
         """Finished epochs whose state is on disk for --resume."""
         return len(self._rows)
 
-    def run(self) -> Iterator[Epoch]:
+    @property
+    def best(self) -> int:
+        """Number of the epoch with the highest validation threshold AUC so far, the first of equals; 0 before any."""
+        areas = [-1.0 if math.isnan(row["tauc"]) else row["tauc"] for row in self._rows]
+        return 1 + areas.index(max(areas)) if areas else 0
+
+    def run(self, on_step: Callable[[Step], None] | None = None) -> Iterator[Epoch]:
         """Train; one `Epoch` after each pass; the checkpoint is written before the last one is given.
 
-        raises  TrainingDiverged  if the scores are no numbers any more
+        on_step  called after every batch, for those who watch
+
+        raises  TrainingDiverged  if loss, scores or gradients are no numbers any more; the checkpoint of the best epoch
+                                  before is written first
                 ConfigError       if the graph forbids labels that the tone ladder makes
-                OutputError       if a file cannot be written
+                OutputError       if a file cannot be written; the state of the last epoch is still there
         """
+        with process_group(self.share, self._device):
+            yield from self._run(on_step)
+
+    def _run(self, on_step: Callable[[Step], None] | None) -> Iterator[Epoch]:
         self._write_metrics()
-        validation = list(self._pictures(self._held_out, self.config.data.validation_samples, seed=1))
+        model: nn.Module = self._model
+        if self.share.world > 1:
+            model = DistributedDataParallel(model, find_unused_parameters=True)
         epochs = self.config.optim.epochs
-        if self.kept == epochs:
+        if self._over():
             self._finish()
+            return
         for number in range(self.kept, epochs):
             started = time.monotonic()
-            loss = self._train_epoch(number)
-            metrics = self._judge(validation)
-            epoch = Epoch(number + 1, epochs, loss, time.monotonic() - started, metrics)
-            rows = (*self._rows, _row(epoch))
-            save_state(self.config.work, self._model, self._optimiser, Progress(self._identity(), epoch.number, rows))
-            self._rows = rows
-            self._write_metrics()
-            if epoch.number == epochs:
-                self._finish()
-            yield epoch
+            try:
+                loss = self._train_epoch(model, number, on_step)
+            except TrainingDiverged as error:
+                raise self._rescued(error) from None
+            if self.share.rank == 0:
+                yield self._concluded(number, loss, started)
+            if agreed(self._over(), self.share, self._device):
+                break
+
+    def _over(self) -> bool:
+        """Whether no epoch is left: all done, or none of the last `patience` was better than the best before."""
+        patience = self.config.optim.patience
+        return self.kept == self.config.optim.epochs or (0 < patience <= self.kept - self.best)
+
+    def _concluded(self, number: int, loss: float, started: float) -> Epoch:
+        """Judge an epoch, keep its state and, after the last one, write the checkpoint."""
+        judged = judge(self._model, self._crf, self.data.validation(), self._device)
+        row = _row(number + 1, loss, judged)
+        self._rows = (*self._rows, row)
+        epoch = Epoch(
+            number=number + 1,
+            of=self.config.optim.epochs,
+            loss=loss,
+            seconds=time.monotonic() - started,
+            validation_loss=judged.loss,
+            validation=judged.labels,
+            best=self.best,
+        )
+        row["seconds"] = epoch.seconds
+        try:
+            if self.best == epoch.number:
+                save_weights(self.config.work / BEST, self._model)
+            progress = Progress(self._identity(), epoch.number, self._rows)
+            save_state(self.config.work, self._model, self._optimiser, progress)
+        except BaseException:
+            self._rows = self._rows[:-1]  # what is not on disk cannot be resumed from
+            raise
+        self._write_metrics()
+        self._log(epoch)
+        if self._over():
+            self._finish()
+        return epoch
 
     def _identity(self) -> str:
         """What two runs must share for one to continue the other: all that the weights depend on."""
         config = self.config.as_document(self._base)
         document = {
             "config": {key: config[key] for key in ("model", "loss", "optim")},
-            "samples": self.config.data.samples,
-            "holdout": self.config.data.holdout,
+            "precision": self.config.run.precision,
+            "world": self.share.world,
             "seed": self.config.run.seed,
             "graph": self.graph.hash,
-            "photographs": self._photographs_hash,
+            "data": self.data.identity(),
         }
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
@@ -174,86 +275,81 @@ class Trainer:
             )
         load_state(self.config.work, self._model, self._optimiser)
 
-    def _pictures(self, photographs: Tensor, samples: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Pictures (B, 3, S, S) uint8 and zero-based levels (B, L) int64, all of them legal under the graph."""
-        for pictures, positions in batches(
-            self._ladder,
-            photographs,
-            self.graph.label_names,
-            size=self._size,
-            batch_size=self.config.optim.batch_size,
-            samples=samples,
-            seed=seed,
-        ):
-            refuse_forbidden(self.graph, self.config.graph.name, positions)
-            yield pictures, positions
-
-    def _train_epoch(self, number: int) -> float:
+    def _train_epoch(self, model: nn.Module, number: int, on_step: Callable[[Step], None] | None) -> float:
         """One pass; returns the mean loss."""
         optim = self.config.optim
-        steps = math.ceil(self.config.data.samples / optim.batch_size)
-        self._model.train()
-        total, seen = 0.0, 0
-        # Seeds of training start far above those of judging, so no recipe is met twice.
-        seed = (self.config.run.seed + 1) * 1_000_003 + number
-        for step, (pictures, positions) in enumerate(self._pictures(self._training, self.config.data.samples, seed)):
-            if len(pictures) < 2:
-                continue  # batch normalisation cannot learn from one picture
-            rate = _learning_rate(number * steps + step, steps * optim.epochs, optim.warmup)
-            for group in self._optimiser.param_groups:
-                group["lr"] = rate * group["peak_lr"]
-            loss = nll(self._crf, self._unary(pictures), self._allowed(positions))
-            self._optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
-            self._optimiser.step()
-            total += loss.item() * len(pictures)
-            seen += len(pictures)
+        # Drop-out, where a backbone has it, draws from the global generator.
+        torch.manual_seed((self.config.run.seed + 1) * 1_000_003 + number * self.share.world + self.share.rank)
+        batches = self.data.batches_per_epoch(self.share)
+        steps = math.ceil(batches / optim.accumulate)
+        model.train()
+        total, seen, started = 0.0, 0, time.monotonic()
+        for index, batch in enumerate(self.data.epoch(number, self.share)):
+            group = index // optim.accumulate
+            last_of_group = (index + 1) % optim.accumulate == 0 or index + 1 == batches
+            size = min(optim.accumulate, batches - group * optim.accumulate)
+            rate = _learning_rate(number * steps + group, steps * optim.epochs, optim.warmup)
+            loss = self._objective(self._unary(model, batch, index), batch.allowed.to(self._device))
+            if not math.isfinite(value := loss.item()):
+                raise self._diverged("the loss is no number", index)
+            with self._synchronised(model, last_of_group):
+                (loss / size).backward()  # type: ignore[no-untyped-call]
+            if last_of_group:
+                self._step(rate, index)
+            total += value * len(batch.inputs)
+            seen += len(batch.inputs)
+            if on_step is not None:
+                speed = seen / max(time.monotonic() - started, 1e-9)
+                on_step(Step(number + 1, index + 1, batches, total / seen, speed))
         return total / seen
 
-    def _unary(self, pictures: Tensor) -> Tensor:
-        """uint8 pictures (B, 3, S, S) to cell potentials (B, C) float64; TrainingDiverged if they are no numbers."""
-        scores: Tensor = self._model(self._model.prepared(pictures.to(self._device)))
-        unary: Tensor = unary_from_nodes(scores.double(), self._plan)
+    def _synchronised(self, model: nn.Module, last_of_group: bool) -> contextlib.AbstractContextManager[object]:
+        """Several processes exchange gradients once a step, not once a batch."""
+        if isinstance(model, DistributedDataParallel) and not last_of_group:
+            return model.no_sync()
+        return contextlib.nullcontext()
+
+    def _step(self, rate: float, index: int) -> None:
+        """Move the weights by the gradient that was gathered."""
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate * group["peak_lr"]
+        norm = torch.nn.utils.clip_grad_norm_(self._model.parameters(), self.config.optim.clip_norm)
+        if not bool(norm.isfinite()):
+            raise self._diverged("the gradient is no number", index)
+        self._optimiser.step()
+        self._optimiser.zero_grad(set_to_none=True)
+
+    def _unary(self, model: nn.Module, batch: Batch, index: int) -> Tensor:
+        """Cell potentials (B, C) float64 of a batch; TrainingDiverged if they are no numbers."""
+        inputs = batch.inputs.to(self._device)
+        if inputs.dtype == torch.uint8:
+            inputs = self._model.prepared(inputs)
+        enabled = self.config.run.precision == "bfloat16"
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=enabled):
+            scores: Tensor = model(inputs)
+        unary: Tensor = unary_from_nodes(scores.double(), self._crf.plan)
         if not bool((unary.detach().abs() < LIMIT).all()):
-            again = "lower [optim] lr_visual and lr_head and start again"
-            if self.kept:
-                again += f"; delete {self.config.work / STATE} first"
-            raise TrainingDiverged(
-                f"training diverged: the model's scores are no numbers any more in epoch {self.kept + 1}", hint=again
-            )
+            raise self._diverged("the model's scores are no numbers any more", index)
         return unary
 
-    def _allowed(self, positions: Tensor) -> Tensor:
-        """Zero-based levels (B, L) as allowed cells (B, C) bool."""
-        columns = [
-            torch.nn.functional.one_hot(positions[:, index], len(label.levels))
-            for index, label in enumerate(self.graph.labels)
-        ]
-        return torch.cat(columns, 1).bool().to(self._device)
+    def _diverged(self, what: str, index: int) -> TrainingDiverged:
+        return TrainingDiverged(
+            f"training diverged: {what} in epoch {self.kept + 1}, batch {index + 1}",
+            hint="lower [optim] lr_visual and lr_head and start again",
+        )
 
-    @torch.no_grad()
-    def _judge(self, judged: Iterable[tuple[Tensor, Tensor]]) -> dict[str, LabelMetrics]:
-        """Metrics per label over batches of pictures and zero-based levels."""
-        self._model.eval()
-        batches_of: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
-        for pictures, positions in judged:
-            unary = self._unary(pictures)
-            above = cumulative(self._crf.marginals(unary), self._plan)
-            for kept, batch in zip(batches_of, (positions, self._crf.map(unary)[1], above), strict=True):
-                kept.append(batch.cpu())
-        truth, predicted, reached = (torch.cat(kept).numpy() for kept in batches_of)
-        metrics: dict[str, LabelMetrics] = {}
-        start = 0
-        for index, label in enumerate(self.graph.labels):
-            end = start + len(label.levels) - 1
-            metrics[label.name] = label_metrics(truth[:, index], predicted[:, index], reached[:, start:end])
-            start = end
-        return metrics
+    def _rescued(self, error: TrainingDiverged) -> TrainingDiverged:
+        """Write the checkpoint of the best epoch before the trouble; the same error, telling where it is."""
+        if not self.kept:
+            return error
+        load_state(self.config.work, self._model, self._optimiser)
+        self._finish(stopped=error.message)
+        hint = f"{error.hint}; the checkpoint of epoch {self.best} is in {self.config.run.out}"
+        return TrainingDiverged(error.message, hint=hint)
 
     def _write_metrics(self) -> None:
         """metrics.csv anew from all rows, so that it always tells of the epochs that the state has."""
-        if not self._rows:
+        if not self._rows or self.share.rank:
             return
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, list(self._rows[0]))
@@ -261,50 +357,52 @@ class Trainer:
         writer.writerows(self._rows)
         write_atomically(self.config.work / "metrics.csv", text.getvalue().encode())
 
-    def _finish(self) -> None:
+    def _log(self, epoch: Epoch) -> None:
+        """The epoch's figures for TensorBoard, if the config asks for it."""
+        if not self.config.run.tensorboard:
+            return
+        from torch.utils.tensorboard import SummaryWriter
+
+        with SummaryWriter(str(self.config.work / "tensorboard")) as writer:
+            for name, value in self._rows[-1].items():
+                if name not in ("epoch", "seconds"):
+                    writer.add_scalar(name, value, epoch.number)
+
+    def _finish(self, stopped: str | None = None) -> None:
         """Write weights, exported model and the card that vouches for them; the state has served."""
-        self._model.eval()
-        test = self._judge(self._pictures(self._held_out, self.config.data.test_samples, seed=2))
-        weights = {name: value.detach().cpu().contiguous() for name, value in self._model.state_dict().items()}
-        exported = onnx_bytes(self._model.cpu(), self.graph.hash)
-        self._model.to(self._device)
-        files = {WEIGHTS: safetensors.torch.save(weights), ONNX: exported}
-        write_checkpoint(self.config.run.out, files, self._card(test))
+        if self.share.rank:
+            return
+        outcome = Outcome(
+            config=self.config,
+            base=self._base,
+            graph=self.graph,
+            data=self.data,
+            rows=self._rows,
+            best=self.best,
+            stopped=stopped,
+        )
+        write_outcome(outcome, self._model, self._crf, self._device)
         remove_state(self.config.work)
         self.finished = True
 
-    def _card(self, test: dict[str, LabelMetrics]) -> dict[str, Any]:
-        data = self.config.data
-        held_out = {
-            "pictures": data.test_samples,
-            "what": "the tone ladder on photographs that training never saw",
-            "labels": {label: _defined(dataclasses.asdict(figures)) for label, figures in test.items()},
-            "mean": _defined({name: mean_of(test, name) for name in ("accuracy", "accuracy_constant", "qwk", "tauc")}),
-        }
-        return {
-            "name": self.config.run.out.name,
-            "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-            "iqa_version": __version__,
-            "graph": self.graph.to_json(),
-            "preprocessing": dataclasses.asdict(self._model.preprocessing),
-            "model": self._model.description(),
-            "training": {"config": self.config.as_document(self._base), "torch": torch.__version__},
-            "data": {
-                "provenance": data.provenance,
-                "photographs": len(self.names),
-                "photographs_training": len(self._training),
-                "photographs_held_out": len(self._held_out),
-                "photographs_sha256": self._photographs_hash,
-                "held_out": list(self._held_out_names),
-            },
-            "metrics": {"held_out_ladder": held_out},
-        }
+
+def _without_rules(graph: HexGraph) -> HexGraph:
+    """The same labels, each for itself; what a label says about its own levels is no rule between labels."""
+    own = tuple(rule for rule in graph.subsumptions if rule.label_a == rule.label_b)
+    return dataclasses.replace(graph, exclusions=(), subsumptions=own)
 
 
-def _row(epoch: Epoch) -> dict[str, float]:
-    """An epoch's row of metrics.csv."""
-    row = {"epoch": epoch.number, "loss": epoch.loss, "seconds": epoch.seconds, "qwk": epoch.qwk}
-    for label, figures in epoch.validation.items():
+def _row(number: int, loss: float, judged: Judged) -> dict[str, float]:
+    """An epoch's row of metrics.csv; `seconds` is filled in later."""
+    row = {
+        "epoch": number,
+        "loss": loss,
+        "validation_loss": judged.loss,
+        "seconds": 0.0,
+        "qwk": mean_of(judged.labels, "qwk"),
+        "tauc": mean_of(judged.labels, "tauc"),
+    }
+    for label, figures in judged.labels.items():
         row |= {
             f"{label}_qwk": figures.qwk,
             f"{label}_tauc": figures.tauc,
@@ -319,11 +417,3 @@ def _learning_rate(step: int, steps: int, warmup: float) -> float:
     if step < rising:
         return (step + 1) / rising
     return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
-
-
-def _defined(figures: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no nan: what is undefined becomes null; other floats keep six digits."""
-    return {
-        name: (None if math.isnan(value) else round(value, 6)) if isinstance(value, float) else value
-        for name, value in figures.items()
-    }

@@ -16,7 +16,8 @@ from iqa_cli.hexgraph.read import read_graph
 from iqa_cli.metrics.records import LabelMetrics
 from iqa_cli.paths import find_graph
 from iqa_cli.training import trainer as module
-from iqa_cli.training.trainer import Epoch
+from iqa_cli.training.data import Share
+from iqa_cli.training.trainer import Epoch, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,6 +52,14 @@ class Outcome(NamedTuple):
     err: str
 
 
+class FakeData:
+    unreadable = (("x" * 90 + "\x1b.jpg", "cut off"),)
+    notes = ("2 of 9 scenes are in training as well",)
+
+    def describe(self) -> str:
+        return "2 photographs, 6 labels"
+
+
 class FakeTrainer:
     """Two epochs without any training; `interrupted` says where Ctrl-C comes, `resumed` how many epochs were done."""
 
@@ -60,22 +69,22 @@ class FakeTrainer:
     def __init__(self, config: TrainConfig, base: Path, device: str, *, resume: bool) -> None:
         self.stop("loading")
         self.config, self.base, self.device = config, base, device
-        self.names, self.unreadable = ("a.jpg", "b.jpg"), (("x" * 90 + "\x1b.jpg", "cut off"),)
+        self.data, self.share = FakeData(), Share()
         self.graph = read_graph(find_graph("smartphone-6"))
-        self.kept, self.finished = int(resume), False
+        self.kept, self.finished, self.best = int(resume), False, 1
         type(self).started = self
 
     def stop(self, where: str) -> None:
         if self.interrupted == where:
             raise KeyboardInterrupt
 
-    def run(self) -> Iterator[Epoch]:
+    def run(self, _: Callable[[Step], None]) -> Iterator[Epoch]:
         for number in range(self.kept + 1, 3):
             self.stop(f"epoch {number}")
             self.kept = number
             self.stop(f"after {number}")
             self.finished = number == 2
-            yield Epoch(number, 2, 1.5, 60.0, {LABEL: FIGURES})
+            yield Epoch(number, 2, 1.5, 60.0, 2.25, {LABEL: FIGURES}, 1)
 
 
 @pytest.fixture
@@ -105,10 +114,12 @@ def test_a_run_reports_on_stdout_and_tells_its_progress_on_stderr_unwrapped(
     assert [line for line in out.splitlines() if LABEL.strip() in line and "0.750" in line and "0.875" in line]
     assert err.splitlines() == [
         f"left out: {'x' * 90}\\x1b.jpg: cut off",
+        "note: 2 of 9 scenes are in training as well",
         "2 photographs, 6 labels",
-        "epoch 1/2  loss 1.500  held-out QWK 0.750  60 s, 1 min left",
-        "epoch 2/2  loss 1.500  held-out QWK 0.750  60 s, 0 min left",
-        f"wrote {tmp_path / 'mine'}",
+        "epoch 1/2  loss 1.5000  validation: NLL 2.250  QWK 0.750  AUC 0.8750 (best)  60 s, 0:01:00 left",
+        "epoch 2/2  loss 1.5000  validation: NLL 2.250  QWK 0.750  AUC 0.8750  60 s, 0:00:00 left",
+        f"wrote {tmp_path / 'mine'}, epoch 1",
+        f"metrics.csv and curves.png are in {tmp_path / 'state'}",
     ]
 
 
@@ -136,7 +147,7 @@ def test_another_out_keeps_its_own_state(iqa: Callable[..., Outcome], tmp_path: 
     iqa()
     assert FakeTrainer.started is not None
     assert FakeTrainer.started.config.work == tmp_path / "state"
-    assert iqa("--out", str(tmp_path / "other")).err.splitlines()[-1] == f"wrote {tmp_path / 'other'}"
+    assert iqa("--out", str(tmp_path / "other")).err.splitlines()[-2] == f"wrote {tmp_path / 'other'}, epoch 1"
     assert FakeTrainer.started.config.work == tmp_path / "other-run"
 
 

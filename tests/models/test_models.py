@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import json
 import logging
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ import onnxruntime
 import pytest
 
 from iqa_cli.checkpoint import GRAPH_KEY
-from iqa_cli.config import ModelConfig
+from iqa_cli.config import ModelConfig, OptimConfig
 from iqa_cli.errors import ConfigError
 from iqa_cli.hexgraph.read import read_graph
 from iqa_cli.paths import find_graph
@@ -26,7 +27,7 @@ import safetensors.torch  # noqa: E402 - the train extra may be missing
 
 from iqa_cli.models.backbone import build_backbone, encode_embedded_text, text_tower  # noqa: E402
 from iqa_cli.models.export import onnx_bytes  # noqa: E402
-from iqa_cli.models.heads import CoopHead, OrdinalThresholds  # noqa: E402
+from iqa_cli.models.heads import CoopHead, FcHead, OrdinalThresholds, word_features  # noqa: E402
 from iqa_cli.models.prepare import normalise, squash  # noqa: E402
 from iqa_cli.models.tone_model import ExportedModel, ToneModel  # noqa: E402
 
@@ -81,10 +82,16 @@ def test_the_context_reaches_every_label(model: ToneModel) -> None:
 
 
 def test_every_parameter_but_clips_own_scale_is_trained(model: ToneModel) -> None:
-    groups = model.parameter_groups(1e-3, 2e-3, 0.1)
+    groups = model.parameter_groups(OptimConfig(lr_visual=1e-3, lr_head=2e-3))
     grouped = sum(parameter.numel() for group in groups for parameter in group["params"])
     assert grouped == sum(p.numel() for p in model.parameters()) - 1
     assert {group["peak_lr"] for group in groups} == {1e-3, 2e-3}
+
+
+def test_thresholds_have_a_learning_rate_of_their_own(model: ToneModel) -> None:
+    groups = model.parameter_groups(OptimConfig(lr_visual=1e-3, lr_head=2e-3, lr_thresholds=3e-3))
+    own = [parameter for group in groups if group["peak_lr"] == 3e-3 for parameter in group["params"]]
+    assert {id(parameter) for parameter in own} == {id(parameter) for parameter in model.thresholds.parameters()}
 
 
 def test_torch_and_numpy_prepare_alike(model: ToneModel) -> None:
@@ -245,3 +252,135 @@ def test_large_scores_are_compared_by_their_size() -> None:
     with torch.no_grad():
         large.head.linear.weight.mul_(1e6)
     assert onnx_bytes(large, GRAPH.hash)
+
+
+VIT = "test-vit-tiny"
+
+
+@pytest.fixture(scope="module")
+def vit(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A vision transformer small enough for a test, known to open_clip."""
+    folder = tmp_path_factory.mktemp("configs")
+    config = {
+        "embed_dim": 32,
+        "vision_cfg": {"image_size": 32, "layers": 3, "width": 32, "head_width": 16, "patch_size": 16},
+        "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
+    }
+    (folder / f"{VIT}.json").write_text(json.dumps(config), encoding="utf-8")
+    open_clip.add_model_config(folder)
+    return VIT
+
+
+def learning(model: ToneModel, prefix: str) -> set[str]:
+    return {name for name, parameter in model.named_parameters() if parameter.requires_grad and name.startswith(prefix)}
+
+
+def test_a_frozen_tower_learns_nothing_and_keeps_its_statistics() -> None:
+    model = ToneModel(ModelConfig(train_visual="none", train_text=False), GRAPH)
+    assert learning(model, "clip.") == set()
+    assert learning(model, "head.") == {"head.context", "head.log_scale", "head.bias"}
+    before = {name: value.clone() for name, value in model.clip.visual.state_dict().items()}
+    model.train()
+    model(torch.randn(4, 3, 96, 96)).sum().backward()
+    assert all(torch.equal(value, before[name]) for name, value in model.clip.visual.state_dict().items())
+
+
+def test_the_last_groups_of_a_transformer_learn_alone(vit: str) -> None:
+    model = ToneModel(ModelConfig(backbone=vit, head="fc", train_visual=2), GRAPH)
+    assert learning(model, "clip.visual.") == {
+        name
+        for name, _ in model.named_parameters()
+        if name.startswith(("clip.visual.proj", "clip.visual.ln_post", "clip.visual.transformer.resblocks.2."))
+    }
+    assert learning(model, "clip.t") == set()  # fc has no use for the text tower
+
+
+def test_a_tower_that_cannot_be_frozen_in_part_says_so() -> None:
+    with pytest.raises(ConfigError, match=r"model\.train_visual: this architecture cannot be frozen in part") as error:
+        ToneModel(ModelConfig(train_visual=2), GRAPH)
+    assert "none" in (error.value.hint or "")
+
+
+def test_each_label_may_have_its_own_context() -> None:
+    head = ToneModel(ModelConfig(context="per-label", context_tokens=3), GRAPH).head
+    assert isinstance(head, CoopHead)
+    assert head.context.shape == (6, 3, 64)
+    weight, _ = head.weight_and_bias()
+    weight[2].sum().backward()
+    assert head.context.grad is not None
+    touched = head.context.grad.abs().sum((1, 2)) > 0
+    assert touched.tolist() == [False, False, True, False, False, False]
+
+
+def test_several_templates_are_averaged() -> None:
+    torch.manual_seed(0)
+    backbone = build_backbone("iqa-small", False)
+    words = ["too bright", "too dark"]
+    one, two = (word_features(backbone, words, [template]) for template in ("{}", "a {} photo"))
+    both = word_features(backbone, words, ["{}", "a {} photo"])
+    assert torch.allclose(both, torch.nn.functional.normalize(one + two, dim=-1), atol=1e-6)
+
+
+def test_a_zero_shot_start_ranks_labels_as_clip_does() -> None:
+    torch.manual_seed(0)
+    config = ModelConfig(head="fc", start="words", templates=("a photo that is {}",))
+    model = ToneModel(config, GRAPH).eval()
+    assert isinstance(model.head, FcHead)
+    tokens = model_tokens(model, [f"a photo that is {label.display('en')}" for label in GRAPH.labels])
+    with torch.no_grad():
+        pictures = torch.randn(4, 3, 96, 96)
+        text = torch.nn.functional.normalize(model.clip.encode_text(tokens), dim=-1)
+        weight, bias = model.head.weight_and_bias()
+        cosine = model.features(pictures) @ text.T
+        assert torch.allclose(model.features(pictures) @ weight.T + bias, 10 * cosine, atol=1e-4)
+
+
+def model_tokens(model: ToneModel, texts: list[str]) -> torch.Tensor:
+    return build_backbone("iqa-small", False).tokenizer()(texts)
+
+
+def test_the_context_starts_from_the_words_that_were_asked_for() -> None:
+    torch.manual_seed(0)
+    model = ToneModel(ModelConfig(start="words", start_words="a photo", context_tokens=5), GRAPH)
+    assert isinstance(model.head, CoopHead)
+    tokenizer = build_backbone("iqa-small", False).tokenizer()
+    ids = tokenizer.encode("a photo")
+    embedding = text_tower(model.clip).token_embedding.weight
+    for position, row in enumerate(model.head.context):
+        assert torch.equal(row, embedding[ids[position % len(ids)]])
+
+
+def test_features_and_pictures_give_the_same_scores(model: ToneModel) -> None:
+    pictures = torch.randn(3, 3, 96, 96)
+    with torch.no_grad():
+        assert torch.allclose(model(model.features(pictures)), model(pictures), atol=1e-6)
+
+
+def test_a_temperature_reaches_the_exported_form() -> None:
+    torch.manual_seed(0)
+    warm = ToneModel(ModelConfig(), GRAPH).eval()
+    pictures = torch.randn(2, 3, 96, 96)
+    with torch.no_grad():
+        before = warm(pictures)
+        warm.temperature.fill_(2.5)
+        assert torch.allclose(warm(pictures), before / 2.5, atol=1e-6)
+        assert torch.allclose(ExportedModel(warm)(pictures), before / 2.5, atol=1e-5)
+
+
+def test_missing_hub_weights_name_the_file_and_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(*_: object, **__: object) -> None:
+        raise RuntimeError("no network")
+
+    monkeypatch.setattr(open_clip, "create_model", offline)
+    with pytest.raises(ConfigError, match="weights 'openai' for ViT-B-32") as error:
+        build_backbone("ViT-B-32", "openai")
+    hint = error.value.hint or ""
+    assert "hf download timm/vit_base_patch32_clip_224.openai open_clip_model.safetensors" in hint
+    assert "models--timm--vit_base_patch32_clip_224.openai" in hint
+    assert "model.pretrained" in hint
+
+
+def test_an_unknown_tag_lists_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="could not be loaded") as error:
+        build_backbone("ViT-B-32", "laion3b")
+    assert "openai" in (error.value.hint or "")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from iqa_cli.checkpoint import load_checkpoint
-from iqa_cli.config import ModelConfig, load_config
+from iqa_cli.config import ModelConfig, OptimConfig, load_config
 from iqa_cli.errors import CheckpointError, ConfigError, OutputError, TrainingDiverged, UsageError
 from iqa_cli.hexgraph.read import read_graph
 from iqa_cli.paths import find_graph
@@ -83,12 +83,15 @@ def test_a_run_writes_a_checkpoint_that_assess_can_use(config_file: Path) -> Non
     assert runner.node_scores([prepared]) == pytest.approx(expected.numpy(), abs=1e-4)
     # The card vouches for the run.
     assert checkpoint.card["data"]["provenance"] == "drawn in code"
-    assert checkpoint.card["metrics"]["held_out_ladder"]["pictures"] == 32
-    assert set(checkpoint.card["metrics"]["held_out_ladder"]["labels"]) == set(trainer.graph.label_names)
+    figures = checkpoint.card["metrics"]
+    assert {side: entry["pictures"] for side, entry in figures.items()} == {"validation": 24, "test": 32}
+    assert set(figures["test"]["labels"]) == set(trainer.graph.label_names)
     assert str(config_file.parent) not in json.dumps(checkpoint.card)
     assert [row["epoch"] for row in metrics(config_file.parent / "checkpoint-run")] == ["1", "2"]
     # What was for --resume is gone, and what is left is on the card.
-    assert [path.name for path in (config_file.parent / "checkpoint-run").iterdir()] == ["metrics.csv"]
+    left = {path.name for path in (config_file.parent / "checkpoint-run").iterdir()}
+    assert left - {"last"} == {"metrics.csv", "curves.png"}
+    assert ("last" in left) == (trainer.best != 2)
     assert sorted(path.name for path in folder.iterdir()) == ["card.json", "model.onnx", "model.safetensors"]
 
 
@@ -127,7 +130,7 @@ def test_a_kill_before_the_checkpoint_was_written_costs_no_epoch(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("iqa_cli.training.trainer.write_checkpoint", killed)
+        patch.setattr("iqa_cli.training.outcome.write_checkpoint", killed)
         with pytest.raises(KeyboardInterrupt):
             next(Trainer(load_config(config_file), tmp_path, "cpu").run())
     trainer = Trainer(load_config(config_file), tmp_path, "cpu", resume=True)
@@ -212,7 +215,7 @@ def test_a_damaged_state_is_a_clear_error(
         load_state(work, model, optimiser)
 
     model = ToneModel(ModelConfig(context_tokens=2), read_graph(find_graph("smartphone-6")))
-    optimiser = torch.optim.AdamW(model.parameter_groups(1e-3, 1e-3, 0.0))
+    optimiser = torch.optim.AdamW(model.parameter_groups(OptimConfig()))
     with pytest.raises(CheckpointError, match="damaged"):
         resume(tmp_path, model, optimiser)
 
@@ -238,7 +241,7 @@ def test_a_folder_that_cannot_be_written_is_found_before_the_photographs_are_rea
     def not_reached(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("iqa_cli.training.trainer.load_photographs", not_reached)
+    monkeypatch.setattr("iqa_cli.training.ladder_data.load_photographs", not_reached)
     (tmp_path / folder).touch()
     with pytest.raises(OutputError, match=f"{folder}: cannot be written"):
         Trainer(load_config(config_file), tmp_path, "cpu")
@@ -253,16 +256,19 @@ def test_a_disk_that_fills_up_is_not_our_bug(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", no_space)
-    with pytest.raises(OutputError, match=r"state\.safetensors: cannot be written \(No space left on device\)"):
+    with pytest.raises(OutputError, match=r"best\.safetensors: cannot be written \(No space left on device\)"):
         next(run)
     assert list((tmp_path / "checkpoint-run").iterdir()) == []
 
 
 def test_the_last_short_batch_does_not_thin_the_loss(config_file: Path, tmp_path: Path) -> None:
-    edit(config_file, "samples = 48", "samples = 17")  # a batch of 16 and one picture, which is left out
-    loss = Trainer(load_config(config_file), tmp_path, "cpu")._train_epoch(0)
-    edit(config_file, "samples = 17", "samples = 16")
-    assert loss == pytest.approx(Trainer(load_config(config_file), tmp_path, "cpu")._train_epoch(0))
+    # A batch of 16 and one picture, which is left out.
+    losses = []
+    for samples in (17, 16):
+        edit(config_file, "samples = 48" if samples == 17 else "samples = 17", f"samples = {samples}")
+        trainer = Trainer(load_config(config_file), tmp_path, "cpu")
+        losses.append(trainer._train_epoch(trainer._model, 0, None))
+    assert losses[0] == pytest.approx(losses[1])
 
 
 def test_one_picture_per_epoch_is_refused(config_file: Path) -> None:
@@ -312,21 +318,37 @@ def test_scores_that_are_no_numbers_stop_the_run(config_file: Path, tmp_path: Pa
     trainer = Trainer(load_config(config_file), tmp_path, "cpu")
     with torch.no_grad():
         trainer._model.thresholds.first.fill_(value)
-    with pytest.raises(TrainingDiverged, match="in epoch 1\n") as error:
+    with pytest.raises(TrainingDiverged, match="in epoch 1, batch 1\n"):
         next(trainer.run())
-    assert "delete" not in (error.value.hint or "")  # there is no state yet
     assert not (tmp_path / "checkpoint" / "card.json").exists()
 
 
-def test_a_divergence_after_the_first_epoch_tells_where_the_state_is(config_file: Path, tmp_path: Path) -> None:
+def test_a_divergence_keeps_the_best_epoch_as_a_checkpoint(config_file: Path, tmp_path: Path) -> None:
     trainer = Trainer(load_config(config_file), tmp_path, "cpu")
     run = trainer.run()
     next(run)
+    first = {name: value.clone() for name, value in trainer._model.state_dict().items()}
     with torch.no_grad():
         trainer._model.thresholds.first.fill_(float("nan"))
-    with pytest.raises(TrainingDiverged, match="in epoch 2") as error:
+    with pytest.raises(TrainingDiverged, match="in epoch 2, batch 1") as error:
         next(run)
-    assert str(tmp_path / "checkpoint-run" / "state.safetensors") in (error.value.hint or "")
+    assert f"the checkpoint of epoch 1 is in {tmp_path / 'checkpoint'}" in (error.value.hint or "")
+    card = load_checkpoint(tmp_path / "checkpoint").card
+    assert card["training"]["epoch"] == 1
+    assert "in epoch 2, batch 1" in card["training"]["stopped"]
+    kept = weights(tmp_path / "checkpoint")
+    assert all(torch.equal(value, kept[name]) for name, value in first.items())
+    assert not (tmp_path / "checkpoint-run" / "state.safetensors").exists()
+
+
+def test_a_loss_that_is_no_number_names_the_batch(
+    config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = Trainer(load_config(config_file), tmp_path, "cpu")
+    calls = iter([1.0, float("nan")])
+    monkeypatch.setattr(trainer, "_objective", lambda unary, _: unary.sum() * 0 + next(calls))
+    with pytest.raises(TrainingDiverged, match="the loss is no number in epoch 1, batch 2"):
+        next(trainer.run())
 
 
 @pytest.mark.parametrize("device", ["warp", "mps", "meta", "cuda:-1", "cpu:0", "", "cuda:９"])

@@ -1,0 +1,220 @@
+"""The keys of a training config and what they mean: one frozen dataclass per section of the TOML file."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Literal
+
+from iqa_cli.errors import ConfigError
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """What is learned from: photographs of your own with labels, or good photographs and the tone ladder."""
+
+    ladder: Path | None = None
+    """A folder of good photographs without labels; the tone ladder makes the faults. Instead of `labels`."""
+    labels: Path | None = None
+    """A label CSV of the photographs to learn from: `filename` (or `image`) and a column per label, levels from 0,
+    blank or -1 where nobody looked, `2+` for "2 or worse". Instead of `ladder`."""
+    images: Path | None = None
+    """The folder that the file names of the label CSVs are in. Goes with `labels`."""
+    validation: Path | None = None
+    """Label CSV of the photographs that choose the best epoch. Without it a `holdout` share of `labels` is taken."""
+    test: Path | None = None
+    """Label CSV of the photographs that are judged once, at the end, for the card."""
+    scene: str = ""
+    """Which labelled photographs are frames of one scene, spelled as for `iqa split --by`: `regex:PATTERN` on the name,
+    `time:SECONDS` between shots, or `column:NAME`. They stay on one side when `holdout` is taken, and scenes on both
+    sides are warned of. Empty takes a column `scene`, if there is one."""
+    samples: int = 20_000
+    """Pictures per epoch that the ladder makes. Has no meaning with `labels`: an epoch sees every photograph once."""
+    validation_samples: int = 2_000
+    """Ladder pictures judged after each epoch, made from held-out photographs once and kept in memory."""
+    test_samples: int = 6_000
+    """Ladder pictures judged at the end for the checkpoint's card, from held-out photographs and another seed."""
+    holdout: float = 0.15
+    """Share of the photographs that training never sees."""
+    mirror: bool = True
+    """Whether labelled photographs are mirrored at random; tone does not know left from right."""
+    provenance: str = ""
+    """Where the photographs come from and under which licences; copied into the card."""
+
+    def __post_init__(self) -> None:
+        """Exactly one source, and what belongs to it."""
+        problems = []
+        if (self.ladder is None) == (self.labels is None):
+            given = "neither is" if self.ladder is None else "both are"
+            problems.append(f"data: expected either data.ladder or data.labels, {given} given")
+        if self.labels is not None and self.images is None:
+            problems.append("data.images: missing, the folder of the photographs in data.labels")
+        problems += [
+            f"data.{key}: goes with data.labels, not with data.ladder"
+            for key in ("images", "validation", "test")
+            if self.labels is None and getattr(self, key) is not None
+        ]
+        if problems:
+            raise ConfigError("data", problems=problems)
+
+
+@dataclasses.dataclass(frozen=True)
+class GraphConfig:
+    """Which labels, and how they relate."""
+
+    name: str = "smartphone-6"
+    """A shipped graph's name or a path."""
+    rules: bool = True
+    """Whether the rules between labels hold. Without them every label is judged for itself (a softmax per label), which
+    is what the CRF is measured against."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """What is trained."""
+
+    backbone: str = "iqa-small"
+    """Any open_clip architecture, or one of our own model configs."""
+    pretrained: str | Literal[False] = False
+    """An open_clip tag, a local weights file, or false for a start from nothing."""
+    head: Literal["coop", "fc"] = "coop"
+    """coop (v2): learned context before the label's words, through the text tower; fc (v1): one linear layer."""
+    context_tokens: int = 4
+    """M, learned context tokens of the coop head. 16 in the research."""
+    context: Literal["generic", "per-label"] = "generic"
+    """Whether all labels share the learned context of the coop head or each has its own (M times as many numbers)."""
+    templates: tuple[str, ...] = ("{}",)
+    """Texts around the label's words, `{}` stands for them; the features of several are averaged."""
+    start: Literal["random", "words"] = "random"
+    """words: zero-shot start. fc begins with the text features of the label's words as weights, coop with the words of
+    `start_words` as context, instead of random numbers. Only of use with pretrained weights."""
+    start_words: str = "a photo that is"
+    """What the context of the coop head starts from with start = "words"; shortened to or repeated up to M tokens."""
+    train_visual: Literal["all", "none"] | int = "all"
+    """How much of the visual tower learns: all, none, or the last N groups of layers as open_clip counts them (1 is the
+    final projection, 2 adds the last block). With none, the features of labelled photographs are computed once."""
+    train_text: bool = True
+    """Whether the text tower of the coop head learns too. False is CoOp as published; true is needed when it starts
+    from nothing."""
+    temperature: bool = False
+    """Whether one temperature is fitted on the validation pictures at the end, so that probabilities are honest."""
+
+    def __post_init__(self) -> None:
+        """Every template has one place for the words."""
+        problems = [
+            f"model.templates: {template!r} needs exactly one {{}}, the place of the label's words"
+            for template in self.templates
+            if template.count("{}") != 1
+        ]
+        if not self.templates:
+            problems.append("model.templates: expected at least one")
+        if problems:
+            raise ConfigError("model", problems=problems)
+
+
+@dataclasses.dataclass(frozen=True)
+class LossConfig:
+    """What is minimised."""
+
+    name: Literal["nll", "focal", "focal-fidelity"] = "nll"
+    """nll: negative log-likelihood of the labels under the CRF. focal, focal-fidelity: on the marginals of the
+    thresholds, after Lin et al. (ICCV 2017) and the seed system."""
+    gamma: float = 2.0
+    """Focus of the focal losses on what is still wrong: 0 is none."""
+    alpha: float = 0.75
+    """Weight of thresholds that are reached, 1 - alpha of those that are not; for the focal losses."""
+    balance: Literal["none", "inverse", "effective"] = "none"
+    """Weights against rare levels, counted over the training labels: by inverse frequency, or by the effective number
+    of photographs (Cui et al., CVPR 2019). Mean 1."""
+
+    def __post_init__(self) -> None:
+        """A power below one has no gradient where a threshold is judged perfectly."""
+        if 0 < self.gamma < 1:
+            raise ConfigError(f"loss.gamma: expected 0, or 1 to 10, got {self.gamma:g}")
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimConfig:
+    """How it is minimised: AdamW, linear warm-up, cosine decay to zero."""
+
+    lr_visual: float = 1e-3
+    """Peak learning rate of the visual tower."""
+    lr_head: float = 2e-3
+    """Peak learning rate of prompts, linear layer and text tower."""
+    lr_thresholds: float | None = None
+    """Peak learning rate of the ordinal cut points; lr_head if not given."""
+    weight_decay: float = 0.02
+    """Decoupled weight decay; not applied to biases, norms and thresholds."""
+    epochs: int = 30
+    """Passes over the data, at most."""
+    batch_size: int = 128
+    """Pictures per forward pass (on each device)."""
+    accumulate: int = 1
+    """Batches whose gradients are added up for one step: batch_size x accumulate pictures a step."""
+    warmup: float = 0.03
+    """Share of all steps over which the learning rate rises from zero."""
+    clip_norm: float = 1.0
+    """Largest norm of a step's gradient."""
+    patience: int = 0
+    """Epochs without a better validation threshold AUC after which training stops; 0 never stops early."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """Where it goes, and on what it runs."""
+
+    out: Path
+    """The checkpoint folder that is written: that of the best epoch; the last one's lies in `work`."""
+    work: Path | None = None
+    """Where the state for --resume and metrics.csv are kept; default: `out` with `-run` appended. `--out` puts it
+    beside its own folder too, so that two runs of one config never share a state."""
+    seed: int = 0
+    """Makes a run on one machine repeatable, bit for bit on the CPU."""
+    keep: Literal["best", "last"] = "best"
+    """Which epoch becomes the checkpoint: the best by validation threshold AUC, or the last."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """bfloat16 runs the visual tower under autocast; the CRF always computes in float64."""
+    compile: bool = False
+    """Whether the visual tower goes through torch.compile: minutes at the start, faster after on a GPU."""
+    tensorboard: bool = False
+    """Whether figures are also written for TensorBoard, into `work`."""
+
+    def __post_init__(self) -> None:
+        """Refuse the root folder as a checkpoint: a checkpoint is called by its folder's name."""
+        if not self.out.name:
+            raise ConfigError(f"run.out: expected a folder with a name, got {str(self.out)!r}")
+
+    def written_to(self, out: Path) -> RunConfig:
+        """The same run with another checkpoint folder and its state beside that."""
+        return dataclasses.replace(self, out=out, work=None)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """A whole training config."""
+
+    data: DataConfig
+    run: RunConfig
+    graph: GraphConfig = dataclasses.field(default_factory=GraphConfig)
+    model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
+    loss: LossConfig = dataclasses.field(default_factory=LossConfig)
+    optim: OptimConfig = dataclasses.field(default_factory=OptimConfig)
+
+    @property
+    def work(self) -> Path:
+        """The folder of the run's state."""
+        return self.run.work or self.run.out.with_name(self.run.out.name + "-run")
+
+    def as_document(self, relative_to: Path) -> dict[str, Any]:
+        """Plain values for the card; a path outside the config's folder is told by its last part alone."""
+
+        def plain(value: Any) -> Any:
+            if isinstance(value, dict):
+                return {key: plain(entry) for key, entry in value.items()}
+            if isinstance(value, Path | str) and Path(value).is_absolute():
+                path = Path(value)
+                return path.relative_to(relative_to).as_posix() if path.is_relative_to(relative_to) else path.name
+            return value
+
+        document: dict[str, Any] = plain(dataclasses.asdict(self))
+        return document

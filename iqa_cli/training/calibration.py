@@ -1,0 +1,44 @@
+"""One temperature for all scores, so that probabilities mean what they say.
+
+Guo et al., On Calibration of Modern Neural Networks, ICML 2017; here under the CRF's likelihood, so that the rules are
+part of what is calibrated.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from iqa_cli.crf.losses import nll
+from iqa_cli.crf.unary import unary_from_nodes
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from iqa_cli.crf.torch_crf import TorchCRF
+
+_LOG_LIMIT = 3.0
+"""Temperatures from 1/20 to 20: beyond that the model knows nothing, and no temperature will help it."""
+
+
+def fitted_temperature(crf: TorchCRF, scores: Tensor, allowed: Tensor) -> float:
+    """The temperature under which held-out labels are most likely.
+
+    scores   (n, N) float  node scores of held-out pictures
+    allowed  (n, C) bool   what is known of them
+    returns  above 0; above 1 makes probabilities less sure
+    """
+    scores = scores.detach().double()
+    log_temperature = torch.zeros((), dtype=torch.float64, device=scores.device, requires_grad=True)
+    optimiser = torch.optim.LBFGS([log_temperature], max_iter=50, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        temperature = log_temperature.clamp(-_LOG_LIMIT, _LOG_LIMIT).exp()
+        loss = nll(crf, unary_from_nodes(scores / temperature, crf.plan), allowed)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimiser.step(closure)  # type: ignore[no-untyped-call]
+    return float(log_temperature.detach().clamp(-_LOG_LIMIT, _LOG_LIMIT).exp())

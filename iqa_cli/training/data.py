@@ -1,0 +1,93 @@
+"""What a trainer learns from and is judged on, whatever it is made of: the tone ladder or labelled photographs."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+    from iqa_cli.hexgraph.graph import HexGraph
+
+UNOBSERVED = -1
+"""Position of a level that nobody looked at, or that is known only as "k or worse"."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Batch:
+    """Some pictures and what is known of them."""
+
+    inputs: Tensor
+    """(B, 3, S, S) uint8 pictures, or (B, D) float32 features where the visual tower is a constant."""
+    positions: Tensor
+    """(B, L) int64 zero-based levels, -1 where the level is not known exactly."""
+    allowed: Tensor
+    """(B, C) bool, the levels that the labels leave open."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """Which part of an epoch one of several training processes takes."""
+
+    rank: int = 0
+    """0..world-1."""
+    world: int = 1
+    """Processes."""
+
+    def of(self, count: int) -> int:
+        """How many of `count` each process takes: the same for all, or they would wait for each other for ever."""
+        return count // self.world
+
+
+class Data(Protocol):
+    """A source of batches. Everything random in it comes from the run's seed and the number of the epoch."""
+
+    unreadable: tuple[tuple[str, str], ...]
+    """Files that were left out, with the reason."""
+    notes: tuple[str, ...]
+    """What the user should know before hours are spent, such as scenes on both sides of a split."""
+
+    def describe(self) -> str:
+        """One line for people: what is learned from."""
+
+    def batches_per_epoch(self, share: Share) -> int:
+        """How many batches `epoch` gives one process."""
+
+    def epoch(self, number: int, share: Share) -> Iterator[Batch]:
+        """The training batches of an epoch, counted from 0; each has at least two pictures."""
+
+    def validation(self) -> Iterator[Batch]:
+        """What is judged after each epoch: the same every time."""
+
+    def test(self) -> Iterator[Batch] | None:
+        """What is judged once at the end, or None if there is nothing apart from the validation pictures."""
+
+    def level_counts(self) -> list[Tensor]:
+        """Per label (K,) int64: training pictures at each level, as far as the level is known."""
+
+    def identity(self) -> dict[str, Any]:
+        """What two runs must share for one to continue the other."""
+
+    def card(self) -> dict[str, Any]:
+        """What the checkpoint's card says about the data."""
+
+
+def exactly(positions: Tensor, graph: HexGraph) -> Tensor:
+    """Allowed cells (B, C) bool of levels that are all known, (B, L) int64 zero-based."""
+    columns = [
+        torch.nn.functional.one_hot(positions[:, index], len(label.levels)) for index, label in enumerate(graph.labels)
+    ]
+    return torch.cat(columns, 1).bool()
+
+
+def counts_of(positions: Tensor, graph: HexGraph) -> list[Tensor]:
+    """Per label (K,) int64 how often each level occurs in (n, L) positions; unknown ones are not counted."""
+    return [
+        torch.bincount(column[column >= 0], minlength=len(label.levels))
+        for column, label in zip(positions.T, graph.labels, strict=True)
+    ]

@@ -1,0 +1,69 @@
+"""Features of a frozen visual tower, computed once and kept: a head then trains in minutes on a laptop.
+
+The file is safetensors, its name the hash of everything the features depend on: the tower's weights, the preprocessing,
+and the pixels. Another tower or another picture gives another name, so a file that is there is right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import safetensors
+import safetensors.torch
+import torch
+
+from iqa_cli.checkpoint import write_atomically
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from iqa_cli.models.tone_model import ToneModel
+
+_BATCH = 64
+_KEY = "features"
+
+
+def tower_hash(model: ToneModel) -> str:
+    """SHA-256 over the visual tower's weights and the preprocessing."""
+    digest = hashlib.sha256(repr(model.preprocessing).encode())
+    for name, value in sorted(model.clip.visual.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().float().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def frozen_features(model: ToneModel, pictures: Tensor, folder: Path, device: torch.device) -> Tensor:
+    """Features of pictures, from the file in `folder` if they are there, else computed and written to it.
+
+    pictures  (n, 3, S, S) uint8
+    returns   (n, D) float32 on the CPU
+    raises    OutputError  if the file cannot be written
+    """
+    digest = hashlib.sha256(tower_hash(model).encode())
+    for chunk in torch.split(pictures, _BATCH):
+        digest.update(chunk.contiguous().numpy().tobytes())
+    path = folder / f"features-{digest.hexdigest()[:16]}.safetensors"
+    known = _read(path, len(pictures))
+    if known is not None:
+        return known
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        computed = torch.cat(
+            [model.features(model.prepared(chunk.to(device))).cpu() for chunk in torch.split(pictures, _BATCH)]
+        )
+    model.train(was_training)
+    write_atomically(path, safetensors.torch.save({_KEY: computed}))
+    return computed
+
+
+def _read(path: Path, count: int) -> Tensor | None:
+    """The features of a file; None if there is none, or a damaged one: it is only a cache."""
+    try:
+        kept = safetensors.torch.load_file(path)[_KEY]
+    except (OSError, KeyError, safetensors.SafetensorError):
+        return None
+    return kept if kept.ndim == 2 and len(kept) == count else None

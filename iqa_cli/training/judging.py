@@ -1,0 +1,64 @@
+"""A model against held-out labels: scores, figures per label, likelihood."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import torch
+
+from iqa_cli.crf.losses import nll
+from iqa_cli.crf.unary import cumulative, unary_from_nodes
+from iqa_cli.metrics.ordinal import label_metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from torch import Tensor
+
+    from iqa_cli.crf.torch_crf import TorchCRF
+    from iqa_cli.metrics.records import LabelMetrics
+    from iqa_cli.models.tone_model import ToneModel
+    from iqa_cli.training.data import Batch
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Judged:
+    """What a model makes of held-out pictures."""
+
+    labels: dict[str, LabelMetrics]
+    """Figures per label, in graph order."""
+    loss: float
+    """Negative log-likelihood of the labels under the CRF, nats per picture."""
+    scores: Tensor
+    """(n, N) float32 node scores on the CPU."""
+    allowed: Tensor
+    """(n, C) bool, what is known of the pictures."""
+
+
+@torch.no_grad()
+def judge(model: ToneModel, crf: TorchCRF, batches: Iterable[Batch], device: torch.device) -> Judged:
+    """Run a model over batches and compare. At least one picture is needed."""
+    model.eval()
+    scores, positions, allowed = [], [], []
+    for batch in batches:
+        inputs = batch.inputs.to(device)
+        scores.append(model(model.prepared(inputs) if inputs.dtype == torch.uint8 else inputs).float().cpu())
+        positions.append(batch.positions)
+        allowed.append(batch.allowed)
+    return compared(crf, torch.cat(scores), torch.cat(positions), torch.cat(allowed), device)
+
+
+@torch.no_grad()
+def compared(crf: TorchCRF, scores: Tensor, positions: Tensor, allowed: Tensor, device: torch.device) -> Judged:
+    """Figures of node scores (n, N) against zero-based levels (n, L), -1 where unknown, and allowed cells (n, C)."""
+    plan = crf.plan
+    unary = unary_from_nodes(scores.double(), plan).to(device)
+    reached = cumulative(crf.marginals(unary), plan).cpu().numpy()
+    predicted = crf.map(unary)[1].cpu().numpy()
+    metrics, start = {}, 0
+    for index, (label, count) in enumerate(zip(plan.label_names, plan.level_counts.tolist(), strict=True)):
+        end = start + count - 1
+        metrics[label] = label_metrics(positions[:, index].numpy(), predicted[:, index], reached[:, start:end])
+        start = end
+    return Judged(metrics, float(nll(crf, unary, allowed.to(device))), scores, allowed)

@@ -1,0 +1,137 @@
+"""Photographs with labels as a data set: every photograph once an epoch, whole, as the model will see it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from iqa_cli.errors import ConfigError
+from iqa_cli.training.data import Batch, Share, counts_of
+from iqa_cli.training.features import frozen_features
+from iqa_cli.training.pictures import Pictures, load_pictures
+from iqa_cli.training.sides import read_sides
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from iqa_cli.checkpoint import Preprocessing
+    from iqa_cli.config import TrainConfig
+    from iqa_cli.hexgraph.graph import HexGraph
+    from iqa_cli.models.tone_model import ToneModel
+
+
+class LabelledData:
+    """See `Data`.
+
+    config         the whole config; `data.labels` and what goes with it
+    graph          whose labels the tables are read for
+    preprocessing  what the model takes
+
+    raises  LabelsError  for tables that are wrong, missing photographs, and photographs on two sides
+            ConfigError  if a side has no readable photograph, and for a scene rule that means nothing
+    """
+
+    def __init__(self, config: TrainConfig, graph: HexGraph, preprocessing: Preprocessing) -> None:
+        self._config = config
+        self._graph = graph
+        sides = read_sides(config.data, graph, config.run.seed)
+        self.notes = sides.notes
+        self._sides: dict[str, Pictures] = {}
+        unreadable: list[tuple[str, str]] = []
+        for side, (table, rows) in sides.rows.items():
+            store = config.work / f"{side}.npy"
+            self._sides[side], damaged = load_pictures(table, rows, sides.images, graph, preprocessing, store)
+            unreadable += damaged
+            if len(self._sides[side]) < (2 if side == "training" else 1):
+                raise ConfigError(
+                    f"data: {len(self._sides[side])} readable photographs for {side}, more are needed",
+                    problems=[f"{name}: {reason}" for name, reason in damaged[:10]],
+                )
+        self.unreadable = tuple(unreadable)
+        self._features: dict[str, tuple[Tensor, ...]] = {}
+
+    def use_features(self, model: ToneModel, folder: Path, device: torch.device) -> None:
+        """Give features instead of pictures from now on: the visual tower is a constant, so they are computed once.
+
+        raises  OutputError  if they cannot be kept in `folder`
+        """
+        for side, pictures in self._sides.items():
+            seen = [pictures.pixels]
+            if side == "training" and self._config.data.mirror:
+                seen.append(pictures.pixels.flip(-1))
+            self._features[side] = tuple(frozen_features(model, pixels, folder, device) for pixels in seen)
+
+    def describe(self) -> str:
+        """See `Data`."""
+        sides = ", ".join(f"{len(pictures)} for {side}" for side, pictures in self._sides.items())
+        return f"labelled photographs: {sides}; {len(self._graph.labels)} labels"
+
+    def batches_per_epoch(self, share: Share) -> int:
+        """See `Data`; batch normalisation cannot learn from one picture, so a last batch of one is left out."""
+        count, size = share.of(len(self._sides["training"])), self._config.optim.batch_size
+        return count // size + (count % size >= 2)
+
+    def epoch(self, number: int, share: Share) -> Iterator[Batch]:
+        """See `Data`."""
+        generator = torch.Generator().manual_seed((self._config.run.seed + 1) * 1_000_003 + number)
+        pictures = self._sides["training"]
+        # All processes draw the same order and each takes its own part of it.
+        order = torch.randperm(len(pictures), generator=generator)
+        mirrored = torch.rand(len(pictures), generator=generator) < (0.5 if self._config.data.mirror else 0.0)
+        own = order[share.rank :: share.world][: share.of(len(pictures))]
+        for rows in torch.split(own, self._config.optim.batch_size):
+            if len(rows) >= 2:
+                yield self._batch("training", rows, mirrored[rows])
+
+    def validation(self) -> Iterator[Batch]:
+        """See `Data`."""
+        return self._in_order("validation")
+
+    def test(self) -> Iterator[Batch] | None:
+        """See `Data`."""
+        return self._in_order("test") if "test" in self._sides else None
+
+    def level_counts(self) -> list[Tensor]:
+        """See `Data`."""
+        return counts_of(self._sides["training"].positions, self._graph)
+
+    def identity(self) -> dict[str, Any]:
+        """See `Data`."""
+        hashes = {side: pictures.content_hash() for side, pictures in self._sides.items()}
+        return {"mirror": self._config.data.mirror, **hashes}
+
+    def card(self) -> dict[str, Any]:
+        """See `Data`."""
+        return {
+            "kind": "labelled photographs",
+            "photographs": {side: len(pictures) for side, pictures in self._sides.items()},
+            "sha256": {side: pictures.content_hash() for side, pictures in self._sides.items()},
+            "level_counts": {
+                side: {
+                    label.name: counts.tolist()
+                    for label, counts in zip(
+                        self._graph.labels, counts_of(pictures.positions, self._graph), strict=True
+                    )
+                }
+                for side, pictures in self._sides.items()
+            },
+        }
+
+    def _in_order(self, side: str) -> Iterator[Batch]:
+        for rows in torch.split(torch.arange(len(self._sides[side])), self._config.optim.batch_size):
+            yield self._batch(side, rows, torch.zeros(len(rows), dtype=torch.bool))
+
+    def _batch(self, side: str, rows: Tensor, mirrored: Tensor) -> Batch:
+        batch = self._sides[side].batch(rows)
+        features = self._features.get(side)
+        if features is None:
+            flip = mirrored.view(-1, 1, 1, 1)
+            return dataclasses.replace(batch, inputs=torch.where(flip, batch.inputs.flip(-1), batch.inputs))
+        plain = features[0][rows]
+        inputs = torch.where(mirrored[:, None], features[1][rows], plain) if len(features) > 1 else plain
+        return dataclasses.replace(batch, inputs=inputs)

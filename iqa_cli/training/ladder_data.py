@@ -1,0 +1,120 @@
+"""The tone ladder as a data set: good photographs without labels, a fresh picture of them every time."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from iqa_cli.training.checks import refuse_forbidden, refuse_unmeasured_labels
+from iqa_cli.training.data import Batch, Share, counts_of, exactly
+from iqa_cli.training.ladder import Ladder, batches
+from iqa_cli.training.photographs import load_photographs, split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from iqa_cli.config import TrainConfig
+    from iqa_cli.hexgraph.graph import HexGraph
+
+_CROP_ROOM = 4 / 3
+"""Photographs are kept this much larger than the model's input, so that a cropped frame is not blown up."""
+_COUNTED = 2_000
+"""Pictures drawn to learn how often each level occurs: frequencies to about one percent."""
+_VALIDATION_SEED, _TEST_SEED, _COUNTING_SEED = 1, 2, 3
+
+
+class LadderData:
+    """See `Data`.
+
+    config  the whole config; its `data.ladder` is the folder
+    graph   whose labels the ladder has to measure
+    size    S, side of the pictures
+
+    raises  ConfigError  if the ladder cannot teach this graph, or the folder holds too little
+    """
+
+    def __init__(self, config: TrainConfig, folder: Path, graph: HexGraph, size: int) -> None:
+        refuse_unmeasured_labels(graph, config.graph.name)
+        self._config = config
+        self._graph = graph
+        self._size = size
+        self._ladder = Ladder()
+        photographs = load_photographs(folder, math.ceil(size * _CROP_ROOM))
+        self.names = photographs.names
+        """Photographs that were read, as paths relative to their folder."""
+        self.unreadable = photographs.unreadable
+        self.notes: tuple[str, ...] = ()
+        self._content_hash = photographs.content_hash()
+        training, held_out = split(photographs, config.data.holdout, config.run.seed)
+        self._held_out_names = tuple(self.names[index] for index in held_out.tolist())
+        self._training, self._held_out = photographs.pictures[training], photographs.pictures[held_out]
+        self._validation: list[Batch] | None = None
+
+    def describe(self) -> str:
+        """See `Data`."""
+        return (
+            f"tone ladder on {len(self._training)} photographs, judged on {len(self._held_out)} others; "
+            f"{len(self._graph.labels)} labels"
+        )
+
+    def batches_per_epoch(self, share: Share) -> int:
+        """See `Data`; batch normalisation cannot learn from one picture, so a last batch of one is left out."""
+        samples, size = share.of(self._config.data.samples), self._config.optim.batch_size
+        return samples // size + (samples % size >= 2)
+
+    def epoch(self, number: int, share: Share) -> Iterator[Batch]:
+        """See `Data`."""
+        # Seeds of training start far above those of judging, so no recipe is met twice.
+        seed = (self._config.run.seed + 1) * 1_000_003 + number * share.world + share.rank
+        for batch in self._drawn(self._training, share.of(self._config.data.samples), seed):
+            if len(batch.inputs) >= 2:
+                yield batch
+
+    def validation(self) -> Iterator[Batch]:
+        """See `Data`."""
+        if self._validation is None:
+            self._validation = list(self._drawn(self._held_out, self._config.data.validation_samples, _VALIDATION_SEED))
+        yield from self._validation
+
+    def test(self) -> Iterator[Batch]:
+        """See `Data`."""
+        return self._drawn(self._held_out, self._config.data.test_samples, _TEST_SEED)
+
+    def level_counts(self) -> list[Tensor]:
+        """See `Data`."""
+        drawn = [batch.positions for batch in self._drawn(self._training, _COUNTED, _COUNTING_SEED)]
+        return counts_of(torch.cat(drawn), self._graph)
+
+    def identity(self) -> dict[str, Any]:
+        """See `Data`."""
+        data = self._config.data
+        return {"samples": data.samples, "holdout": data.holdout, "photographs": self._content_hash}
+
+    def card(self) -> dict[str, Any]:
+        """See `Data`."""
+        return {
+            "kind": "tone ladder",
+            "photographs": len(self.names),
+            "photographs_training": len(self._training),
+            "photographs_held_out": len(self._held_out),
+            "photographs_sha256": self._content_hash,
+            "held_out": list(self._held_out_names),
+        }
+
+    def _drawn(self, photographs: Tensor, samples: int, seed: int) -> Iterator[Batch]:
+        for pictures, positions in batches(
+            self._ladder,
+            photographs,
+            self._graph.label_names,
+            size=self._size,
+            batch_size=self._config.optim.batch_size,
+            samples=samples,
+            seed=seed,
+        ):
+            refuse_forbidden(self._graph, self._config.graph.name, positions)
+            yield Batch(pictures, positions, exactly(positions, self._graph))

@@ -1,0 +1,117 @@
+"""The config's loss as a function, with weights against rare levels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+
+from iqa_cli.crf.losses import marginal_loss, nll
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from iqa_cli.config import LossConfig
+    from iqa_cli.crf.torch_crf import TorchCRF
+
+_BETA = 0.999
+"""Of the effective number of photographs, (1 - beta^n) / (1 - beta): a level seen a thousand times counts like 630.
+Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019."""
+
+
+class Objective(Protocol):
+    """A loss of a batch."""
+
+    def __call__(self, unary: Tensor, allowed: Tensor) -> Tensor:
+        """Mean loss () float64 of cell potentials (B, C) and allowed cells (B, C)."""
+
+
+def level_weights(counts: Sequence[Tensor], balance: str) -> Tensor:
+    """A weight per cell that evens out how often levels occur.
+
+    counts   per label (K,) how often each level occurs; a level that never occurs gets the weight of one that did once
+    balance  none, inverse or effective
+    returns  (C,) float64, label after label; mean 1 over the photographs of each label
+    """
+    weights = []
+    for count in counts:
+        seen = count.double().clamp_min(1.0)
+        weight = {
+            "none": torch.ones_like(seen),
+            "inverse": 1.0 / seen,
+            "effective": (1.0 - _BETA) / (1.0 - _BETA**seen),
+        }[balance]
+        weights.append(weight * seen.sum() / (weight * seen).sum())
+    return torch.cat(weights)
+
+
+def make_objective(
+    config: LossConfig, crf: TorchCRF, counts: Sequence[Tensor] | None, device: torch.device
+) -> Objective:
+    """The loss that a config names.
+
+    counts  per label (K,) how often each level occurs in training; None is enough without balance
+    """
+    per_cell = None
+    if config.balance != "none" and counts is not None:
+        per_cell = level_weights(counts, config.balance).to(device)
+    if config.name == "nll":
+        return _Likelihood(crf, per_cell)
+    return _OnMarginals(config, crf, per_cell)
+
+
+class _Likelihood:
+    """Negative log-likelihood; with balance, a photograph weighs as its labels' levels do on average."""
+
+    def __init__(self, crf: TorchCRF, per_cell: Tensor | None) -> None:
+        self._crf = crf
+        self._per_cell = per_cell
+
+    def __call__(self, unary: Tensor, allowed: Tensor) -> Tensor:
+        if self._per_cell is None:
+            return nll(self._crf, unary, allowed)
+        label, decided = _decided(self._crf, allowed)
+        # A label that is not known exactly has nothing to say about the photograph's weight.
+        per_label = unary.new_zeros((len(allowed), self._crf.plan.n_labels), dtype=torch.float64)
+        per_label = per_label.index_add(1, label, self._per_cell * (allowed & decided))
+        known = decided[:, torch.tensor(self._crf.plan.cell_start.tolist(), device=allowed.device)]
+        weights = (per_label.sum(1) + (~known).sum(1)) / known.shape[1]
+        return nll(self._crf, unary, allowed, weights)
+
+
+class _OnMarginals:
+    """A focal loss; with balance, a node weighs as the level does that decides it."""
+
+    def __init__(self, config: LossConfig, crf: TorchCRF, per_cell: Tensor | None) -> None:
+        assert config.name != "nll"  # noqa: S101 - tells mypy which names are left
+        self._name = config.name
+        self._gamma, self._alpha = config.gamma, config.alpha
+        self._crf = crf
+        self._per_cell = per_cell
+
+    def __call__(self, unary: Tensor, allowed: Tensor) -> Tensor:
+        weights = None
+        if self._per_cell is not None:
+            plan = self._crf.plan
+            label, decided = _decided(self._crf, allowed)
+            per_label = unary.new_zeros((len(allowed), plan.n_labels), dtype=torch.float64)
+            per_label = per_label.index_add(1, label, torch.where(decided, self._per_cell * allowed, 0.0))
+            of_node = torch.tensor(
+                [index for index, count in enumerate(plan.level_counts.tolist()) for _ in range(count - 1)],
+                device=allowed.device,
+            )
+            weights = per_label[:, of_node]
+            weights = torch.where(weights > 0, weights, 1.0)
+        return marginal_loss(
+            self._crf, unary, allowed, name=self._name, gamma=self._gamma, alpha=self._alpha, weights=weights
+        )
+
+
+def _decided(crf: TorchCRF, allowed: Tensor) -> tuple[Tensor, Tensor]:
+    """(C,) the label of each cell, and (B, C) whether its label is known exactly."""
+    label = torch.tensor(crf.plan.cell_label.tolist(), device=allowed.device)
+    open_levels = allowed.new_zeros((len(allowed), crf.plan.n_labels), dtype=torch.int64)
+    open_levels = open_levels.index_add(1, label, allowed.long())
+    return label, (open_levels == 1)[:, label]

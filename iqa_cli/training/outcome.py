@@ -1,0 +1,149 @@
+"""What a run leaves behind: the checkpoint, the last epoch beside it, the curves."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import math
+from typing import TYPE_CHECKING, Any
+
+import safetensors.torch
+import torch
+
+from iqa_cli._version import __version__
+from iqa_cli.checkpoint import ONNX, WEIGHTS, make_writable, write_atomically, write_checkpoint
+from iqa_cli.metrics.ordinal import mean_of
+from iqa_cli.models.export import onnx_bytes
+from iqa_cli.training.calibration import fitted_temperature
+from iqa_cli.training.curves import curves_png
+from iqa_cli.training.judging import Judged, compared, judge
+from iqa_cli.training.state import BEST, load_weights, weights_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from iqa_cli.config import TrainConfig
+    from iqa_cli.crf.torch_crf import TorchCRF
+    from iqa_cli.hexgraph.graph import HexGraph
+    from iqa_cli.models.tone_model import ToneModel
+    from iqa_cli.training.data import Data
+
+LAST = "last"
+"""Folder in `work` with the checkpoint of the last epoch, where that is not the one that was kept."""
+_MEANS = ("accuracy", "accuracy_constant", "qwk", "tauc", "recall_macro", "f1_macro", "miss_rate", "ece")
+"""Figures whose mean over the labels goes onto the card."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """A run that is over."""
+
+    config: TrainConfig
+    """What it was asked to do."""
+    base: Path
+    """Folder that paths in the card are told relative to."""
+    graph: HexGraph
+    """The labels."""
+    data: Data
+    """What was learned from."""
+    rows: tuple[Mapping[str, float], ...]
+    """Figures of every epoch."""
+    best: int
+    """Number of the epoch of the highest validation threshold AUC."""
+    stopped: str | None
+    """Why it ended before its time, if something went wrong."""
+
+    @property
+    def kept(self) -> int:
+        """Number of the epoch that becomes the checkpoint."""
+        return self.best if self.config.run.keep == "best" else len(self.rows)
+
+
+def write_outcome(outcome: Outcome, model: ToneModel, crf: TorchCRF, device: torch.device) -> None:
+    """Write everything. The model comes with the weights of the last epoch and leaves with those that were kept.
+
+    raises  OutputError  if a file cannot be written
+    """
+    work = outcome.config.work
+    if outcome.kept != len(outcome.rows):
+        make_writable(work / LAST)
+        validation = judge(model, crf, outcome.data.validation(), device)
+        _write(outcome, work / LAST, len(outcome.rows), model, device, {"validation": validation})
+        load_weights(work / BEST, model)
+    judged = _calibrated(outcome, model, crf, device)
+    test = outcome.data.test()
+    if test is not None:
+        judged["test"] = judge(model, crf, test, device)
+    figures = judged["test"].labels if "test" in judged else None
+    png = curves_png(outcome.rows, outcome.graph.label_names, outcome.kept, figures)
+    write_atomically(work / "curves.png", png)
+    _write(outcome, outcome.config.run.out, outcome.kept, model, device, judged)
+
+
+def _calibrated(outcome: Outcome, model: ToneModel, crf: TorchCRF, device: torch.device) -> dict[str, Judged]:
+    """Figures on the validation pictures, with the temperature fitted on them if the config wants one."""
+    batches = list(outcome.data.validation())
+    judged = judge(model, crf, batches, device)
+    if outcome.config.model.temperature:
+        temperature = fitted_temperature(crf, judged.scores.to(device), judged.allowed.to(device))
+        model.temperature.mul_(temperature)
+        positions = torch.cat([batch.positions for batch in batches])
+        judged = compared(crf, judged.scores / temperature, positions, judged.allowed, device)
+    return {"validation": judged}
+
+
+def _write(
+    outcome: Outcome, folder: Path, epoch: int, model: ToneModel, device: torch.device, judged: Mapping[str, Judged]
+) -> None:
+    model.eval()
+    weights = weights_of(model)
+    exported = onnx_bytes(model.cpu(), outcome.graph.hash)
+    model.to(device)
+    files = {WEIGHTS: safetensors.torch.save(weights), ONNX: exported}
+    write_checkpoint(folder, files, _card(outcome, folder, epoch, model, judged))
+
+
+def _card(outcome: Outcome, folder: Path, epoch: int, model: ToneModel, judged: Mapping[str, Judged]) -> dict[str, Any]:
+    config = outcome.config
+    training = {
+        "config": config.as_document(outcome.base),
+        "torch": torch.__version__,
+        "epoch": epoch,
+        "epochs": len(outcome.rows),
+    }
+    if outcome.stopped:
+        training["stopped"] = outcome.stopped
+    return {
+        "name": folder.name,
+        "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "iqa_version": __version__,
+        "graph": outcome.graph.to_json(),
+        "preprocessing": dataclasses.asdict(model.preprocessing),
+        "model": {**model.description(), "fitted_temperature": round(float(model.temperature), 6)},
+        "training": training,
+        "data": {"provenance": config.data.provenance, **outcome.data.card()},
+        "metrics": {what: _figures(what, entry) for what, entry in judged.items()},
+    }
+
+
+def _figures(what: str, judged: Judged) -> dict[str, Any]:
+    said = {
+        "validation": "pictures that training never saw, by which the epoch was chosen",
+        "test": "pictures that training never saw, judged once at the end",
+    }
+    return {
+        "what": said[what],
+        "pictures": len(judged.scores),
+        "nll": round(judged.loss, 6),
+        "labels": {label: _defined(dataclasses.asdict(figures)) for label, figures in judged.labels.items()},
+        "mean": _defined({name: mean_of(judged.labels, name) for name in _MEANS}),
+    }
+
+
+def _defined(figures: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no nan: what is undefined becomes null; other floats keep six digits."""
+    return {
+        name: (None if math.isnan(value) else round(value, 6)) if isinstance(value, float) else value
+        for name, value in figures.items()
+    }

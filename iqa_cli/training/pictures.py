@@ -1,0 +1,116 @@
+"""Labelled photographs as arrays: decoded once, squashed to the model's input, with what is known of each."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.lib.format import open_memmap
+
+from iqa_cli.labels import image_path
+from iqa_cli.models.prepare import squash
+from iqa_cli.photos.decode import read_photo
+from iqa_cli.records import PhotoRef, Unreadable
+from iqa_cli.training.data import UNOBSERVED, Batch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from iqa_cli.checkpoint import Preprocessing
+    from iqa_cli.hexgraph.graph import HexGraph
+    from iqa_cli.labels import LabelTable
+
+IN_MEMORY = 2 * 1024**3
+"""Bytes of decoded pictures up to which they are held in memory; more lie in a file that the system pages in."""
+_CHUNK = 256
+"""Photographs decoded before they are written to their place."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pictures:
+    """n labelled photographs, all readable."""
+
+    names: tuple[str, ...]
+    """As the label table writes them."""
+    pixels: Tensor
+    """(n, 3, S, S) uint8."""
+    positions: Tensor
+    """(n, L) int64 zero-based levels, -1 where the level is not known exactly."""
+    allowed: Tensor
+    """(n, C) bool."""
+
+    def __len__(self) -> int:
+        """Photographs, n."""
+        return len(self.names)
+
+    def batch(self, rows: Tensor) -> Batch:
+        """Some of them."""
+        return Batch(self.pixels[rows], self.positions[rows], self.allowed[rows])
+
+    def content_hash(self) -> str:
+        """SHA-256 over names, pixels and labels: tells whether two runs saw the same."""
+        digest = hashlib.sha256("\n".join(self.names).encode(errors="surrogatepass"))
+        for chunk in torch.split(self.pixels, _CHUNK):
+            digest.update(chunk.contiguous().numpy().tobytes())
+        digest.update(self.allowed.numpy().tobytes())
+        return digest.hexdigest()
+
+
+def load_pictures(
+    table: LabelTable,
+    rows: Sequence[int],
+    folder: Path,
+    graph: HexGraph,
+    preprocessing: Preprocessing,
+    store: Path,
+) -> tuple[Pictures, tuple[tuple[str, str], ...]]:
+    """Decode the photographs of some rows of a table.
+
+    folder   that the names are in
+    store    file for the pixels, used if they are more than `IN_MEMORY` bytes
+    returns  the readable ones in the order of `rows`, and (name, reason) of the others
+    """
+    size = preprocessing.size
+    pixels = _room(len(rows), size, store)
+    kept: list[int] = []
+    unreadable: list[tuple[str, str]] = []
+
+    def squashed(row: int) -> NDArray[np.uint8] | Unreadable:
+        path = image_path(folder, table.names[row])
+        photo, _ = read_photo(PhotoRef(path, table.names[row]))
+        return photo if isinstance(photo, Unreadable) else squash(photo.rgb, size, preprocessing.interpolation)
+
+    with ThreadPoolExecutor() as pool:
+        for first in range(0, len(rows), _CHUNK):
+            chunk = rows[first : first + _CHUNK]
+            for row, picture in zip(chunk, pool.map(squashed, chunk), strict=True):
+                if isinstance(picture, Unreadable):
+                    unreadable.append((table.names[row], picture.reason))
+                else:
+                    pixels[len(kept)] = picture.transpose(2, 0, 1)
+                    kept.append(row)
+    known = np.where(table.at_least, UNOBSERVED, table.positions)
+    pictures = Pictures(
+        names=tuple(table.names[row] for row in kept),
+        pixels=torch.from_numpy(pixels[: len(kept)]),
+        positions=torch.from_numpy(known[kept]),
+        allowed=torch.from_numpy(table.allowed(graph)[kept]),
+    )
+    return pictures, tuple(unreadable)
+
+
+def _room(count: int, size: int, store: Path) -> NDArray[np.uint8]:
+    """(count, 3, size, size) uint8, in memory or in a file."""
+    shape = (count, 3, size, size)
+    if int(np.prod(shape)) <= IN_MEMORY:
+        return np.empty(shape, np.uint8)
+    pixels: NDArray[np.uint8] = open_memmap(store, mode="w+", dtype=np.uint8, shape=shape)
+    return pixels

@@ -1,0 +1,95 @@
+"""Who learns and who judges: the sides of labelled photographs, proven apart before anything is decoded."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from iqa_cli.errors import ConfigError, LabelsError, UsageError
+from iqa_cli.labels import LabelTable, read_labels, require_images
+from iqa_cli.labels.leakage import leakage
+from iqa_cli.labels.scenes import ByColumn, scene_rule, scenes
+from iqa_cli.labels.split import split
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from iqa_cli.config import DataConfig
+    from iqa_cli.hexgraph.graph import HexGraph
+    from iqa_cli.labels.scenes import SceneRule
+
+_SIDES = {"train": "training", "val": "validation", "test": "test"}
+"""What the parts of a split are called in files, and here."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Sides:
+    """Which rows of which table are for what."""
+
+    images: Path
+    """The folder of the photographs."""
+    rows: Mapping[str, tuple[LabelTable, Sequence[int]]]
+    """By side: training, validation and, if there is one, test."""
+    notes: tuple[str, ...]
+    """What the user should know, such as scenes on both sides."""
+
+
+def read_sides(config: DataConfig, graph: HexGraph, seed: int) -> Sides:
+    """Read the label tables of a config and prove that no photograph is on two sides.
+
+    raises  LabelsError  for tables that are wrong, missing photographs, and photographs on two sides, naming them
+            ConfigError  for a scene rule that means nothing
+    """
+    assert config.labels is not None and config.images is not None  # noqa: PT018, S101 - DataConfig has seen to it
+    rule = _rule(config.scene)
+    # A column that tells scenes may hold numbers and is no label for it.
+    no_labels = (rule.name,) if isinstance(rule, ByColumn) else ()
+    tables = _by_column(read_labels(config.labels, graph, no_labels=no_labels))
+    for side, path in (("validation", config.validation), ("test", config.test)):
+        if path is not None:
+            tables[side] = read_labels(path, graph, no_labels=no_labels)
+    for table in tables.values():
+        require_images(table, config.images)
+    rows: dict[str, tuple[LabelTable, Sequence[int]]] = {
+        side: (table, range(len(table))) for side, table in tables.items()
+    }
+    notes = [note for table in tables.values() for note in table.notes]
+    if len(tables) > 1:
+        shared = leakage(tables, rule, config.images)
+        shared.refuse()
+        notes += [*shared.notes, *shared.scene_warnings()]
+    if "validation" not in tables:
+        table = tables["training"]
+        parts = split(table, scenes(table, rule, config.images), _shares(config.holdout), seed)
+        rows |= {part: (table, parts.rows(part)) for part in parts.parts}
+    return Sides(config.images, rows, tuple(notes))
+
+
+def _by_column(table: LabelTable) -> dict[str, LabelTable]:
+    """The sides that a `split` column tells, else all of the table for training.
+
+    raises  LabelsError  for a column with other parts than train, val and test, and for one without train
+    """
+    parts = table.parts()
+    strange = [part for part in parts if part not in _SIDES]
+    if strange or (parts and "train" not in parts):
+        found = ", ".join(parts)
+        raise LabelsError(
+            f"{table.path}: the split column has the parts {found}",
+            hint=f"expected {', '.join(_SIDES)}, train at least",
+        )
+    return {_SIDES[part]: own for part, own in parts.items()} or {"training": table}
+
+
+def _shares(holdout: float) -> dict[str, float]:
+    return {"training": 1.0 - holdout, "validation": holdout}
+
+
+def _rule(text: str) -> SceneRule | None:
+    if not text:
+        return None
+    try:
+        return scene_rule(text)
+    except UsageError as error:
+        raise ConfigError(f"data.scene: {error.message.removeprefix('--by ')}") from None

@@ -1,0 +1,238 @@
+"""Photographs with labels: what is read, who learns, who judges, and what is refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from iqa_cli.config import DataConfig, LossConfig, ModelConfig, OptimConfig, RunConfig, TrainConfig
+from iqa_cli.errors import ConfigError, LabelsError
+from iqa_cli.hexgraph.read import read_graph
+from iqa_cli.models.tone_model import ToneModel
+from iqa_cli.paths import find_graph
+from iqa_cli.training.data import Share
+from iqa_cli.training.labelled_data import LabelledData
+from iqa_cli.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from iqa_cli.training.data import Batch
+
+GRAPH = read_graph(find_graph("smartphone-6"))
+HEADER = "filename," + ",".join(GRAPH.label_names)
+NAMES = [f"{scene}_{shot}.png" for scene in "abcdefgh" for shot in (1, 2)]
+
+
+@pytest.fixture(scope="session")
+def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixteen pictures of eight scenes; the second shot of each is dark. Grey ramps, no two alike."""
+    folder = tmp_path_factory.mktemp("shots")
+    for index, name in enumerate(NAMES):
+        ramp = np.linspace(0, 1, 120)[None, :, None] * np.linspace(0.6, 1, 80)[:, None, None]
+        light = (0.08 if name.endswith("_2.png") else 0.9) * (1 - 0.02 * index) * ramp
+        Image.fromarray((255 * np.repeat(light, 3, 2)).astype(np.uint8)).save(folder / name)
+    return folder
+
+
+def row(name: str, *, dark: object = None) -> str:
+    value = (2 if name.endswith("_2.png") else 0) if dark is None else dark
+    return f"{name},0,{value},0,0,0,0"
+
+
+def table(path: Path, names: list[str]) -> Path:
+    path.write_text("\n".join([HEADER, *map(row, names)]) + "\n", encoding="utf-8")
+    return path
+
+
+def config(tmp_path: Path, shots: Path, **data: object) -> TrainConfig:
+    if "labels" not in data:
+        data["labels"] = table(tmp_path / "labels.csv", NAMES)
+    return TrainConfig(
+        data=DataConfig(images=shots, **data),  # type: ignore[arg-type]
+        model=ModelConfig(context_tokens=2),
+        optim=OptimConfig(batch_size=4, epochs=2),
+        run=RunConfig(out=tmp_path / "checkpoint"),
+    )
+
+
+def loaded(settings: TrainConfig) -> LabelledData:
+    settings.work.mkdir(exist_ok=True)
+    return LabelledData(settings, GRAPH, ToneModel(settings.model, GRAPH).preprocessing)
+
+
+def together(batches: list[Batch]) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.cat([batch.inputs for batch in batches]), torch.cat([batch.positions for batch in batches])
+
+
+def test_an_epoch_sees_every_photograph_once_and_another_order_next_time(tmp_path: Path, shots: Path) -> None:
+    data = loaded(config(tmp_path, shots, mirror=False, holdout=0.25))
+    epochs = [together(list(data.epoch(number, Share())))[0] for number in (0, 1, 0)]
+    assert data.batches_per_epoch(Share()) == 3
+    assert torch.equal(epochs[0], epochs[2])
+    assert not torch.equal(epochs[0], epochs[1])
+    sums = [sorted(epoch.long().sum((1, 2, 3)).tolist()) for epoch in epochs]
+    assert sums[0] == sums[1]
+    assert len(sums[0]) == 12
+
+
+def test_scenes_stay_on_one_side_of_a_holdout(tmp_path: Path, shots: Path) -> None:
+    data = loaded(config(tmp_path, shots, holdout=0.25, scene="regex:^[a-h]"))
+    sides = {side: {name[0] for name in data._sides[side].names} for side in ("training", "validation")}
+    assert not sides["training"] & sides["validation"]
+    assert len(sides["validation"]) == 2
+    assert data.test() is None
+
+
+def test_levels_and_evidence_come_from_the_table(tmp_path: Path, shots: Path) -> None:
+    path = tmp_path / "labels.csv"
+    rows = [row(NAMES[0], dark=""), row(NAMES[1], dark="1+"), *map(row, NAMES[2:])]
+    path.write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
+    data = loaded(config(tmp_path, shots, labels=path, holdout=0.2))
+    known = {}
+    for side in ("training", "validation"):
+        pictures = data._sides[side]
+        known |= {
+            name: (positions.tolist(), open_cells[4:8].int().tolist())
+            for name, positions, open_cells in zip(pictures.names, pictures.positions, pictures.allowed, strict=True)
+        }
+    dark = GRAPH.index("dark")
+    assert known[NAMES[0]][0][dark] == -1
+    assert known[NAMES[0]][1] == [1, 1, 1, 1]
+    assert known[NAMES[1]][0][dark] == -1
+    assert known[NAMES[1]][1] == [0, 1, 1, 1]
+    assert known[NAMES[3]][0][dark] == 2
+    assert known[NAMES[3]][1] == [0, 0, 1, 0]
+
+
+def test_a_split_column_tells_the_sides(tmp_path: Path, shots: Path) -> None:
+    path = tmp_path / "labels.csv"
+    parts = ["train"] * 8 + ["val"] * 4 + ["test"] * 4
+    rows = [f"{row(name)},{part}" for name, part in zip(NAMES, parts, strict=True)]
+    path.write_text("\n".join([HEADER + ",split", *rows]) + "\n", encoding="utf-8")
+    data = loaded(config(tmp_path, shots, labels=path))
+    assert {side: len(pictures) for side, pictures in data._sides.items()} == {
+        "training": 8,
+        "validation": 4,
+        "test": 4,
+    }
+    path.write_text(path.read_text(encoding="utf-8").replace(",train", ",learn"), encoding="utf-8")
+    with pytest.raises(LabelsError, match="split column has the parts"):
+        loaded(config(tmp_path, shots, labels=path))
+
+
+def test_a_photograph_on_two_sides_is_refused_by_name(tmp_path: Path, shots: Path) -> None:
+    settings = config(
+        tmp_path,
+        shots,
+        labels=table(tmp_path / "train.csv", NAMES[:10]),
+        validation=table(tmp_path / "val.csv", NAMES[9:]),
+    )
+    with pytest.raises(LabelsError, match="leaks") as error:
+        loaded(settings)
+    assert NAMES[9] in str(error.value)
+
+
+def test_shared_scenes_are_told_but_allowed(tmp_path: Path, shots: Path) -> None:
+    settings = config(
+        tmp_path,
+        shots,
+        labels=table(tmp_path / "train.csv", NAMES[:9]),
+        validation=table(tmp_path / "val.csv", NAMES[9:]),
+        scene="regex:^[a-h]",
+    )
+    assert any("1 of 4 scenes" in note for note in loaded(settings).notes)
+
+
+def test_a_scene_rule_that_means_nothing_is_the_configs_mistake(tmp_path: Path, shots: Path) -> None:
+    with pytest.raises(ConfigError, match=r"data\.scene: moon:3: expected regex:PATTERN"):
+        loaded(config(tmp_path, shots, scene="moon:3"))
+
+
+def test_missing_photographs_are_named_before_anything_is_decoded(tmp_path: Path, shots: Path) -> None:
+    settings = config(tmp_path, shots, labels=table(tmp_path / "labels.csv", [*NAMES, "gone.png"]))
+    with pytest.raises(LabelsError) as error:
+        loaded(settings)
+    assert "gone.png" in str(error.value)
+
+
+def test_unreadable_photographs_are_left_out_and_named(tmp_path: Path, shots: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in NAMES:
+        (folder / name).write_bytes((shots / name).read_bytes())
+    (folder / NAMES[0]).write_bytes(b"no picture")
+    data = loaded(config(tmp_path, folder))
+    assert [name for name, _ in data.unreadable] == [NAMES[0]]
+    assert sum(len(pictures) for pictures in data._sides.values()) == len(NAMES) - 1
+
+
+def test_a_side_without_a_readable_photograph_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in NAMES:
+        (folder / name).write_bytes(b"no picture" + name.encode())
+    with pytest.raises(ConfigError, match="0 readable photographs for training") as error:
+        loaded(config(tmp_path, folder))
+    assert any("_1.png" in problem for problem in error.value.problems)
+
+
+def test_several_processes_share_an_epoch_without_overlap(tmp_path: Path, shots: Path) -> None:
+    data = loaded(config(tmp_path, shots, mirror=False, holdout=0.25))
+    shares = [together(list(data.epoch(0, Share(rank, 2))))[0] for rank in (0, 1)]
+    assert [len(share) for share in shares] == [6, 6]
+    whole = together(list(data.epoch(0, Share())))[0]
+    both = torch.cat(shares).long().sum((1, 2, 3)).tolist()
+    assert sorted(both) == sorted(whole.long().sum((1, 2, 3)).tolist())
+
+
+def test_features_are_what_the_frozen_tower_gives_and_are_computed_once(
+    tmp_path: Path, shots: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = config(tmp_path, shots, holdout=0.25)
+    torch.manual_seed(0)
+    model = ToneModel(ModelConfig(head="fc", train_visual="none"), GRAPH)
+    pictures = loaded(settings)
+    features = loaded(settings)
+    features.use_features(model, settings.work, torch.device("cpu"))
+    seen, given = (list(data.epoch(0, Share())) for data in (pictures, features))
+    with torch.no_grad():
+        model.eval()
+        for batch, other in zip(seen, given, strict=True):
+            expected = model.features(model.prepared(batch.inputs))
+            assert torch.allclose(expected, other.inputs, atol=1e-5)
+            assert torch.equal(batch.allowed, other.allowed)
+    files = sorted(settings.work.glob("features-*.safetensors"))
+    assert len(files) == 3  # training, training mirrored, validation
+
+    def not_again(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(model, "features", not_again)
+    again = loaded(settings)
+    again.use_features(model, settings.work, torch.device("cpu"))
+    files[0].write_bytes(b"damaged")
+    with pytest.raises(AssertionError):
+        again.use_features(model, settings.work, torch.device("cpu"))
+
+
+def test_a_head_on_a_frozen_tower_learns_from_labels(tmp_path: Path, shots: Path) -> None:
+    settings = TrainConfig(
+        data=DataConfig(labels=table(tmp_path / "labels.csv", NAMES), images=shots, holdout=0.25, scene="regex:^[a-h]"),
+        model=ModelConfig(head="fc", train_visual="none", temperature=True),
+        loss=LossConfig(balance="effective"),
+        optim=OptimConfig(batch_size=6, epochs=15, lr_head=0.02, accumulate=2),
+        run=RunConfig(out=tmp_path / "checkpoint", seed=1, keep="last"),
+    )
+    trainer = Trainer(settings, tmp_path, "cpu")
+    epochs = list(trainer.run())
+    assert epochs[-1].loss < 0.5 * epochs[0].loss
+    assert epochs[-1].validation["dark"].tauc > 0.9
+    frozen = {name: value for name, value in trainer._model.state_dict().items() if name.startswith("clip.visual")}
+    torch.manual_seed(1)
+    fresh = ToneModel(settings.model, trainer.graph).state_dict()
+    assert all(torch.equal(value.cpu(), fresh[name]) for name, value in frozen.items())
