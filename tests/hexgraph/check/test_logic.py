@@ -80,7 +80,7 @@ def only(graph: HexGraph, pointers: tuple[str, ...]) -> HexGraph:
 
 
 @given(ANY)
-@quick(300)
+@quick(150)
 def test_dead_levels_and_contradictions_are_those_that_counting_finds(case: Case) -> None:
     report = check_graph(case.graph)
     assert report.size.legal_states == len(case.states)
@@ -93,7 +93,7 @@ def test_dead_levels_and_contradictions_are_those_that_counting_finds(case: Case
 
 
 @given(ANY)
-@quick(150)
+@quick(80)
 def test_forced_labels_are_those_that_counting_finds(case: Case) -> None:
     assume(len(case.states))
     expected = {}
@@ -112,7 +112,7 @@ def test_the_clean_state_is_reported_if_no_assignment_has_it(case: Case) -> None
 
 
 @given(ANY)
-@quick(150)
+@quick(80)
 def test_redundant_rules_are_those_whose_removal_changes_nothing(case: Case) -> None:
     assume(len(case.states))
     report = check_graph(case.graph)
@@ -136,7 +136,7 @@ def test_redundant_rules_are_those_whose_removal_changes_nothing(case: Case) -> 
 
 
 @given(ANY)
-@quick(150)
+@quick(80)
 def test_equivalent_thresholds_are_those_that_counting_finds(case: Case) -> None:
     assume(len(case.states))
     columns: dict[bytes, set[str]] = {}
@@ -152,7 +152,7 @@ def test_equivalent_thresholds_are_those_that_counting_finds(case: Case) -> None
 
 
 @given(ANY)
-@quick(150)
+@quick(80)
 def test_the_guilty_rules_contradict_each_other_and_each_is_needed(case: Case) -> None:
     assume(not len(case.states))
     report = check_graph(case.graph)
@@ -166,7 +166,7 @@ def test_the_guilty_rules_contradict_each_other_and_each_is_needed(case: Case) -
 
 
 @given(ANY)
-@quick(200)
+@quick(100)
 def test_every_step_of_a_witness_is_an_implication_of_the_rules(case: Case) -> None:
     report = check_graph(case.graph, with_consequences=True)
     everything = np.array(list(itertools.product(*(range(k) for k in case.graph.n_levels))))
@@ -186,7 +186,7 @@ def test_every_step_of_a_witness_is_an_implication_of_the_rules(case: Case) -> N
 
 
 @given(threshold_cases())
-@quick(150)
+@quick(80)
 def test_a_level_is_dead_by_the_rules_of_its_witness_alone(case: Case) -> None:
     assume(len(case.states))
     for finding in of(check_graph(case.graph), "E302", "E303"):
@@ -233,19 +233,21 @@ def test_a_wide_grid_is_refused_and_its_dead_levels_are_found_all_the_same() -> 
 
 
 def test_exact_levels_in_a_graph_that_is_too_wide_stay_undecided_and_it_says_so() -> None:
-    wide = grid(31, 32)
+    wide = grid(12, 12)
     exact = (*wide.exclusions, Exclusion("r5c5", (2,), "r5c6", (2,)))
-    report = check_graph(dataclasses.replace(wide, exclusions=exact))
+    report = check_graph(dataclasses.replace(wide, exclusions=exact), max_states=1000)
     (finding,) = of(report, "W309")
     assert finding.pointer == f"/exclusions/{len(exact) - 1}"
     assert not of(report, "E302")
 
 
 def test_a_long_chain_of_implications_takes_no_square_of_its_length() -> None:
-    n = 20_000
+    n = 4_000
     labels = tuple(Label(f"link {i}", (1, 2)) for i in range(n))
     links = tuple(Subsumption(f"link {i}", f"link {i + 1}", ((2, 2),)) for i in range(n - 1))
-    graph = HexGraph("chain", labels, subsumptions=links, exclusions=(Exclusion("link 5", (2,), f"link {n - 1}", (2,)),))
+    graph = HexGraph(
+        "chain", labels, subsumptions=links, exclusions=(Exclusion("link 5", (2,), f"link {n - 1}", (2,)),)
+    )
     report = check_graph(graph, max_states=10)
     assert report.dead == {(f"link {i}", 2) for i in range(6)}
     assert {f.labels[0] for f in of(report, "E302")} == {f"link {i}" for i in range(6)}
@@ -261,7 +263,9 @@ def test_numbers_of_a_chain_are_exact() -> None:
 
 @given(st.sets(st.frozensets(st.integers(0, 12), min_size=1, max_size=4), min_size=1, max_size=5))
 @quick(100)
-def test_a_minimal_conflict_is_one_of_the_conflicts_and_has_no_smaller_one_inside(conflicts: set[frozenset[int]]) -> None:
+def test_a_minimal_conflict_is_one_of_the_conflicts_and_has_no_smaller_one_inside(
+    conflicts: set[frozenset[int]],
+) -> None:
     def conflicting(some: list[int]) -> bool:
         return any(conflict <= set(some) for conflict in conflicts)
 
