@@ -71,7 +71,7 @@ HOSTILE = {
     "one pair many rules": with_nodes(PLAIN, exclusions=[RULE] * 3_000),
     "the same label many times": with_nodes(PLAIN[:1] * 5_000),
     "surrogates": '{"nodes": [{"label": "\\ud800", "levels": [1, 2]}, {"label": "b\\udfff", "levels": [1, 2]}]}',
-    "control characters": '{"nodes": [{"label": "a\\u001b[2J", "levels": [1, 2]}, {"label": "\\u202eb", "levels": []}]}',
+    "control characters": '{"nodes": [{"label": "a\\u001b[2J", "levels": [1, 2]}, {"label": "\\u202eb"}]}',
     "keys with slashes": '{"nodes": [{"label": "a", "levels": [1, 2], "x/y~z": NaN}]}',
 }
 
@@ -122,7 +122,7 @@ def test_files_that_cannot_be_read_are_no_graphs(tmp_path: Path, name: str) -> N
 
 SOURCES = [json.dumps(SEED_6, ensure_ascii=False, indent=1), find_graph("smartphone-12").read_text(encoding="utf-8")]
 PIECES = ["{", "}", "[", "]", ",", ":", '"', "1", "4", "true", "null", "NaN", "2.0", "-1", "1e999", "[]", "{}",
-          '"label"', '"dark"', "\\", "\n", "\ud800".encode("utf-8", "surrogatepass").decode("latin-1"), "9" * 30]  # fmt: skip
+          '"label"', '"dark"', "\\", "\n", "\x00", "\u202e", "9" * 30]  # fmt: skip
 
 
 @given(st.sampled_from(SOURCES), st.integers(0, 2**32), st.integers(1, 4))
