@@ -173,7 +173,10 @@ def _shown(value: object) -> str:
 
 
 def _file_beside(folder: Path, value: str) -> str:
-    """`value` as an absolute path if it names a file, else as it is."""
+    """`value` as an absolute path if it names a file, or `checkpoint:` and a folder; else as it is."""
+    prefix, colon, rest = value.partition(":")
+    if colon and prefix == "checkpoint":
+        return f"{prefix}:{(folder / rest).resolve()}" if (folder / rest).is_dir() else value
     return str((folder / value).resolve()) if (folder / value).is_file() else value
 
 

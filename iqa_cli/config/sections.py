@@ -76,7 +76,8 @@ class ModelConfig:
     backbone: str = "iqa-small"
     """Any open_clip architecture, or one of our own model configs."""
     pretrained: str | Literal[False] = False
-    """An open_clip tag, a local weights file, or false for a start from nothing."""
+    """An open_clip tag, a local weights file, `checkpoint:` and the name or folder of a checkpoint to go on from, or
+    false for a start from nothing. Weights that were asked for are never replaced by random ones."""
     head: Literal["coop", "fc"] = "coop"
     """coop (v2): learned context before the label's words, through the text tower; fc (v1): one linear layer."""
     context_tokens: int = 4
@@ -211,6 +212,8 @@ class TrainConfig:
         def plain(value: Any) -> Any:
             if isinstance(value, dict):
                 return {key: plain(entry) for key, entry in value.items()}
+            if isinstance(value, str) and value.startswith("checkpoint:"):
+                return f"checkpoint:{plain(value.removeprefix('checkpoint:'))}"
             if isinstance(value, Path | str) and Path(value).is_absolute():
                 path = Path(value)
                 return path.relative_to(relative_to).as_posix() if path.is_relative_to(relative_to) else path.name

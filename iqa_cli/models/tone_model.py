@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from iqa_cli.models.backbone import build_backbone, freeze, model_config
 from iqa_cli.models.heads import CoopHead, FcHead, OrdinalThresholds, word_features
+from iqa_cli.models.warm_start import PREFIX, checkpoint_of, take_over
 
 if TYPE_CHECKING:
     from iqa_cli.checkpoint import Preprocessing
@@ -34,7 +35,13 @@ class ToneModel(nn.Module):
 
     def __init__(self, config: ModelConfig, graph: HexGraph) -> None:
         super().__init__()
-        backbone = build_backbone(config.backbone, config.pretrained)
+        source = None
+        pretrained = config.pretrained
+        if pretrained and pretrained.startswith(PREFIX):
+            source, pretrained = checkpoint_of(pretrained, config.backbone), False
+        backbone = build_backbone(config.backbone, pretrained)
+        if source is not None:
+            backbone = dataclasses.replace(backbone, preprocessing=source.preprocessing)
         self.clip: Any = backbone.clip
         self.preprocessing: Preprocessing = backbone.preprocessing
         words = [label.display("en") for label in graph.labels]
@@ -53,6 +60,8 @@ class ToneModel(nn.Module):
             self.head = FcHead(backbone.embedding, len(words), zero_shot)
         self.thresholds = OrdinalThresholds([len(label.levels) for label in graph.labels])
         self.register_buffer("temperature", torch.ones(()))
+        if source is not None:
+            take_over(source, self, graph)
         # In a tuple, so that the compiled tower is no second module with the same weights.
         self._compiled: tuple[Any, ...] = ()
         freeze(backbone.clip, visual=config.train_visual, text=config.train_text and config.head == "coop")

@@ -106,8 +106,9 @@ def _write(
 
 def _card(outcome: Outcome, folder: Path, epoch: int, model: ToneModel, judged: Mapping[str, Judged]) -> dict[str, Any]:
     config = outcome.config
+    document = config.as_document(outcome.base)
     training = {
-        "config": config.as_document(outcome.base),
+        "config": document,
         "torch": torch.__version__,
         "epoch": epoch,
         "epochs": len(outcome.rows),
@@ -120,7 +121,11 @@ def _card(outcome: Outcome, folder: Path, epoch: int, model: ToneModel, judged: 
         "iqa_version": __version__,
         "graph": outcome.graph.to_json(),
         "preprocessing": dataclasses.asdict(model.preprocessing),
-        "model": {**model.description(), "fitted_temperature": round(float(model.temperature), 6)},
+        "model": {
+            **model.description(),
+            "pretrained": document["model"]["pretrained"],  # told like all paths, without the folders of a machine
+            "fitted_temperature": round(float(model.temperature), 6),
+        },
         "training": training,
         "data": {"provenance": config.data.provenance, **outcome.data.card()},
         "metrics": {what: _figures(what, entry) for what, entry in judged.items()},

@@ -326,17 +326,14 @@ def test_a_zero_shot_start_ranks_labels_as_clip_does() -> None:
     config = ModelConfig(head="fc", start="words", templates=("a photo that is {}",))
     model = ToneModel(config, GRAPH).eval()
     assert isinstance(model.head, FcHead)
-    tokens = model_tokens(model, [f"a photo that is {label.display('en')}" for label in GRAPH.labels])
+    texts = [f"a photo that is {label.display('en')}" for label in GRAPH.labels]
+    tokens = build_backbone("iqa-small", False).tokenizer()(texts)
     with torch.no_grad():
         pictures = torch.randn(4, 3, 96, 96)
         text = torch.nn.functional.normalize(model.clip.encode_text(tokens), dim=-1)
         weight, bias = model.head.weight_and_bias()
         cosine = model.features(pictures) @ text.T
         assert torch.allclose(model.features(pictures) @ weight.T + bias, 10 * cosine, atol=1e-4)
-
-
-def model_tokens(model: ToneModel, texts: list[str]) -> torch.Tensor:
-    return build_backbone("iqa-small", False).tokenizer()(texts)
 
 
 def test_the_context_starts_from_the_words_that_were_asked_for() -> None:

@@ -1,0 +1,115 @@
+"""Going on from a checkpoint: `pretrained = "checkpoint:default"`, or a path after the colon.
+
+The towers are taken whole. Of the head, what still means the same is taken label by label, so that a model of twelve
+labels can go on from one of six.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import safetensors
+import safetensors.torch
+
+from iqa_cli.checkpoint import CARD, WEIGHTS, load_checkpoint
+from iqa_cli.errors import CheckpointError, ConfigError
+from iqa_cli.paths import find_checkpoint
+
+if TYPE_CHECKING:
+    import torch
+
+    from iqa_cli.checkpoint import Checkpoint
+    from iqa_cli.hexgraph.graph import HexGraph
+    from iqa_cli.models.tone_model import ToneModel
+
+PREFIX = "checkpoint:"
+"""How `pretrained` says that it means one of our checkpoints, and neither a tag nor a file of weights."""
+_PER_LABEL = ("head.bias", "head.linear.weight", "head.linear.bias", "thresholds.first")
+"""Parameters with a row per label."""
+
+
+def checkpoint_of(pretrained: str, architecture: str) -> Checkpoint:
+    """The checkpoint that a config goes on from.
+
+    pretrained    `PREFIX` and a name or path
+    raises        ConfigError  if there is none, it is damaged, or it has another backbone
+    """
+    try:
+        checkpoint = load_checkpoint(find_checkpoint(pretrained.removeprefix(PREFIX)))
+    except CheckpointError as error:
+        raise ConfigError(f"model.pretrained: {error.message}", problems=error.problems, hint=error.hint) from None
+    model = checkpoint.card.get("model")
+    backbone = model.get("backbone") if isinstance(model, dict) else None
+    if backbone != architecture:
+        raise ConfigError(
+            f"model.pretrained: {checkpoint.folder / CARD}: its backbone is {backbone!r}, not {architecture!r}",
+            hint=f"set model.backbone to {backbone!r}",
+        )
+    return checkpoint
+
+
+def take_over(checkpoint: Checkpoint, model: ToneModel, graph: HexGraph) -> None:
+    """Put a checkpoint's weights into a model of the same backbone, in place.
+
+    The towers have to fit. The prompt's context is taken where it has the same size; what a label has of its own is
+    taken where both have a label of that name with as many levels. A fitted temperature is not: it is fitted again.
+
+    raises  ConfigError  if the weights are damaged or the towers do not fit
+    """
+    try:
+        kept = safetensors.torch.load(checkpoint.read_verified(WEIGHTS))
+    except (CheckpointError, safetensors.SafetensorError) as error:
+        raise ConfigError(f"model.pretrained: {error}") from None
+    own = model.state_dict()
+    towers = {name: value for name, value in kept.items() if name.startswith("clip.")}
+    expected = {name: value.shape for name, value in own.items() if name.startswith("clip.")}
+    if {name: value.shape for name, value in towers.items()} != expected:
+        raise ConfigError(
+            f"model.pretrained: {checkpoint.folder / WEIGHTS}: its towers do not fit this backbone",
+            hint="the architecture's config has changed since it was trained",
+        )
+    taken = dict(towers)
+    for name in ("head.context", "head.log_scale"):
+        if name in kept and name in own and kept[name].shape == own[name].shape and not _is_per_label(own[name]):
+            taken[name] = kept[name]
+    shared = _shared_labels(checkpoint.graph, graph)
+    for name in _PER_LABEL:
+        if name in kept and name in own:
+            taken[name] = _with_rows(own[name], kept[name], shared)
+    if _is_per_label(own.get("head.context")) and _is_per_label(kept.get("head.context")):
+        context = kept["head.context"]
+        if context.shape[1:] == own["head.context"].shape[1:]:
+            taken["head.context"] = _with_rows(own["head.context"], context, shared)
+    steps = [(_steps(graph, new), _steps(checkpoint.graph, old)) for new, old in shared]
+    taken["thresholds.steps"] = own["thresholds.steps"].clone()
+    for new, old in steps:
+        taken["thresholds.steps"][new] = kept["thresholds.steps"][old]
+    model.load_state_dict(taken, strict=False)
+
+
+def _is_per_label(context: torch.Tensor | None) -> bool:
+    return context is not None and context.ndim == 3
+
+
+def _shared_labels(old: HexGraph, new: HexGraph) -> list[tuple[int, int]]:
+    """(position in the new graph, in the old one) of labels of one name with equally many levels."""
+    places = {label.name: (index, len(label.levels)) for index, label in enumerate(old.labels)}
+    return [
+        (index, places[label.name][0])
+        for index, label in enumerate(new.labels)
+        if label.name in places and places[label.name][1] == len(label.levels)
+    ]
+
+
+def _with_rows(own: torch.Tensor, kept: torch.Tensor, shared: list[tuple[int, int]]) -> torch.Tensor:
+    rows = own.clone()
+    for new, old in shared:
+        rows[new] = kept[old]
+    return rows
+
+
+def _steps(graph: HexGraph, label: int) -> slice:
+    """Where the steps between a label's cut points stand among those of all labels."""
+    counts = [levels - 2 for levels in graph.n_levels]
+    start = sum(counts[:label])
+    return slice(start, start + counts[label])

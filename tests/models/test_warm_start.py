@@ -1,0 +1,80 @@
+"""Going on from a checkpoint: what is taken, what is not, and what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="models need the train extra")
+pytest.importorskip("open_clip", reason="models need the train extra")
+
+from iqa_cli.checkpoint import load_checkpoint  # noqa: E402 - the train extra may be missing
+from iqa_cli.config import ModelConfig  # noqa: E402
+from iqa_cli.errors import ConfigError  # noqa: E402
+from iqa_cli.hexgraph import Label  # noqa: E402
+from iqa_cli.hexgraph.read import read_graph  # noqa: E402
+from iqa_cli.models.tone_model import ToneModel  # noqa: E402
+from iqa_cli.paths import find_checkpoint, find_graph  # noqa: E402
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SIX = read_graph(find_graph("smartphone-6"))
+DEFAULT = "checkpoint:default"
+
+
+def test_the_same_labels_give_the_same_scores_as_the_checkpoint_itself() -> None:
+    import onnxruntime
+
+    torch.manual_seed(0)
+    model = ToneModel(ModelConfig(pretrained=DEFAULT), SIX).eval()
+    checkpoint = load_checkpoint(find_checkpoint("default"))
+    assert model.preprocessing == checkpoint.preprocessing
+    size = model.preprocessing.size
+    pictures = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        scores = model(pictures)
+    session = onnxruntime.InferenceSession(checkpoint.read_verified("model.onnx"))
+    assert session.run(None, {"pictures": pictures.numpy()})[0] == pytest.approx(scores.numpy(), abs=1e-3)
+
+
+def test_labels_that_are_new_begin_anew_and_the_others_go_on() -> None:
+    new = Label("blurred", (1, 2, 3), {"en": "blurred"})
+    other = dataclasses.replace(SIX, labels=(new, *reversed(SIX.labels)), exclusions=(), subsumptions=())
+    torch.manual_seed(0)
+    fresh = ToneModel(ModelConfig(), other).thresholds
+    going_on = ToneModel(ModelConfig(pretrained=DEFAULT), other).thresholds
+    trained = ToneModel(ModelConfig(pretrained=DEFAULT), SIX).thresholds
+    assert going_on.first[0] == fresh.first[0]
+    assert torch.equal(going_on.first[1:].flip(0), trained.first)
+    assert going_on.steps[0] == fresh.steps[0]
+    assert torch.equal(going_on.steps[1:].view(6, 2).flip(0), trained.steps.view(6, 2))
+
+
+def test_another_head_takes_the_towers_alone() -> None:
+    torch.manual_seed(0)
+    model = ToneModel(ModelConfig(pretrained=DEFAULT, head="fc"), SIX)
+    towers = ToneModel(ModelConfig(pretrained=DEFAULT), SIX).clip.state_dict()
+    assert all(torch.equal(value, towers[name]) for name, value in model.clip.state_dict().items())
+
+
+def test_a_checkpoint_that_is_not_there_or_has_another_backbone_is_the_configs_mistake() -> None:
+    with pytest.raises(ConfigError, match=r"model\.pretrained: no checkpoint is called 'defualt'") as error:
+        ToneModel(ModelConfig(pretrained="checkpoint:defualt"), SIX)
+    assert "default" in (error.value.hint or "")
+    with pytest.raises(ConfigError, match="its backbone is 'iqa-small', not 'RN50'"):
+        ToneModel(ModelConfig(pretrained=DEFAULT, backbone="RN50"), SIX)
+
+
+def test_damaged_weights_are_never_replaced_by_random_ones(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    shutil.copytree(find_checkpoint("default"), folder)
+    weights = folder / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"model\.safetensors: damaged"):
+        ToneModel(ModelConfig(pretrained=f"checkpoint:{folder}"), SIX)
