@@ -28,17 +28,20 @@ class _Part:
     photos: Any
     """Which of the batch: a slice, or their numbers."""
     cells: Array
-    """(C, b) unaries, the highest of each label at 0."""
+    """(C, b) unaries, moved by a constant per label where that is needed."""
     mask: Array | None
     """(C, b) cells that evidence leaves open, None if all."""
-    centre: Array
-    """(b,) sum of what was taken off."""
+    moved: Array
+    """(b,) sum of what was taken off, or 0."""
     near: bool
-    """Whether their scores lie so close that plain products do."""
+    """Whether the scores lie so close together that plain products do."""
 
 
 class Engine:
-    """Passes over one plan with one array library."""
+    """Passes over one plan with one array library.
+
+    Every method takes (B, C) unaries and `largest`, the greatest magnitude among them.
+    """
 
     def __init__(self, plan: HexPlan, ops: Any, layout: Layout, dtype: str, chunk_bytes: int) -> None:
         """Prepare.
@@ -53,47 +56,38 @@ class Engine:
         self.chunk = max(1, chunk_bytes // plan.stats.estimated_bytes(1, dtype))
         self._n_labels = plan.n_labels
         self._shift = dtype == "float32"
+        # A sum of products has at most as many terms as a component has assignments, legal or not.
         spread = np.bincount(plan.layout.component, weights=np.log(plan.level_counts))
-        self._room = ops.column(REACH[dtype] - spread)
+        room = REACH[dtype] - spread
+        self._room = ops.column(room)
+        self._harmless = float((room / np.bincount(plan.layout.component)).min())
 
-    def log_partition(self, unary: Array, allowed: Array | None = None) -> Array:
+    def log_partition(self, unary: Array, largest: float, allowed: Array | None = None) -> Array:
         """(B,) log of the sum over the legal assignments that evidence leaves open."""
         out = self.ops.empty((len(unary),), unary, "double")
-        for part in self._parts(unary, allowed):
-            out[part.photos] = self._inside(part).log_partition + part.centre
+        for part in self._parts(unary, largest, allowed):
+            out[part.photos] = self._inside(part).log_partition + part.moved
         return out
 
-    def marginals(self, unary: Array, allowed: Array | None = None) -> tuple[Array, Array]:
+    def marginals(self, unary: Array, largest: float, allowed: Array | None = None) -> tuple[Array, Array]:
         """(B,) log-partition and (B, C) probabilities, given the evidence."""
         total = self.ops.empty((len(unary),), unary, "double")
         out = self.ops.empty(tuple(unary.shape), unary, "float")
-        for part in self._parts(unary, allowed):
+        for part in self._parts(unary, largest, allowed):
             inside = self._inside(part)
-            total[part.photos] = inside.log_partition + part.centre
+            total[part.photos] = inside.log_partition + part.moved
             out[part.photos] = passes.cell_probabilities(self.ops, self.layout, inside).T
         return total, out
 
-    def entropy(self, unary: Array, allowed: Array | None = None) -> tuple[Array, Array, Array]:
-        """(B,) entropy besides (B,) log-partition and (B, C) probabilities."""
-        total, nats = (self.ops.empty((len(unary),), unary, "double") for _ in range(2))
-        out = self.ops.empty(tuple(unary.shape), unary, "float")
-        for part in self._parts(unary, allowed):
-            inside = self._inside(part)
-            total[part.photos] = inside.log_partition + part.centre
-            probability = passes.cell_probabilities(self.ops, self.layout, inside)
-            out[part.photos] = probability.T
-            nats[part.photos] = inside.log_partition - self.ops.total(probability * part.cells)
-        return nats, total, out
-
-    def slopes(self, unary: Array, direction: Array, allowed: Array | None = None) -> Array:
+    def slopes(self, unary: Array, largest: float, direction: Array, allowed: Array | None = None) -> Array:
         """(B, C) change of the marginals along a direction (B, C), which is also the gradient of their product."""
         out = self.ops.empty(tuple(unary.shape), unary, "float")
-        for part in self._parts(unary, allowed):
+        for part in self._parts(unary, largest, allowed):
             along = self.ops.cells(direction[part.photos])
             out[part.photos] = passes.cell_slopes(self.ops, self.layout, self._inside(part), along).T
         return out
 
-    def best(self, unary: Array) -> Array:
+    def best(self, unary: Array, _largest: float) -> Array:
         """(B, L) cells of the best assignment."""
         out = self.ops.empty((len(unary), self._n_labels), unary, "cells")
         for photos in self._chunks(len(unary)):
@@ -101,10 +95,10 @@ class Engine:
             if self._shift:
                 cells, _ = passes.off_centre(self.ops, self.layout, cells)
             mask = passes.best_cells(self.ops, self.layout, cells, shift=self._shift)
-            out[photos] = self.ops.numbers(mask, out.shape[1])
+            out[photos] = self.ops.numbers(mask, self._n_labels)
         return out
 
-    def draw(self, unary: Array, uniform: Callable[[int], Array], allowed: Array | None = None) -> Array:
+    def draw(self, unary: Array, largest: float, uniform: Callable[[int], Array]) -> Array:
         """(B, L) cells of one drawn assignment.
 
         uniform  makes (n, groups) random numbers in 0 < x <= 1 for the next n photos
@@ -112,10 +106,10 @@ class Engine:
         out = self.ops.empty((len(unary), self._n_labels), unary, "cells")
         for photos in self._chunks(len(unary)):
             numbers = uniform(len(unary[photos]))
-            for part in self._parts(unary[photos], None if allowed is None else allowed[photos]):
-                inside = self._inside(part)
-                mask = passes.drawn_cells(self.ops, self.layout, inside, self.ops.cells(numbers[part.photos]))
-                out[photos][part.photos] = self.ops.numbers(mask, out.shape[1])
+            for part in self._parts(unary[photos], largest, None):
+                chance = self.ops.cells(numbers[part.photos])
+                mask = passes.drawn_cells(self.ops, self.layout, self._inside(part), chance)
+                out[photos][part.photos] = self.ops.numbers(mask, self._n_labels)
         return out
 
     def rounded(self, unary: Array) -> Array:
@@ -125,23 +119,27 @@ class Engine:
     def _chunks(self, batch: int) -> Iterator[slice]:
         return (slice(start, min(start + self.chunk, batch)) for start in range(0, batch, self.chunk))
 
-    def _parts(self, unary: Array, allowed: Array | None) -> Iterator[_Part]:
-        """Photos in chunks; a photo goes its own way whatever stands beside it, so batches change no result."""
+    def _parts(self, unary: Array, largest: float, allowed: Array | None) -> Iterator[_Part]:
+        """Photos in chunks, those that need logarithms apart."""
         for photos in self._chunks(len(unary)):
-            cells, highest = passes.off_centre(self.ops, self.layout, self.ops.cells(unary[photos]))
-            centre = self.ops.total(highest)
+            cells = self.ops.cells(unary[photos])
             mask = None if allowed is None else self.ops.mask(allowed[photos])
+            if largest <= self._harmless:
+                yield _Part(photos, cells, mask, 0.0, near=True)
+                continue
+            cells, moved = passes.off_centre(self.ops, self.layout, cells)
             near = (passes.reach(self.ops, self.layout, cells) <= self._room).all(0)
             if bool(near.all()):
-                yield _Part(photos, cells, mask, centre, near=True)
+                yield _Part(photos, cells, mask, moved, near=True)
                 continue
             for way in (True, False):
                 pick = self.ops.where(near if way else ~near)
                 if len(pick):
                     some = None if mask is None else mask[:, pick]
-                    yield _Part(photos.start + pick, cells[:, pick], some, centre[pick], near=way)
+                    yield _Part(photos.start + pick, cells[:, pick], some, moved[pick], near=way)
 
     def _inside(self, part: _Part) -> Inside:
+        """Uses the cells up."""
         if part.near:
             weights = self.ops.exp(part.cells)
             if part.mask is not None:

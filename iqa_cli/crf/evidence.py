@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from iqa_cli.crf.floor import LIMIT
 from iqa_cli.errors import GraphError
@@ -13,26 +12,32 @@ from iqa_cli.errors import GraphError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from iqa_cli.hexgraph.plan import HexPlan
 
 MOST_SHOWN = 5
 """Photos that a message lists; the rest are counted."""
 
 
-def check_unary(plan: HexPlan, unary: NDArray[np.floating]) -> None:
-    """Refuse unaries that are not (B, C) and finite. Raises ValueError with the photo and the label."""
-    if unary.ndim != 2 or unary.shape[1] != plan.n_cells:
-        raise ValueError(f"expected (B, {plan.n_cells}), got {unary.shape}")
-    # Two reductions and no temporary array; a value that is not a number fails both comparisons.
-    if len(unary) and not (unary.max() < LIMIT and unary.min() > -LIMIT):
+def largest_of(unary: NDArray[np.floating]) -> float:
+    """The greatest magnitude, without a temporary array; NaN if there is one."""
+    return float(max(unary.max(), -unary.min())) if unary.size else 0.0
+
+
+def check_shape(plan: HexPlan, shape: tuple[int, ...]) -> None:
+    """Refuse what is not (B, C). Raises ValueError."""
+    if len(shape) != 2 or shape[1] != plan.n_cells:
+        raise ValueError(f"expected (B, {plan.n_cells}), got {shape}")
+
+
+def check_finite(plan: HexPlan, unary: NDArray[np.floating], largest: float) -> None:
+    """Refuse unaries of which one is not finite. Raises ValueError with the photo and the label."""
+    if not largest < LIMIT:  # NaN fails every comparison
         photo, cell = np.argwhere(~(np.abs(unary) < LIMIT))[0]
-        raise ValueError(bad_unary(plan, int(photo), int(cell), float(unary[photo, cell])))
-
-
-def bad_unary(plan: HexPlan, photo: int, cell: int, value: float) -> str:
-    """What is said of a unary that is not finite."""
-    label = plan.label_names[plan.cell_label[cell]]
-    return f"unary of photo {photo}, label {label!r} is {value}, expected a finite number"
+        label = plan.label_names[plan.cell_label[cell]]
+        value = float(unary[photo, cell])
+        raise ValueError(f"unary of photo {photo}, label {label!r} is {value}, expected a finite number")
 
 
 def check_evidence(unary_shape: tuple[int, ...], allowed: NDArray[np.bool_]) -> None:
@@ -82,7 +87,10 @@ def refuse(
     rows = np.flatnonzero(impossible)
     if not len(rows):
         return
-    said = [f"{_photo(row, photos)}: the graph forbids these levels together: {_said(plan, allowed[row])}" for row in rows[:MOST_SHOWN].tolist()]
+    said = [
+        f"{_photo(row, photos)}: the graph forbids these levels together: {_said(plan, allowed[row])}"
+        for row in rows[:MOST_SHOWN].tolist()
+    ]
     if len(rows) > MOST_SHOWN:
         said.append(f"and {len(rows) - MOST_SHOWN} more")
     raise GraphError(

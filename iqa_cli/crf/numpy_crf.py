@@ -9,8 +9,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from iqa_cli.crf.beliefs import make_beliefs
 from iqa_cli.crf.engine import Engine
-from iqa_cli.crf.evidence import check_evidence, check_unary, checked_cells, refuse
-from iqa_cli.crf.floor import IMPOSSIBLE
+from iqa_cli.crf.evidence import check_evidence, check_finite, check_shape, checked_cells, largest_of, refuse
+from iqa_cli.crf.floor import IMPOSSIBLE, LIMIT
 from iqa_cli.crf.numpy_ops import NumpyOps
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class NumpyCRF:
         unary    (B, C) float    log-potential of every level, finite
         returns  (B,)   float64  nats
         """
-        return self._engine.log_partition(self._checked(unary))
+        return self._engine.log_partition(*self._checked(unary))
 
     def marginals(self, unary: Floats) -> Floats:
         """Probability of every level: the gradient of `log_partition`.
@@ -60,7 +60,7 @@ class NumpyCRF:
         unary    (B, C) float  log-potential of every level, finite
         returns  (B, C) dtype  0..1, sums to 1 over a label up to rounding
         """
-        return self._engine.marginals(self._checked(unary))[1]
+        return self._engine.marginals(*self._checked(unary))[1]
 
     def map(self, unary: Floats) -> tuple[Floats, Ints]:
         """The assignment of highest score; of equals always the same one.
@@ -68,8 +68,8 @@ class NumpyCRF:
         unary    (B, C) float                  log-potential of every level, finite
         returns  (B,) float64 and (B, L) intp  its score, and positions 0..K-1
         """
-        given = self._checked(unary)
-        cells = self._engine.best(given)
+        given, largest = self._checked(unary)
+        cells = self._engine.best(given, largest)
         return _score(given, cells), cells - self.plan.cell_start
 
     def log_prob(self, unary: Floats, positions: NDArray[np.integer], *, photos: Sequence[str] | None = None) -> Floats:
@@ -81,12 +81,12 @@ class NumpyCRF:
         returns    (B,)   float64  nats, at most 0 up to rounding
         raises     GraphError      if the graph forbids an assignment
         """
-        given = self._checked(unary)
+        given, largest = self._checked(unary)
         cells = checked_cells(self.plan, np.asarray(positions), len(given), photos)
         if self.dtype == np.float32:
             # Rounded once, for the score and for log Z: what the rounding takes from both does not show in their ratio.
-            given = self._engine.rounded(given)
-        return _score(given, cells) - self._engine.log_partition(given)
+            given, largest = self._engine.rounded(given), LIMIT
+        return _score(given, cells) - self._engine.log_partition(given, largest)
 
     def partial_log_prob(self, unary: Floats, allowed: Bools, *, photos: Sequence[str] | None = None) -> Floats:
         """Log-probability that every label's level is among the allowed ones.
@@ -98,10 +98,10 @@ class NumpyCRF:
         returns  (B,)   float64  nats, at most 0 up to rounding
         raises   GraphError      if the graph forbids everything that a row allows
         """
-        given = self._checked(unary)
-        clamped = self._engine.log_partition(given, self._checked_evidence(allowed, given))
+        given, largest = self._checked(unary)
+        clamped = self._engine.log_partition(given, largest, self._checked_evidence(allowed, given))
         self._refuse_impossible(clamped, allowed, photos)
-        return clamped - self._engine.log_partition(given)
+        return clamped - self._engine.log_partition(given, largest)
 
     def conditional_marginals(self, unary: Floats, allowed: Bools, *, photos: Sequence[str] | None = None) -> Floats:
         """Probability of every level, given that every label's level is among the allowed ones.
@@ -112,8 +112,8 @@ class NumpyCRF:
         returns  (B, C) dtype  0..1, sums to 1 over a label up to rounding, 0 where not allowed
         raises   GraphError    if the graph forbids everything that a row allows
         """
-        given = self._checked(unary)
-        clamped, marginals = self._engine.marginals(given, self._checked_evidence(allowed, given))
+        given, largest = self._checked(unary)
+        clamped, marginals = self._engine.marginals(given, largest, self._checked_evidence(allowed, given))
         self._refuse_impossible(clamped, allowed, photos)
         return marginals
 
@@ -123,7 +123,8 @@ class NumpyCRF:
         unary    (B, C) float    log-potential of every level, finite
         returns  (B,)   float64  nats, 0 when sure, log S when nothing is known
         """
-        return np.maximum(self._engine.entropy(self._checked(unary))[0], 0.0)
+        given, largest = self._checked(unary)
+        return entropy_of(given, *self._engine.marginals(given, largest))
 
     def sample(self, unary: Floats, generator: np.random.Generator | None = None) -> Ints:
         """One assignment per photo, drawn from the distribution; always legal.
@@ -134,7 +135,7 @@ class NumpyCRF:
         """
         chance = np.random.default_rng() if generator is None else generator
         groups = self.plan.stats.n_groups
-        cells = self._engine.draw(self._checked(unary), lambda count: 1.0 - chance.random((count, groups)))
+        cells = self._engine.draw(*self._checked(unary), lambda count: 1.0 - chance.random((count, groups)))
         return cells - self.plan.cell_start
 
     def infer(self, unary: Floats) -> Beliefs:
@@ -142,15 +143,19 @@ class NumpyCRF:
 
         unary  (B, C) float  log-potential of every level, finite
         """
-        given = self._checked(unary)
-        entropy, log_partition, marginals = self._engine.entropy(given)
-        cells = self._engine.best(given)
+        given, largest = self._checked(unary)
+        log_partition, marginals = self._engine.marginals(given, largest)
+        cells = self._engine.best(given, largest)
+        entropy = entropy_of(given, log_partition, marginals)
         return make_beliefs(self.plan, marginals, cells, _score(given, cells), log_partition, entropy)
 
-    def _checked(self, unary: Floats) -> Floats:
+    def _checked(self, unary: Floats) -> tuple[Floats, float]:
+        """The unaries, and the largest magnitude among them."""
         given = np.asarray(unary)
-        check_unary(self.plan, given)
-        return given
+        check_shape(self.plan, given.shape)
+        largest = largest_of(given)
+        check_finite(self.plan, given, largest)
+        return given, largest
 
     def _checked_evidence(self, allowed: Bools, unary: Floats) -> Bools:
         given = np.asarray(allowed)
@@ -163,3 +168,9 @@ class NumpyCRF:
 
 def _score(unary: Floats, cells: Ints) -> Floats:
     return np.asarray(np.take_along_axis(unary, cells, axis=1).sum(axis=1, dtype=np.float64))
+
+
+def entropy_of(unary: Floats, log_partition: Floats, marginals: Floats) -> Floats:
+    """(B,) nats, of what `marginals` finds: log Z less the expected score."""
+    expected = np.einsum("bc,bc->b", marginals, unary, dtype=np.float64)
+    return np.maximum(log_partition - expected, 0.0)

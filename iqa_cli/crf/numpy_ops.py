@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from iqa_cli.crf.passes import Kind
-    from iqa_cli.hexgraph.segments import Blocks, IntArray
+    from iqa_cli.hexgraph.segments import Blocks, IntArray, Segments
 
 Values = NDArray[Any]
 
@@ -35,6 +35,7 @@ class NumpyOps:
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self.dtype = dtype
+        _keep_memory()
 
     def cells(self, values: Values) -> Values:
         """(B, C) of any number type as a new (C, B) of ours."""
@@ -62,109 +63,180 @@ class NumpyOps:
 
     def numbers(self, mask: Values, n_labels: int) -> Values:
         """(B, L) cells that are on, of a (C, B) mask with one per label."""
-        return np.nonzero(np.ascontiguousarray(mask.T))[1].reshape(-1, n_labels)
+        cells, batch = mask.shape
+        found = np.flatnonzero(np.ascontiguousarray(mask.T)).reshape(batch, n_labels)
+        return found - np.arange(0, batch * cells, cells)[:, None]
 
     def take(self, values: Values, index: IntArray) -> Values:
-        return values.take(index, axis=0)
+        """See `passes.Ops`, here and below."""
+        return values.take(index, axis=0, mode="clip")
 
-    def rows(self, values: Values, start: int, count: int) -> Values:
-        return values[start : start + count]
+    def rows(self, values: Values, start: int, stop: int) -> Values:
+        """View."""
+        return values[start:stop]
 
-    def append(self, values: Values, *fills: float) -> Values:
-        rows = len(values)
-        longer = np.empty((rows + len(fills), values.shape[1]), dtype=values.dtype)
-        longer[:rows] = values
-        for place, fill in enumerate(fills, start=rows):
-            longer[place] = fill
+    def append(self, values: Values, fill: float) -> Values:
+        """Copy."""
+        longer = np.empty((len(values) + 1, values.shape[1]), dtype=values.dtype)
+        longer[:-1] = values
+        longer[-1] = fill
         return longer
 
     def concat(self, parts: Sequence[Values]) -> Values:
+        """Copy."""
         return np.concatenate(parts)
 
-    def reduce(self, kind: Kind, values: Values, n: int, k: int) -> Values:
-        block = values.reshape(n, k, values.shape[1])
-        if kind == "log_sum_exp":
+    def factors(self, cells: Values, index: IntArray, floor: float, below: Values | None, neutral: float) -> Values:
+        """Written into one array, so that no part is copied twice."""
+        n_cells = len(index)
+        n_below = 0 if below is None else len(below)
+        values = np.empty((n_cells + n_below + 2, cells.shape[1]), dtype=cells.dtype)
+        cells.take(index, axis=0, out=values[:n_cells], mode="clip")
+        values[n_cells] = floor
+        if below is not None:
+            values[n_cells + 1 : -1] = below
+        values[-1] = neutral
+        return values
+
+    def gather(self, kind: Kind, values: Values, segments: Segments, neutral: float) -> Values:
+        """In two steps: the entries of a chunk fit the cache."""
+        batch = values.shape[1]
+        found = np.empty((segments.n_targets + 1, batch), dtype=values.dtype)
+        found[-1] = neutral
+        entries = values.take(segments.gather, axis=0, mode="clip")
+        if segments.position is None:
+            _reduce_blocks(_UFUNCS[kind], entries, segments.blocks, found)
+        else:
+            sums = np.empty((segments.n_targets, batch), dtype=values.dtype)
+            _reduce_blocks(_UFUNCS[kind], entries, segments.blocks, sums)
+            sums.take(segments.position, axis=0, out=found[:-1], mode="clip")
+        return found
+
+    def group(self, kind: Kind, rows: Values, blocks: Blocks) -> Values:
+        """In place of a scatter: the rows of a group lie together."""
+        found = np.empty((sum(n for _, n, _ in blocks), rows.shape[1]), dtype=rows.dtype)
+        if kind != "log_sum_exp":
+            _reduce_blocks(_UFUNCS[kind], rows, blocks, found)
+            return found
+        first = 0
+        for start, n, k in blocks:
+            block = rows[start : start + n * k].reshape(n, k, -1)
             # The shift is per group: one per clique would let a whole group underflow.
             highest = block.max(axis=1)
             shifted = block - highest[:, None]
             np.exp(shifted, out=shifted)
-            return np.asarray(np.log(shifted.sum(axis=1)) + highest)
-        ufunc = _UFUNCS[kind]
-        if k <= _FEW and values.shape[1] <= _NARROW:
-            reduced = ufunc(block[:, 0], block[:, 1])
-            for j in range(2, k):
-                ufunc(reduced, block[:, j], out=reduced)
-            return np.asarray(reduced)
-        return np.asarray(ufunc.reduce(block, axis=1))
+            np.add(np.log(shifted.sum(axis=1)), highest, out=found[first : first + n])
+            first += n
+        return found
 
-    def total(self, values: Values) -> Values:
-        return np.asarray(values.sum(axis=0, dtype=np.float64))
+    def plus_groups(self, rows: Values, groups: Values, blocks: Blocks) -> Values:
+        """In place."""
+        return _by_group(np.add, rows, groups, blocks, rows)
 
-    def add(self, left: Values, right: Values) -> Values:
-        left += right
-        return left
+    def times_groups(self, rows: Values, groups: Values, blocks: Blocks, *, keep: bool = False) -> Values:
+        """In place unless told to keep the rows."""
+        out = np.empty_like(rows) if keep else rows
+        out[-1] = 0
+        return _by_group(np.multiply, rows, groups, blocks, out)
 
-    def subtract(self, left: Values, right: Values) -> Values:
-        return np.asarray(left - right)
-
-    def multiply(self, left: Values, right: Values) -> Values:
-        left *= right
-        return left
-
-    def plus_groups(self, values: Values, groups: Values, blocks: Blocks) -> Values:
-        return _by_group(np.add, values, groups, blocks, values)
-
-    def times_groups(self, values: Values, groups: Values, blocks: Blocks, *, keep: bool = False) -> Values:
-        return _by_group(np.multiply, values, groups, blocks, np.empty_like(values) if keep else values)
-
-    def first_reaching(self, values: Values, groups: Values, blocks: Blocks) -> Values:
-        reached = np.empty(values.shape, dtype=np.bool_)
-        _by_group(np.greater_equal, values, groups, blocks, reached)
+    def first_reaching(self, rows: Values, groups: Values, blocks: Blocks) -> Values:
+        """Of the rows that reach the value all but the first are struck out."""
+        reached = np.empty(rows.shape, dtype=np.bool_)
+        reached[-1] = False
+        _by_group(np.greater_equal, rows, groups, blocks, reached)
         for start, n, k in blocks:
             if k > 1:
                 _keep_first(reached[start : start + n * k].reshape(n, k, -1))
         return reached
 
-    def running_sum(self, values: Values, blocks: Blocks) -> Values:
-        running = np.empty_like(values)
+    def running_sum(self, rows: Values, blocks: Blocks) -> Values:
+        """Block by block."""
+        running = np.empty_like(rows)
         for start, n, k in blocks:
-            shape = (n, k, values.shape[1])
-            block, out = (array[start : start + n * k].reshape(shape) for array in (values, running))
+            block, out = (array[start : start + n * k].reshape(n, k, -1) for array in (rows, running))
             np.cumsum(block, axis=1, out=out)
+        running[-1] = 0
         return running
 
-    def last_rows(self, values: Values, blocks: Blocks) -> Values:
-        batch = values.shape[1]
-        return np.concatenate([values[start : start + n * k].reshape(n, k, batch)[:, -1] for start, n, k in blocks])
+    def last_rows(self, rows: Values, blocks: Blocks) -> Values:
+        """Copy."""
+        return np.concatenate([rows[start : start + n * k].reshape(n, k, -1)[:, -1] for start, n, k in blocks])
+
+    def total(self, values: Values) -> Values:
+        """In double precision."""
+        return np.add.reduce(values, axis=0, dtype=np.float64)
+
+    def add(self, left: Values, right: Values) -> Values:
+        """In place."""
+        left += right
+        return left
+
+    def subtract(self, left: Values, right: Values) -> Values:
+        """New."""
+        return np.asarray(left - right)
+
+    def multiply(self, left: Values, right: Values) -> Values:
+        """In place."""
+        left *= right
+        return left
 
     def negative(self, values: Values) -> Values:
+        """New."""
         return np.asarray(-values)
 
     def exp(self, values: Values) -> Values:
-        return np.asarray(np.exp(values))
+        """In place."""
+        return np.asarray(np.exp(values, out=values))
 
     def log(self, values: Values) -> Values:
+        """New."""
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(values))
 
     def inverse(self, values: Values) -> Values:
-        with np.errstate(divide="ignore"):
-            inverse = np.divide(1.0, values, dtype=values.dtype)
-        inverse[values == 0] = 0.0
-        return np.asarray(inverse)
+        """New."""
+        if values.all():
+            return np.asarray(np.reciprocal(values))
+        return np.divide(1, values, out=np.zeros_like(values), where=values != 0)
 
     def constant(self, values: Values) -> Values:
+        """There are no derivatives here."""
         return values
 
 
-def _by_group(operation: Callable[..., Any], values: Values, groups: Values, blocks: Blocks, out: Values) -> Values:
-    batch = values.shape[1]
+def _keep_memory() -> None:
+    """Have glibc keep what a pass frees instead of giving it back to the system and taking it again page by page, which
+    costs more than the arithmetic. One large block that comes and goes is how it learns: from then on it keeps up to
+    twice as much. Other allocators are not impressed.
+    """
+    np.empty(16 * 2**20, dtype=np.uint8)
+
+
+def _reduce_blocks(ufunc: np.ufunc, rows: Values, blocks: Blocks, out: Values) -> None:
+    """Each block (n * k, B) over its k rows per target to (n, B), block after block into `out`."""
+    batch = rows.shape[1]
     first = 0
     for start, n, k in blocks:
-        rows = slice(start, start + n * k)
-        operation(
-            values[rows].reshape(n, k, batch), groups[first : first + n, None], out=out[rows].reshape(n, k, batch)
-        )
+        target = out[first : first + n]
+        block = rows[start : start + n * k].reshape(n, k, batch)
+        if k == 1:
+            target[:] = block[:, 0]
+        elif k <= _FEW and batch <= _NARROW:
+            ufunc(block[:, 0], block[:, 1], out=target)
+            for j in range(2, k):
+                ufunc(target, block[:, j], out=target)
+        else:
+            ufunc.reduce(block, axis=1, out=target)
+        first += n
+
+
+def _by_group(operation: Callable[..., Any], rows: Values, groups: Values, blocks: Blocks, out: Values) -> Values:
+    batch = rows.shape[1]
+    first = 0
+    for start, n, k in blocks:
+        stop = start + n * k
+        block, target = (array[start:stop].reshape(n, k, batch) for array in (rows, out))
+        operation(block, groups[first : first + n, None], out=target)
         first += n
     return out
 

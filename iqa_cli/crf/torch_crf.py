@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from iqa_cli.crf import passes
 from iqa_cli.crf.beliefs import make_beliefs
 from iqa_cli.crf.engine import Engine
-from iqa_cli.crf.evidence import check_unary, checked_cells, refuse
+from iqa_cli.crf.evidence import check_finite, check_shape, checked_cells, largest_of, refuse
 from iqa_cli.crf.floor import FLOOR, IMPOSSIBLE, LIMIT
 from iqa_cli.crf.numpy_ops import NumpyOps
 from iqa_cli.crf.torch_ops import TorchOps, layout_on
@@ -75,8 +75,8 @@ class TorchCRF(nn.Module):
         unary    (B, C) float    log-potential of every level, finite
         returns  (B,)   float64  nats; differentiable any number of times
         """
-        self._check(unary)
-        return self._log_partition(unary, None)
+        largest = self._largest(unary)
+        return self._log_partition(unary, largest, None)
 
     def marginals(self, unary: Tensor) -> Tensor:
         """Probability of every level: the gradient of `log_partition`.
@@ -84,9 +84,8 @@ class TorchCRF(nn.Module):
         unary    (B, C) float  log-potential of every level, finite
         returns  (B, C) dtype  0..1, sums to 1 over a label up to rounding; differentiable any number of times
         """
-        self._check(unary)
-        marginals: Tensor = _Marginals.apply(unary, None, self)[1]
-        return marginals
+        largest = self._largest(unary)
+        return self._marginals(unary, largest, None)[1]
 
     @torch.no_grad()
     def map(self, unary: Tensor) -> tuple[Tensor, Tensor]:
@@ -95,8 +94,8 @@ class TorchCRF(nn.Module):
         unary    (B, C) float                   log-potential of every level, finite
         returns  (B,) float64 and (B, L) int64  its score, and positions 0..K-1
         """
-        self._check(unary, always=True)
-        cells = self._run("best", unary)
+        largest = self._largest(unary, always=True)
+        cells = self._run("best", unary, largest)
         return _score(unary, cells), cells - self._cell_start(unary.device)
 
     def log_prob(self, unary: Tensor, positions: Tensor, *, photos: Sequence[str] | None = None) -> Tensor:
@@ -108,13 +107,13 @@ class TorchCRF(nn.Module):
         returns    (B,)   float64  nats, at most 0 up to rounding; differentiable
         raises     GraphError      if the graph forbids an assignment
         """
-        self._check(unary)
+        largest = self._largest(unary)
         cells = checked_cells(self.plan, positions.detach().cpu().numpy(), len(unary), photos)
         if self.dtype is torch.float32:
             # Rounded once, for the score and for log Z: what the rounding takes from both does not show in their ratio.
             ops, layout = TorchOps(self.dtype, unary.device), self._layout(unary.device)
             unary = passes.off_centre(ops, layout, ops.cells(unary))[0].T
-        return _score(unary, torch.from_numpy(cells).to(unary.device)) - self._log_partition(unary, None)
+        return _score(unary, torch.from_numpy(cells).to(unary.device)) - self._log_partition(unary, largest, None)
 
     def partial_log_prob(self, unary: Tensor, allowed: Tensor, *, photos: Sequence[str] | None = None) -> Tensor:
         """Log-probability that every label's level is among the allowed ones.
@@ -126,11 +125,11 @@ class TorchCRF(nn.Module):
         returns  (B,)   float64  nats, at most 0 up to rounding; differentiable
         raises   GraphError      if the graph forbids everything that a row allows
         """
-        self._check(unary)
+        largest = self._largest(unary)
         self._check_evidence(unary, allowed)
-        clamped = self._log_partition(unary, allowed)
+        clamped = self._log_partition(unary, largest, allowed)
         self._refuse_impossible(clamped, allowed, photos)
-        return clamped - self._log_partition(unary, None)
+        return clamped - self._log_partition(unary, largest, None)
 
     def conditional_marginals(self, unary: Tensor, allowed: Tensor, *, photos: Sequence[str] | None = None) -> Tensor:
         """Probability of every level, given that every label's level is among the allowed ones.
@@ -141,9 +140,9 @@ class TorchCRF(nn.Module):
         returns  (B, C) dtype  0..1, sums to 1 over a label up to rounding, 0 where not allowed; differentiable
         raises   GraphError    if the graph forbids everything that a row allows
         """
-        self._check(unary)
+        largest = self._largest(unary)
         self._check_evidence(unary, allowed)
-        clamped, marginals = _Marginals.apply(unary, allowed, self)
+        clamped, marginals = self._marginals(unary, largest, allowed)
         self._refuse_impossible(clamped, allowed, photos)
         return marginals
 
@@ -153,8 +152,8 @@ class TorchCRF(nn.Module):
         unary    (B, C) float    log-potential of every level, finite
         returns  (B,)   float64  nats, 0 when sure, log S when nothing is known; differentiable
         """
-        self._check(unary)
-        log_partition, marginals = _Marginals.apply(unary, None, self)
+        largest = self._largest(unary)
+        log_partition, marginals = self._marginals(unary, largest, None)
         return log_partition - (marginals * unary).sum(1, dtype=torch.float64)
 
     @torch.no_grad()
@@ -165,14 +164,14 @@ class TorchCRF(nn.Module):
         generator  of the device of the unaries; the same state gives the same draws
         returns    (B, L) int64  positions 0..K-1
         """
-        self._check(unary, always=True)
+        largest = self._largest(unary, always=True)
         groups = self.plan.stats.n_groups
 
         def uniform(count: int) -> Tensor:
             """(count, groups) in 0 < x <= 1."""
             return 1.0 - torch.rand((count, groups), generator=generator, dtype=self.dtype, device=unary.device)
 
-        return self._run("draw", unary, uniform) - self._cell_start(unary.device)
+        return self._run("draw", unary, largest, uniform) - self._cell_start(unary.device)
 
     @torch.no_grad()
     def infer(self, unary: Tensor) -> Beliefs:
@@ -180,23 +179,22 @@ class TorchCRF(nn.Module):
 
         unary  (B, C) float  log-potential of every level, finite
         """
-        self._check(unary, always=True)
-        entropy, log_partition, marginals = self._run("entropy", unary)
-        cells = self._run("best", unary)
+        largest = self._largest(unary, always=True)
+        log_partition, marginals = self._run("marginals", unary, largest)
+        cells = self._run("best", unary, largest)
+        entropy = (log_partition - (marginals * unary).sum(1, dtype=torch.float64)).clamp_min(0.0)
         parts = (marginals, cells, _score(unary, cells), log_partition, entropy)
         return make_beliefs(self.plan, *(part.cpu().numpy() for part in parts))
 
-    def _check(self, unary: Tensor, *, always: bool = False) -> None:
-        if not (self.check_finite or always):
-            if unary.ndim != 2 or unary.shape[1] != self.plan.n_cells:
-                raise ValueError(f"expected (B, {self.plan.n_cells}), got {tuple(unary.shape)}")
-        elif unary.device.type == "cpu":
-            check_unary(self.plan, _numpy(unary))
-        else:
-            # A summary first: the whole goes to the CPU only if it has to be searched for the culprit.
-            good = unary.ndim == 2 and unary.shape[1] == self.plan.n_cells and (unary.detach().abs() < LIMIT).all()
-            if not bool(good):
-                check_unary(self.plan, _numpy(unary.cpu()))
+    def _largest(self, unary: Tensor, *, always: bool = False) -> float:
+        """Check the unaries; gives their greatest magnitude."""
+        check_shape(self.plan, tuple(unary.shape))
+        on_cpu = unary.device.type == "cpu"
+        # On another device only the number travels, unless a culprit has to be searched for.
+        largest = largest_of(_numpy(unary)) if on_cpu or not len(unary) else float(unary.detach().abs().max())
+        if (self.check_finite or always) and not largest < LIMIT:
+            check_finite(self.plan, _numpy(unary.cpu()), largest)
+        return largest
 
     def _check_evidence(self, unary: Tensor, allowed: Tensor) -> None:
         if allowed.shape != unary.shape or allowed.dtype is not torch.bool:
@@ -211,11 +209,19 @@ class TorchCRF(nn.Module):
     def _cell_start(self, device: torch.device) -> Tensor:
         return torch.tensor(self.plan.cell_start, device=device)
 
-    def _log_partition(self, unary: Tensor, allowed: Tensor | None) -> Tensor:
+    def _log_partition(self, unary: Tensor, largest: float, allowed: Tensor | None) -> Tensor:
         if torch.is_grad_enabled() and unary.requires_grad:
-            result: Tensor = _LogPartition.apply(unary, allowed, self)
+            result: Tensor = _LogPartition.apply(unary, largest, allowed, self)
             return result
-        return self._run("log_partition", unary, allowed)
+        found: Tensor = self._run("log_partition", unary, largest, allowed)
+        return found
+
+    def _marginals(self, unary: Tensor, largest: float, allowed: Tensor | None) -> tuple[Tensor, Tensor]:
+        run = _Marginals.apply if torch.is_grad_enabled() and unary.requires_grad else None
+        log_partition, marginals = (
+            self._run("marginals", unary, largest, allowed) if run is None else run(unary, largest, allowed, self)
+        )
+        return log_partition, marginals
 
     def _run(self, what: str, unary: Tensor, *others: Any) -> Any:
         """One of the engine's results, on the device of the unaries; constant."""
@@ -258,49 +264,55 @@ class _LogPartition(torch.autograd.Function):
     """(B,) log Z of (B, C) unaries; its gradient is the marginals, found on the same way."""
 
     @staticmethod
-    def forward(ctx: Any, unary: Tensor, allowed: Tensor | None, crf: TorchCRF) -> Tensor:
-        log_partition, marginals = crf._run("marginals", unary, allowed)  # noqa: SLF001 - the other half of one module
-        ctx.crf = crf
-        ctx.save_for_backward(unary, allowed, marginals)
-        found: Tensor = log_partition
-        return found
+    def forward(ctx: Any, unary: Tensor, largest: float, allowed: Tensor | None, crf: TorchCRF) -> Tensor:
+        found = crf._run("marginals", unary, largest, allowed)  # noqa: SLF001 - the other half of one module
+        ctx.largest, ctx.crf = largest, crf
+        ctx.save_for_backward(unary, allowed, found[1])
+        log_partition: Tensor = found[0]
+        return log_partition
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         unary, allowed, marginals = ctx.saved_tensors
         if torch.is_grad_enabled():  # the gradient will be differentiated itself
-            _, marginals = _Marginals.apply(unary, allowed, ctx.crf)
-        return (gradient[:, None] * marginals).to(unary.dtype), None, None
+            _, marginals = _Marginals.apply(unary, ctx.largest, allowed, ctx.crf)
+        return (gradient[:, None] * marginals).to(unary.dtype), None, None, None
 
 
 class _Marginals(torch.autograd.Function):
     """(B,) log Z and (B, C) marginals of (B, C) unaries."""
 
     @staticmethod
-    def forward(ctx: Any, unary: Tensor, allowed: Tensor | None, crf: TorchCRF) -> tuple[Tensor, Tensor]:
-        log_partition, marginals = crf._run("marginals", unary, allowed)  # noqa: SLF001 - the other half of one module
-        ctx.crf = crf
+    def forward(
+        ctx: Any, unary: Tensor, largest: float, allowed: Tensor | None, crf: TorchCRF
+    ) -> tuple[Tensor, Tensor]:
+        log_partition, marginals = crf._run("marginals", unary, largest, allowed)  # noqa: SLF001 - see above
+        ctx.largest, ctx.crf = largest, crf
         ctx.save_for_backward(unary, allowed, marginals)
         ctx.set_materialize_grads(False)
         return log_partition, marginals
 
     @staticmethod
-    def backward(ctx: Any, of_total: Tensor | None, of_marginals: Tensor | None) -> tuple[Tensor | None, None, None]:
+    def backward(
+        ctx: Any, of_total: Tensor | None, of_marginals: Tensor | None
+    ) -> tuple[Tensor | None, None, None, None]:
         unary, allowed, marginals = ctx.saved_tensors
         crf: TorchCRF = ctx.crf
         further = torch.is_grad_enabled()
         total: Tensor | None = None
         if of_total is not None:
-            total = of_total[:, None] * (_Marginals.apply(unary, allowed, crf)[1] if further else marginals)
+            if further:
+                _, marginals = _Marginals.apply(unary, ctx.largest, allowed, crf)
+            total = of_total[:, None] * marginals
         if of_marginals is not None:
             if further:
-                written_out = crf._written_out(unary, allowed)  # noqa: SLF001 - the other half of one module
+                written_out = crf._written_out(unary, allowed)  # noqa: SLF001 - see above
                 # A graph with a single legal state has constant marginals, which torch calls unused.
                 (slopes,) = torch.autograd.grad(written_out + 0.0 * unary, unary, of_marginals, create_graph=True)
             else:
-                slopes = crf._run("slopes", unary, of_marginals, allowed)  # noqa: SLF001 - see above
+                slopes = crf._run("slopes", unary, ctx.largest, of_marginals, allowed)  # noqa: SLF001 - see above
             total = slopes if total is None else total + slopes
-        return None if total is None else total.to(unary.dtype), None, None
+        return None if total is None else total.to(unary.dtype), None, None, None
 
 
 def _score(unary: Tensor, cells: Tensor) -> Tensor:

@@ -10,11 +10,20 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from iqa_cli.crf.passes import Kind
     from iqa_cli.hexgraph.layout import Layout
-    from iqa_cli.hexgraph.segments import Blocks
+    from iqa_cli.hexgraph.segments import Blocks, Segments
+
+_REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "sum": lambda block: block.sum(1),
+    "product": lambda block: block.prod(1),
+    "highest": lambda block: block.amax(1),
+    "lowest": lambda block: block.amin(1),
+    "any": lambda block: block.any(1),
+    "log_sum_exp": lambda block: torch.logsumexp(block, 1),
+}
 
 
 class TorchOps:
@@ -54,76 +63,102 @@ class TorchOps:
         return mask.T.nonzero()[:, 1].reshape(-1, n_labels)
 
     def take(self, values: Tensor, index: Tensor) -> Tensor:
+        """See `passes.Ops`, here and below; every result is a new tensor or a view."""
         return values.index_select(0, index)
 
-    def rows(self, values: Tensor, start: int, count: int) -> Tensor:
-        return values.narrow(0, start, count)
+    def rows(self, values: Tensor, start: int, stop: int) -> Tensor:
+        """View."""
+        return values.narrow(0, start, stop - start)
 
-    def append(self, values: Tensor, *fills: float) -> Tensor:
-        return torch.cat([values, *(values.new_full((1, values.shape[1]), fill) for fill in fills)])
+    def append(self, values: Tensor, fill: float) -> Tensor:
+        """Copy."""
+        return torch.cat([values, values.new_full((1, values.shape[1]), fill)])
 
     def concat(self, parts: Sequence[Tensor]) -> Tensor:
+        """Copy."""
         return torch.cat(list(parts))
 
-    def reduce(self, kind: Kind, values: Tensor, n: int, k: int) -> Tensor:
-        block = values.reshape(n, k, values.shape[1])
-        if kind == "sum":
-            return block.sum(1)
-        if kind == "product":
-            return block.prod(1)
-        if kind == "highest":
-            return block.amax(1)
-        if kind == "lowest":
-            return block.amin(1)
-        return block.any(1) if kind == "any" else torch.logsumexp(block, 1)
+    def factors(self, cells: Tensor, index: Tensor, floor: float, below: Tensor | None, neutral: float) -> Tensor:
+        """Joined."""
+        row = (1, cells.shape[1])
+        parts = [cells.index_select(0, index), cells.new_full(row, floor), cells.new_full(row, neutral)]
+        if below is not None:
+            parts.insert(2, below)
+        return torch.cat(parts)
+
+    def gather(self, kind: Kind, values: Tensor, segments: Segments, neutral: float) -> Tensor:
+        """A gather and reductions of contiguous blocks, no scatter: the same bits on every run, on every device."""
+        index: Any = segments.gather
+        parts = _blocks(kind, values.index_select(0, index), segments.blocks)
+        last = values.new_full((1, values.shape[1]), neutral)
+        if segments.position is None:
+            return torch.cat([*parts, last])
+        position: Any = segments.position
+        return torch.cat([torch.cat(parts).index_select(0, position), last])
+
+    def group(self, kind: Kind, rows: Tensor, blocks: Blocks) -> Tensor:
+        """The rows of a group lie together."""
+        parts = _blocks(kind, rows, blocks)
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def plus_groups(self, rows: Tensor, groups: Tensor, blocks: Blocks) -> Tensor:
+        """Block by block."""
+        return _joined([block + group for block, group in _by_group(rows, groups, blocks)], rows[-1:])
+
+    def times_groups(self, rows: Tensor, groups: Tensor, blocks: Blocks, *, keep: bool = False) -> Tensor:  # noqa: ARG002 - nothing is overwritten here
+        """Block by block."""
+        return _joined([block * group for block, group in _by_group(rows, groups, blocks)], rows[-1:])
+
+    def first_reaching(self, rows: Tensor, groups: Tensor, blocks: Blocks) -> Tensor:
+        """The argmax of a mask is the first that is on."""
+        chosen = []
+        for block, group in _by_group(rows, groups, blocks):
+            first = (block >= group).to(torch.uint8).argmax(1, keepdim=True)
+            chosen.append(torch.zeros_like(block, dtype=torch.bool).scatter_(1, first, value=True))
+        return _joined(chosen, torch.zeros_like(rows[-1:], dtype=torch.bool))
+
+    def running_sum(self, rows: Tensor, blocks: Blocks) -> Tensor:
+        """Block by block."""
+        return _joined([_block(rows, block).cumsum(1) for block in blocks], rows[-1:])
+
+    def last_rows(self, rows: Tensor, blocks: Blocks) -> Tensor:
+        """Copy."""
+        return torch.cat([_block(rows, block)[:, -1] for block in blocks])
 
     def total(self, values: Tensor) -> Tensor:
+        """In double precision."""
         return values.sum(0, dtype=torch.float64)
 
     def add(self, left: Tensor, right: Tensor) -> Tensor:
+        """New."""
         return left + right
 
     def subtract(self, left: Tensor, right: Tensor) -> Tensor:
+        """New."""
         return left - right
 
     def multiply(self, left: Tensor, right: Tensor) -> Tensor:
+        """New."""
         return left * right
 
-    def plus_groups(self, values: Tensor, groups: Tensor, blocks: Blocks) -> Tensor:
-        return _joined([rows + group for rows, group in _by_group(values, groups, blocks)], values.shape[1])
-
-    def times_groups(self, values: Tensor, groups: Tensor, blocks: Blocks, *, keep: bool = False) -> Tensor:  # noqa: ARG002 - nothing is overwritten here
-        return _joined([rows * group for rows, group in _by_group(values, groups, blocks)], values.shape[1])
-
-    def first_reaching(self, values: Tensor, groups: Tensor, blocks: Blocks) -> Tensor:
-        chosen = []
-        for rows, group in _by_group(values, groups, blocks):
-            first = (rows >= group).to(torch.uint8).argmax(1, keepdim=True)
-            chosen.append(torch.zeros_like(rows, dtype=torch.bool).scatter_(1, first, value=True))
-        return _joined(chosen, values.shape[1])
-
-    def running_sum(self, values: Tensor, blocks: Blocks) -> Tensor:
-        batch = values.shape[1]
-        parts = [values.narrow(0, start, n * k).reshape(n, k, batch).cumsum(1) for start, n, k in blocks]
-        return _joined(parts, batch)
-
-    def last_rows(self, values: Tensor, blocks: Blocks) -> Tensor:
-        batch = values.shape[1]
-        return torch.cat([values.narrow(0, start, n * k).reshape(n, k, batch)[:, -1] for start, n, k in blocks])
-
     def negative(self, values: Tensor) -> Tensor:
+        """New."""
         return -values
 
     def exp(self, values: Tensor) -> Tensor:
+        """New."""
         return values.exp()
 
     def log(self, values: Tensor) -> Tensor:
+        """New."""
         return values.log()
 
     def inverse(self, values: Tensor) -> Tensor:
+        """New."""
         return torch.where(values == 0, 0.0, 1.0 / values)
 
     def constant(self, values: Tensor) -> Tensor:
+        """Detached."""
         return values.detach()
 
 
@@ -145,16 +180,23 @@ def layout_on(layout: Layout, device: torch.device) -> Layout:
     return on_device
 
 
-def _by_group(values: Tensor, groups: Tensor, blocks: Blocks) -> list[tuple[Tensor, Tensor]]:
+def _block(rows: Tensor, block: tuple[int, int, int]) -> Tensor:
+    """(n, k, B) view of a block."""
+    start, n, k = block
+    return rows.narrow(0, start, n * k).reshape(n, k, rows.shape[1])
+
+
+def _blocks(kind: Kind, rows: Tensor, blocks: Blocks) -> list[Tensor]:
+    reduce = _REDUCTIONS[kind]
+    return [_block(rows, block)[:, 0] if block[2] == 1 else reduce(_block(rows, block)) for block in blocks]
+
+
+def _by_group(rows: Tensor, groups: Tensor, blocks: Blocks) -> list[tuple[Tensor, Tensor]]:
     """Per block its rows (n, k, B) and the values of its groups (n, 1, B)."""
-    pairs, first = [], 0
-    for start, n, k in blocks:
-        rows = values.narrow(0, start, n * k).reshape(n, k, -1)
-        pairs.append((rows, groups.narrow(0, first, n)[:, None]))
-        first += n
-    return pairs
+    counts = [n for _, n, _ in blocks]
+    return [(_block(rows, block), part[:, None]) for block, part in zip(blocks, groups.split(counts), strict=True)]
 
 
-def _joined(parts: list[Tensor], batch: int) -> Tensor:
-    flat = [part.reshape(-1, batch) for part in parts]
-    return flat[0] if len(flat) == 1 else torch.cat(flat)
+def _joined(parts: list[Tensor], last: Tensor) -> Tensor:
+    """(rows + 1, B) of (n, k, B) parts and the row after them."""
+    return torch.cat([*(part.reshape(-1, last.shape[1]) for part in parts), last])

@@ -23,38 +23,34 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Depth:
-    """All cliques at one depth; rows and groups are numbered through the whole plan, roots first."""
+    """All cliques at one depth."""
 
-    first_row: int
-    """Number of its first row."""
     n_rows: int
     """Rows with padding."""
-    first_group: int
-    """Number of its first group."""
     n_groups: int
     """Groups, none of them empty."""
     blocks: Blocks
-    """(first row within the depth, groups, rows per group) of every block, groups in order."""
+    """(first row, groups, rows per group) of every block, groups in order."""
+    cells: IntArray
+    """(cells here,) the cells of the labels whose unaries are added at this depth."""
+    factors: Segments
+    """What each row multiplies: of the cells here, the floor (padding rows), the groups of the next depth."""
+    shares: Segments
+    """The same the other way round: the rows of each cell here and of each group of the next depth."""
     group_clique: IntArray
     """(n_groups,) clique of each group, counted within the depth."""
     groups: Segments
     """Groups of each clique of this depth."""
-    from_below: Segments | None
-    """Groups of the next depth whose messages each row takes; None at the bottom."""
-    from_above: Segments | None
-    """Rows of the depth above that send probability into each group; None at the roots."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Layout:
     """The arrays that inference runs on."""
 
-    unary: Segments
-    """Cells that each row adds up; source C is the floor (padding rows), source C + 1 is nothing."""
-    readout: Segments
-    """Rows whose probabilities make up each cell."""
-    padding: IntArray
-    """Numbers of the rows that only fill up their group."""
+    depths: tuple[Depth, ...]
+    """Roots first."""
+    cell_place: IntArray | None
+    """(C,) where each cell stands when the cells of all depths stand in a row; None if in order already."""
     cell_label: IntArray
     """(C,) label of each cell."""
     labels: Segments
@@ -63,8 +59,6 @@ class Layout:
     """(L,) number of each label's connected component."""
     components: Segments
     """Labels of each connected component."""
-    depths: tuple[Depth, ...]
-    """Roots first."""
 
 
 def make_layout(tree: CliqueTree, states: Sequence[States], n_levels: Sequence[int], n_labels: int) -> Layout:
@@ -78,55 +72,56 @@ def make_layout(tree: CliqueTree, states: Sequence[States], n_levels: Sequence[i
     places = _places(tree, own_group)
     owner = _owners(tree)
 
-    depths: list[Depth] = []
-    row_target: list[IntArray] = []
-    cell_source: list[IntArray] = []
-    first_row = first_group = 0
+    depths = []
     for d, place in enumerate(places):
         below = places[d + 1] if d + 1 < len(places) else None
-        above = places[d - 1] if d > 0 else None
-        row_target.append(first_row + place.padding)
-        cell_source.append(np.full(len(row_target[-1]), n_cells, dtype=np.intp))
+        cells, row, source = [], [], []
+        n_here = 0
         for x in place.members:
             for column, v in enumerate(tree.cliques[x]):
                 if v < n_labels and owner[v] == x:
-                    row_target.append(first_row + place.row[x])
-                    cell_source.append(cell_start[v] + states[x][:, column].astype(np.intp))
+                    row.append(place.row[x])
+                    source.append(n_here + states[x][:, column].astype(np.intp))
+                    cells.append(np.arange(cell_start[v], cell_start[v + 1]))
+                    n_here += n_levels[v]
+        n_below = 0
+        if below is not None:
+            n_below = len(below.group_clique)
+            for x in below.members:
+                row.append(place.row[tree.parent[x]])
+                source.append(n_here + 1 + below.group[x][parent_group[x]])
+        rows, sources = np.concatenate(row), np.concatenate(source)
+        targets = np.where(sources > n_here, sources - 1, sources)  # without the floor
+        n_groups = len(place.group_clique)
+        padding = place.padding
         depths.append(
             Depth(
-                first_row=first_row,
                 n_rows=place.n_rows,
-                first_group=first_group,
-                n_groups=len(place.group_clique),
+                n_groups=n_groups,
                 blocks=place.blocks,
-                group_clique=frozen(place.group_clique),
-                groups=make_segments(
-                    place.group_clique,
-                    np.arange(len(place.group_clique)),
-                    len(place.members),
-                    len(place.group_clique),
+                cells=frozen(np.concatenate([*cells, np.zeros(0, dtype=np.intp)])),
+                factors=make_segments(
+                    np.concatenate([rows, padding]),
+                    np.concatenate([sources, np.full(len(padding), n_here)]),
+                    place.n_rows,
+                    n_here + 1 + n_below,
                 ),
-                from_below=_links(tree, parent_group, place, below, up=True) if below else None,
-                from_above=_links(tree, parent_group, above, place, up=False) if above else None,
+                shares=make_segments(targets, rows, n_here + n_below, place.n_rows),
+                group_clique=frozen(place.group_clique),
+                groups=make_segments(place.group_clique, np.arange(n_groups), len(place.members), n_groups),
             )
         )
-        first_row += place.n_rows
-        first_group += len(place.group_clique)
 
-    target, source = np.concatenate(row_target), np.concatenate(cell_source)
-    real = source < n_cells
+    order = np.concatenate([depth.cells for depth in depths])
     cell_label = np.repeat(np.arange(n_labels), n_levels[:n_labels])
     component = _components(tree, owner, n_labels)
     return Layout(
-        # Two rows beyond the cells: the floor and nothing.
-        unary=make_segments(target, source, first_row, n_cells + 1),
-        readout=make_segments(source[real], target[real], n_cells, first_row),
-        padding=frozen(target[~real]),
+        depths=tuple(depths),
+        cell_place=None if (order == np.arange(n_cells)).all() else frozen(np.argsort(order)),
         cell_label=frozen(cell_label),
         labels=make_segments(cell_label, np.arange(n_cells), n_labels, n_cells),
         component=frozen(component),
         components=make_segments(component, np.arange(n_labels), tree.n_components, n_labels),
-        depths=tuple(depths),
     )
 
 
@@ -219,12 +214,3 @@ def _components(tree: CliqueTree, owner: dict[int, int], n_labels: int) -> IntAr
         number.append(number[up] if up >= 0 else len(number))
     trees = np.array([number[owner[v]] for v in range(n_labels)])
     return np.unique(trees, return_inverse=True)[1].astype(np.intp)
-
-
-def _links(tree: CliqueTree, parent_group: Sequence[IntArray], above: _Place, below: _Place, *, up: bool) -> Segments:
-    """Segments between the rows of a depth and the groups of the next: into the rows (up) or the groups."""
-    rows = np.concatenate([above.row[tree.parent[x]] for x in below.members])
-    groups = np.concatenate([below.group[x][parent_group[x]] for x in below.members])
-    if up:
-        return make_segments(rows, groups, above.n_rows, len(below.group_clique))
-    return make_segments(groups, rows, len(below.group_clique), above.n_rows)

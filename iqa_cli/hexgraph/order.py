@@ -35,7 +35,7 @@ def adjacency(n_labels: int, pairs: Mapping[tuple[int, int], object]) -> Adjacen
 
 
 def worthwhile(graph: Adjacency) -> tuple[str, ...]:
-    """The rules to try: all of them, but only the quick ones on a graph so large that trying takes longer than running."""
+    """The rules to try: all, but only the quick ones on a graph so large that trying takes longer than running."""
     return HEURISTICS if len(graph) <= MANY_LABELS else HEURISTICS[1:3]
 
 

@@ -150,7 +150,6 @@ def compile_plan(
     cell_start = np.concatenate([[0], np.cumsum(n_levels)[:-1]])
     layout = make_layout(tree, states, variables.n_levels, variables.n_labels)
     largest = max(range(len(states)), key=lambda x: (len(states[x]), len(tree.cliques[x]), -x))
-    last = layout.depths[-1]
     return HexPlan(
         graph_hash=graph.hash,
         label_names=graph.label_names,
@@ -169,8 +168,8 @@ def compile_plan(
             heuristic=found.heuristic,
             widest_clique=_names(graph, variables, tree.cliques[largest]),
             quotient=len(variables.label) > variables.n_labels,
-            n_rows=last.first_row + last.n_rows,
-            n_groups=last.first_group + last.n_groups,
+            n_rows=sum(depth.n_rows for depth in layout.depths),
+            n_groups=sum(depth.n_groups for depth in layout.depths),
             n_cells=graph.n_cells,
         ),
     )

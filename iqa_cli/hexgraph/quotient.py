@@ -11,10 +11,11 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from numpy.typing import NDArray
 
     from iqa_cli.hexgraph.graph import HexGraph
     from iqa_cli.hexgraph.states import Tables

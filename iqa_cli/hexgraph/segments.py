@@ -31,12 +31,10 @@ class Segments:
     """How the entries are summed."""
     position: IntArray | None
     """(n_targets,) where each target's sum stands in the row of blocks; None if in order already."""
+    n_targets: int
+    """Number of targets."""
     n_sources: int
-    """Number of sources; the value at this index must be neutral."""
-    padded: bool
-    """Whether "nothing" occurs."""
-    in_order: bool
-    """Whether the entries are the sources as they are, so that nothing has to be gathered."""
+    """Number of sources; the values have one more row, which is neutral."""
 
 
 def frozen(values: NDArray[np.intp]) -> IntArray:
@@ -77,6 +75,8 @@ def make_segments(target: IntArray, source: IntArray, n_targets: int, n_sources:
     sizes = np.bincount(target, minlength=n_targets).astype(np.intp)
     by_size = np.argsort(sizes, kind="stable")
     counts, lengths = make_blocks(np.maximum(sizes[by_size], 1))
+    if n_targets * lengths[-1] <= counts @ lengths + (len(counts) - 1) * BLOCK_COST + n_targets:
+        counts, lengths = np.array([n_targets]), lengths[-1:]  # one block needs no putting in order afterwards
     if len(counts) == 1:
         by_size = np.arange(n_targets)
     length_of = np.empty(n_targets, dtype=np.intp)
@@ -94,7 +94,6 @@ def make_segments(target: IntArray, source: IntArray, n_targets: int, n_sources:
         gather=frozen(gather),
         blocks=tuple((int(s), int(n), int(k)) for s, n, k in zip(starts, counts, lengths, strict=True)),
         position=None if len(counts) == 1 else frozen(position),
+        n_targets=n_targets,
         n_sources=n_sources,
-        padded=bool((gather == n_sources).any()),
-        in_order=len(gather) == n_sources and bool((gather == np.arange(n_sources)).all()),
     )

@@ -91,7 +91,6 @@ def test_the_same_graph_gives_the_same_plan(case: Case):
     one, two = compile_plan(case.graph), compile_plan(dataclasses.replace(case.graph))
     assert one.stats == two.stats
     assert one.graph_hash == two.graph_hash == case.graph.hash
-    assert (one.layout.unary.gather == two.layout.unary.gather).all()
     assert one.hash == two.hash
 
 
