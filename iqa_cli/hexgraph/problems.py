@@ -17,6 +17,9 @@ Steps = tuple[str | int, ...]
 MAX_KEPT = 1000
 """Problems of one kind that are kept; the rest is counted. Nobody reads more, and a hostile file has millions."""
 
+MAX_COUNTED = 500_000
+"""Problems after which a file is not read any further: a graph has fewer rules than that."""
+
 _MAX_COMPARISONS = 100_000
 """Names that are compared for "did you mean", for a whole file: a second or so."""
 
@@ -56,10 +59,18 @@ class Problem:
         return f"{self.place}: {self.message}{suggested(self.hint)}"
 
 
-class Problems:
-    """Collects problems in the order they are found; of each kind so many, the rest counted."""
+class EnoughError(Exception):
+    """So many problems were found that nobody needs the rest. Never leaves the reader of graphs."""
 
-    def __init__(self, problems: Iterable[Problem] = ()) -> None:
+
+class Problems:
+    """Collects problems in the order they are found; of each kind so many, the rest counted.
+
+    most  problems after which `add` raises EnoughError, or None for any number
+    """
+
+    def __init__(self, problems: Iterable[Problem] = (), most: int | None = None) -> None:
+        self._left = most
         self._kept: list[Problem] = []
         self.counts: collections.Counter[str] = collections.Counter()
         self.extend(problems)
@@ -69,6 +80,10 @@ class Problems:
         self.counts[problem.code] += 1
         if self.counts[problem.code] <= MAX_KEPT:
             self._kept.append(problem)
+        if self._left is not None:
+            self._left -= 1
+            if self._left <= 0:
+                raise EnoughError
 
     def extend(self, problems: Iterable[Problem]) -> None:
         """Keep or count several."""

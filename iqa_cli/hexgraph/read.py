@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from iqa_cli.errors import GraphError
 from iqa_cli.hexgraph.graph import ANY_LANGUAGE, FORMAT_VERSION, Exclusion, HexGraph, Label, Subsumption
-from iqa_cli.hexgraph.problems import Problem, Problems, Suggester, counted, quote
+from iqa_cli.hexgraph.problems import MAX_COUNTED, EnoughError, Problem, Problems, Suggester, counted, quote
 from iqa_cli.hexgraph.rules import graph_problems, name_problem
 from iqa_cli.hexgraph.strictjson import Fields, JsonText, NotJsonError, odd_numbers, read_json, shown
 
@@ -112,13 +112,18 @@ def read_parts(document: object, name: str, text: JsonText | None = None) -> Gra
     name      what to call the graph if the document does not say
     text      the text it was parsed from, which knows of repeated keys, or None
     """
-    problems = Problems(odd_numbers(document) if text is None else text.oddities())
-    fields = Fields.of(document, (), problems)
-    if fields is None:
-        return GraphParts(name, [], {}, [], set(), [], [], problems)
-    parts = _Reader(problems).read(fields, name)
-    problems.extend(graph_problems(parts.labels, parts.exclusions, parts.subsumptions, unreadable=parts.unreadable))
-    problems.extend(_order_problems(parts))
+    problems = Problems(most=MAX_COUNTED)
+    nothing = GraphParts(name, [], {}, [], set(), [], [], problems)
+    try:
+        problems.extend(odd_numbers(document) if text is None else text.oddities())
+        fields = Fields.of(document, (), problems)
+        if fields is None:
+            return nothing
+        parts = _Reader(problems).read(fields, name)
+        problems.extend(graph_problems(parts.labels, parts.exclusions, parts.subsumptions, unreadable=parts.unreadable))
+        problems.extend(_order_problems(parts))
+    except EnoughError:
+        return nothing
     return parts
 
 

@@ -239,21 +239,28 @@ def odd_numbers(document: object) -> Iterator[Problem]:
 
 def _oddities(document: object, repeated: Mapping[int, tuple[str, ...]]) -> Iterator[Problem]:
     """As `JsonText.oddities`; `repeated` has the repeated keys of an object by its identity."""
-    # A place is kept as a chain and spelled out only for a problem: a deep file would cost its square.
-    stack: list[tuple[_Chain, object]] = [(None, document)]
+    # A place is kept as a chain and spelled out only for a problem: a deep file would cost its square. Of a list only
+    # the item in hand is kept: it may have millions.
+    stack: list[tuple[_Chain, Iterator[tuple[str | int, object]]]] = [(None, iter([("", document)]))]
     while stack:
-        chain, value = stack.pop()
-        if isinstance(value, dict):
-            for key in repeated.get(id(value), ()):
-                steps = (*_steps(chain), key)
-                yield Problem("E101", steps, "key is given more than once", hint="keep one of them", at_key=True)
-            stack += [((chain, key), item) for key, item in reversed(value.items())]
-        elif isinstance(value, list):
-            stack += [((chain, i), item) for i, item in reversed(list(enumerate(value)))]
-        elif isinstance(value, float) and not math.isfinite(value):
-            yield Problem("E101", _steps(chain), f"{value} is not a number that JSON knows")
-        elif isinstance(value, _HugeNumber):
-            yield Problem("E101", _steps(chain), f"a number of {value.n_digits} digits cannot be read")
+        chain, items = stack[-1]
+        for step, value in items:
+            here: _Chain = (chain, step) if len(stack) > 1 else None
+            if isinstance(value, dict):
+                for key in repeated.get(id(value), ()):
+                    steps = (*_steps(here), key)
+                    yield Problem("E101", steps, "key is given more than once", hint="keep one of them", at_key=True)
+                stack.append((here, iter(value.items())))
+                break
+            if isinstance(value, list):
+                stack.append((here, iter(enumerate(value))))
+                break
+            if isinstance(value, float) and not math.isfinite(value):
+                yield Problem("E101", _steps(here), f"{value} is not a number that JSON knows")
+            elif isinstance(value, _HugeNumber):
+                yield Problem("E101", _steps(here), f"a number of {value.n_digits} digits cannot be read")
+        else:
+            stack.pop()
 
 
 class NotJsonError(Exception):

@@ -7,7 +7,8 @@
         findings         {"code", "severity", "pointer", "line", "column", "labels", "message", "hint", "witness"};
                          pointer is a JSON pointer (RFC 6901); line and column count from 1, null if there is no text;
                          hint and witness are null where there is none
-        omitted          by code, findings that were counted and not listed: of each kind a thousand are
+        omitted          by code, findings that were counted and not listed: of each kind a thousand are; a file is read
+                         until half a million mistakes are found
         legal_states     all digits as a text; null if the graph was refused or is broken, "0" if it contradicts itself
         labels, rules, components, treewidth, heuristic, depth, total_states, max_clique_states, max_clique_labels,
         bytes_at_batch_256    sizes; null where they are not known
