@@ -234,6 +234,19 @@ def test_help_explains_every_option(check: Run) -> None:
         assert option in out
 
 
+def test_help_and_wrong_usage_load_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom iqa_cli.cli.app import main\n"
+        "for arguments in (['--help'], ['a', 'b', '--fix', 'x']):\n"
+        "    sys.argv = ['iqa', 'graph-check', *arguments]\n"
+        "    try:\n        main()\n    except SystemExit:\n        pass\n"
+        "print('LOADED', *sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True).stdout
+    loaded = {name.split(".")[0] for name in out.rsplit("LOADED", 1)[1].split()}
+    assert not loaded & {"numpy", "pandas", "PIL", "onnxruntime", "torch"}
+
+
 @pytest.mark.parametrize("columns", [40, 80, 120])
 def test_the_table_fits_a_terminal(columns: int, tmp_path: Path) -> None:
     import io

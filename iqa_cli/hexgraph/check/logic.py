@@ -7,6 +7,7 @@ where that is too large the answer is open, and `undecided` says so.
 from __future__ import annotations
 
 import collections
+import dataclasses
 from typing import TYPE_CHECKING
 
 from iqa_cli.hexgraph.check.conflict import minimal_conflict
@@ -341,8 +342,6 @@ class _Small:
     """A few rules as clauses of their own."""
 
     def __init__(self, rules: Sequence[PairRule], n_levels: Sequence[int]) -> None:
-        import dataclasses
-
         self.labels = sorted({v for rule in rules for v in rule.pair})
         place_of = {v: i for i, v in enumerate(self.labels)}
         moved = [dataclasses.replace(rule, first=place_of[rule.first], second=place_of[rule.second]) for rule in rules]
@@ -355,8 +354,6 @@ class _Small:
 
 
 def _named(graph: HexGraph, labels: Sequence[int]) -> HexGraph:
-    import dataclasses
-
     return dataclasses.replace(graph, labels=tuple(graph.labels[v] for v in labels), exclusions=(), subsumptions=())
 
 
