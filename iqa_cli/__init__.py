@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from iqa_cli.errors import (
         CheckpointError,
         ConfigError,
+        ContradictionError,
         GraphError,
+        GraphTooWideError,
         InvalidInput,
         IqaError,
         LabelsError,
@@ -33,6 +35,10 @@ if TYPE_CHECKING:
         TrainingDiverged,
         UsageError,
     )
+    from iqa_cli.evaluation import evaluate
+    from iqa_cli.hexgraph import HexGraph, compile_plan, read_graph
+    from iqa_cli.hexgraph.check import check_graph
+    from iqa_cli.labels import read_labels
     from iqa_cli.photos.discover import Discovery, discover
     from iqa_cli.pipeline import Auditor, assess, assess_photo
     from iqa_cli.records import Capture, Finding, Measurement, PhotoRef, PhotoReport, Severity
@@ -42,7 +48,9 @@ _HOMES = {
     "iqa_cli.errors": (
         "CheckpointError",
         "ConfigError",
+        "ContradictionError",
         "GraphError",
+        "GraphTooWideError",
         "InvalidInput",
         "IqaError",
         "LabelsError",
@@ -52,6 +60,10 @@ _HOMES = {
         "TrainingDiverged",
         "UsageError",
     ),
+    "iqa_cli.evaluation": ("evaluate",),
+    "iqa_cli.hexgraph": ("HexGraph", "compile_plan", "read_graph"),
+    "iqa_cli.hexgraph.check": ("check_graph",),
+    "iqa_cli.labels": ("read_labels",),
     "iqa_cli.photos.discover": ("Discovery", "discover"),
     "iqa_cli.pipeline": ("Auditor", "assess", "assess_photo"),
     "iqa_cli.records": ("Capture", "Finding", "Measurement", "PhotoRef", "PhotoReport", "Severity"),
@@ -64,9 +76,12 @@ __all__ = [
     "Capture",
     "CheckpointError",
     "ConfigError",
+    "ContradictionError",
     "Discovery",
     "Finding",
     "GraphError",
+    "GraphTooWideError",
+    "HexGraph",
     "InvalidInput",
     "IqaError",
     "LabelsError",
@@ -82,7 +97,12 @@ __all__ = [
     "__version__",
     "assess",
     "assess_photo",
+    "check_graph",
+    "compile_plan",
     "discover",
+    "evaluate",
+    "read_graph",
+    "read_labels",
     "to_frame",
 ]
 
