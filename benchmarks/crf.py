@@ -10,8 +10,8 @@ components  the same per connected component of the graph
 pyAgrum     an independent library: Shafer-Shenoy inference on the same potentials, one photo at a time, double
             precision; building its model is left out of the time
 
-Each figure is the best wall time of alternating rounds, so that other work on the machine hits all sides alike; only
-the ratios mean something. "nll" is minus the partial log-likelihood with half of the labels unobserved and its
+Each figure is the best wall time of turns that alternate between the sides, so that other work on the machine hits all
+alike; only the ratios mean something. "nll" is minus the partial log-likelihood with half of the labels unobserved and its
 backward pass, "marginal loss" a squared error on the thresholds' probabilities and its backward pass.
 """
 
@@ -84,6 +84,13 @@ class Enumeration:
     def marginals(self, nodes: Tensor) -> Tensor:
         """(B, N) probability of every threshold."""
         return self._joined([torch.softmax(part.scores(nodes), 1) @ part.matrix for part in self.parts])
+
+    def both(self, nodes: Tensor) -> tuple[Tensor, Tensor]:
+        """(B,) log-partition and (B, N) marginals of the same scores."""
+        scores = [part.scores(nodes) for part in self.parts]
+        log_partition = torch.stack([torch.logsumexp(of_part, 1) for of_part in scores]).sum(0)
+        shares = [torch.softmax(of_part, 1) @ part.matrix for of_part, part in zip(scores, self.parts, strict=True)]
+        return log_partition, self._joined(shares)
 
     def best(self, nodes: Tensor) -> Tensor:
         """(B, N) thresholds of the best state."""
@@ -208,9 +215,14 @@ def race(sides: dict[str, Callable[[], object]], seconds: float) -> dict[str, fl
     rounds = 0
     while time.perf_counter() < until or rounds < 3:
         for name, run in sides.items():
-            started = time.perf_counter()
-            run()
-            best[name] = min(best[name], time.perf_counter() - started)
+            turn = time.perf_counter() + 0.02
+            while True:  # a turn of some runs: the first finds the caches full of the other side's numbers
+                started = time.perf_counter()
+                run()
+                now = time.perf_counter()
+                best[name] = min(best[name], now - started)
+                if now > turn:
+                    break
         rounds += 1
     return best
 
@@ -277,7 +289,8 @@ def ours(crf: TorchCRF, problem: Problem) -> dict[str, Callable[[], object]]:
         (crf.marginals(leaf) - wanted).square().mean().backward()
         return leaf.grad
 
-    return {"marginals": constant(crf.marginals), "nll": nll, "marginal loss": marginal_loss, "MAP": constant(crf.map)}
+    both = constant(crf.log_partition_and_marginals)
+    return {"log Z, marginals": both, "nll": nll, "marginal loss": marginal_loss, "MAP": constant(crf.map)}
 
 
 def theirs(way: Enumeration, problem: Problem, dtype: torch.dtype) -> dict[str, Callable[[], object]]:
@@ -303,7 +316,8 @@ def theirs(way: Enumeration, problem: Problem, dtype: torch.dtype) -> dict[str, 
         (way.marginals(leaf) - target).square().mean().backward()
         return leaf.grad
 
-    return {"marginals": constant(way.marginals), "nll": nll, "marginal loss": marginal_loss, "MAP": constant(way.best)}
+    both = constant(way.both)
+    return {"log Z, marginals": both, "nll": nll, "marginal loss": marginal_loss, "MAP": constant(way.best)}
 
 
 def row(*cells: object) -> None:

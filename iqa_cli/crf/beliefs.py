@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from iqa_cli.crf.influence import Influence, independent_marginals, influences
 from iqa_cli.crf.unary import cumulative
 
 if TYPE_CHECKING:
@@ -33,10 +35,29 @@ class Beliefs:
     """(B,) log Z, nats."""
     entropy: NDArray[np.floating]
     """(B,) entropy of the distribution over assignments, nats; 0 when sure, log S when nothing is known."""
+    unary: NDArray[np.floating]
+    """(B, C) what was given: log-potential of every level."""
+    plan: HexPlan
+    """What they were inferred with."""
+
+    @functools.cached_property
+    def independent(self) -> NDArray[np.floating]:
+        """(B, C) probability of every level if no rule between labels held."""
+        return independent_marginals(self.plan, self.unary)
+
+    @functools.cached_property
+    def influence(self) -> tuple[tuple[Influence, ...], ...]:
+        """Per photo, which rules changed the probability of which label: the largest shift first.
+
+        Computed when it is asked for: one more pass over a component of the graph for every two labels with rules
+        between them, and one compilation the first time.
+        """
+        return influences(self.plan, self.unary, self.marginals)
 
 
 def make_beliefs(
     plan: HexPlan,
+    unary: NDArray[np.floating],
     marginals: NDArray[np.floating],
     cells: NDArray[np.intp],
     map_score: NDArray[np.floating],
@@ -56,4 +77,6 @@ def make_beliefs(
         map_score=map_score,
         log_partition=log_partition,
         entropy=np.maximum(entropy, 0.0),
+        unary=unary,
+        plan=plan,
     )

@@ -16,9 +16,11 @@ from iqa_cli.crf.floor import FLOOR, REACH
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from iqa_cli.crf.passes import Array, Inside
+    from iqa_cli.crf.passes import Array, Flow, Inside
     from iqa_cli.hexgraph.layout import Layout
     from iqa_cli.hexgraph.plan import HexPlan
+
+    Kept = list[tuple[Any, Flow]]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -54,6 +56,7 @@ class Engine:
         self.ops = ops
         self.layout = layout
         self.chunk = max(1, chunk_bytes // plan.stats.estimated_bytes(1, dtype))
+        self.kept_bytes = (4 if dtype == "float32" else 8) * (plan.stats.n_rows + plan.stats.n_groups)
         self._n_labels = plan.n_labels
         self._shift = dtype == "float32"
         # A sum of products has at most as many terms as a component has assignments, legal or not.
@@ -69,23 +72,40 @@ class Engine:
             out[part.photos] = self._inside(part).log_partition + part.moved
         return out
 
-    def marginals(self, unary: Array, largest: float, allowed: Array | None = None) -> tuple[Array, Array]:
-        """(B,) log-partition and (B, C) probabilities, given the evidence."""
+    def marginals(
+        self, unary: Array, largest: float, allowed: Array | None = None, *, keep: Kept | None = None
+    ) -> tuple[Array, Array]:
+        """(B,) log-partition and (B, C) probabilities, given the evidence.
+
+        keep  gets what `slopes` needs
+        """
         total = self.ops.empty((len(unary),), unary, "double")
         out = self.ops.empty(tuple(unary.shape), unary, "float")
         for part in self._parts(unary, largest, allowed):
             inside = self._inside(part)
             total[part.photos] = inside.log_partition + part.moved
-            out[part.photos] = passes.cell_probabilities(self.ops, self.layout, inside).T
+            cells, flow = passes.cell_probabilities(self.ops, self.layout, inside)
+            out[part.photos] = cells.T
+            if keep is not None:
+                keep.append((part.photos, flow))
         return total, out
 
-    def slopes(self, unary: Array, largest: float, direction: Array, allowed: Array | None = None) -> Array:
-        """(B, C) change of the marginals along a direction (B, C), which is also the gradient of their product."""
+    def slopes(
+        self, unary: Array, largest: float, direction: Array, allowed: Array | None = None, *, kept: Kept | None = None
+    ) -> Array:
+        """(B, C) change of the marginals along a direction (B, C), which is also the gradient of their product.
+
+        kept  what `marginals` kept; else it is found again
+        """
         out = self.ops.empty(tuple(unary.shape), unary, "float")
-        for part in self._parts(unary, largest, allowed):
-            along = self.ops.cells(direction[part.photos])
-            out[part.photos] = passes.cell_slopes(self.ops, self.layout, self._inside(part), along).T
+        for photos, flow in self._flows(unary, largest, allowed) if kept is None else kept:
+            along = self.ops.cells(direction[photos])
+            out[photos] = passes.cell_slopes(self.ops, self.layout, flow, along).T
         return out
+
+    def _flows(self, unary: Array, largest: float, allowed: Array | None) -> Iterator[tuple[Any, Flow]]:
+        for part in self._parts(unary, largest, allowed):
+            yield part.photos, passes.cell_probabilities(self.ops, self.layout, self._inside(part))[1]
 
     def best(self, unary: Array, _largest: float) -> Array:
         """(B, L) cells of the best assignment."""
@@ -95,7 +115,7 @@ class Engine:
             if self._shift:
                 cells, _ = passes.off_centre(self.ops, self.layout, cells)
             mask = passes.best_cells(self.ops, self.layout, cells, shift=self._shift)
-            out[photos] = self.ops.numbers(mask, self._n_labels)
+            out[photos] = self.ops.numbers(mask, self.layout)
         return out
 
     def draw(self, unary: Array, largest: float, uniform: Callable[[int], Array]) -> Array:
@@ -109,7 +129,7 @@ class Engine:
             for part in self._parts(unary[photos], largest, None):
                 chance = self.ops.cells(numbers[part.photos])
                 mask = passes.drawn_cells(self.ops, self.layout, self._inside(part), chance)
-                out[photos][part.photos] = self.ops.numbers(mask, self._n_labels)
+                out[photos][part.photos] = self.ops.numbers(mask, self.layout)
         return out
 
     def rounded(self, unary: Array) -> Array:

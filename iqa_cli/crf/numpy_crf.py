@@ -23,7 +23,7 @@ Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
 
-CHUNK_BYTES = 4 * 2**20
+CHUNK_BYTES = 6 * 2**20
 """Working memory per chunk of photos: about what the caches hold, so a large batch is also the fastest in chunks."""
 
 
@@ -61,6 +61,14 @@ class NumpyCRF:
         returns  (B, C) dtype  0..1, sums to 1 over a label up to rounding
         """
         return self._engine.marginals(*self._checked(unary))[1]
+
+    def log_partition_and_marginals(self, unary: Floats) -> tuple[Floats, Floats]:
+        """Both at the price of the marginals.
+
+        unary    (B, C) float                    log-potential of every level, finite
+        returns  (B,) float64 and (B, C) dtype   as `log_partition` and `marginals`
+        """
+        return self._engine.marginals(*self._checked(unary))
 
     def map(self, unary: Floats) -> tuple[Floats, Ints]:
         """The assignment of highest score; of equals always the same one.
@@ -147,7 +155,7 @@ class NumpyCRF:
         log_partition, marginals = self._engine.marginals(given, largest)
         cells = self._engine.best(given, largest)
         entropy = entropy_of(given, log_partition, marginals)
-        return make_beliefs(self.plan, marginals, cells, _score(given, cells), log_partition, entropy)
+        return make_beliefs(self.plan, np.asarray(unary, np.float64), marginals, cells, _score(given, cells), log_partition, entropy)
 
     def _checked(self, unary: Floats) -> tuple[Floats, float]:
         """The unaries, and the largest magnitude among them."""

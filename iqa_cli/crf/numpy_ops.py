@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from iqa_cli.crf.passes import Kind
+    from iqa_cli.hexgraph.layout import Layout
     from iqa_cli.hexgraph.segments import Blocks, IntArray, Segments
 
 Values = NDArray[Any]
@@ -23,11 +24,12 @@ _UFUNCS: dict[str, np.ufunc] = {
     "any": np.logical_or,
 }
 
-_FEW = 4
-"""Rows per group up to which a narrow batch is reduced row by row: numpy's own reduction has more to set up."""
+_MANY = 64
+"""Rows per group from which the first of them is searched for, instead of striking out one after the other."""
 
-_NARROW = 100
-"""Photos up to which a batch is narrow."""
+
+_SMALL = 512
+"""Groups and photos up to which a search is as quick."""
 
 
 class NumpyOps:
@@ -61,11 +63,20 @@ class NumpyOps:
         """The values, and the floor where the mask is false."""
         return np.where(mask, values, self.dtype.type(floor))
 
-    def numbers(self, mask: Values, n_labels: int) -> Values:
+    def numbers(self, mask: Values, layout: Layout) -> Values:
         """(B, L) cells that are on, of a (C, B) mask with one per label."""
-        cells, batch = mask.shape
-        found = np.flatnonzero(np.ascontiguousarray(mask.T)).reshape(batch, n_labels)
-        return found - np.arange(0, batch * cells, cells)[:, None]
+        segments, batch = layout.labels, mask.shape[1]
+        entries = self.append(mask, 0.0).take(segments.gather, axis=0, mode="clip").view(np.uint8)
+        position = np.zeros((segments.n_targets, batch), dtype=np.uint8)  # a label has at most 100 levels
+        first = 0
+        for start, n, k in segments.blocks:
+            runs, found = entries[start : start + n * k].reshape(k, n, batch), position[first : first + n]
+            for level in range(1, k):
+                found += np.multiply(runs[level], level, dtype=np.uint8)
+            first += n
+        if segments.position is not None:
+            position = position.take(segments.position, axis=0)
+        return position.T + layout.cell_start
 
     def take(self, values: Values, index: IntArray) -> Values:
         """See `passes.Ops`, here and below."""
@@ -120,12 +131,12 @@ class NumpyOps:
             return found
         first = 0
         for start, n, k in blocks:
-            block = rows[start : start + n * k].reshape(n, k, -1)
+            block = rows[start : start + n * k].reshape(k, n, -1)
             # The shift is per group: one per clique would let a whole group underflow.
-            highest = block.max(axis=1)
-            shifted = block - highest[:, None]
+            highest = block.max(axis=0)
+            shifted = block - highest
             np.exp(shifted, out=shifted)
-            np.add(np.log(shifted.sum(axis=1)), highest, out=found[first : first + n])
+            np.add(np.log(shifted.sum(axis=0)), highest, out=found[first : first + n])
             first += n
         return found
 
@@ -146,21 +157,21 @@ class NumpyOps:
         _by_group(np.greater_equal, rows, groups, blocks, reached)
         for start, n, k in blocks:
             if k > 1:
-                _keep_first(reached[start : start + n * k].reshape(n, k, -1))
+                _keep_first(reached[start : start + n * k].reshape(k, n, -1))
         return reached
 
     def running_sum(self, rows: Values, blocks: Blocks) -> Values:
         """Block by block."""
         running = np.empty_like(rows)
         for start, n, k in blocks:
-            block, out = (array[start : start + n * k].reshape(n, k, -1) for array in (rows, running))
-            np.cumsum(block, axis=1, out=out)
+            block, out = (array[start : start + n * k].reshape(k, n, -1) for array in (rows, running))
+            np.cumsum(block, axis=0, out=out)
         running[-1] = 0
         return running
 
     def last_rows(self, rows: Values, blocks: Blocks) -> Values:
         """Copy."""
-        return np.concatenate([rows[start : start + n * k].reshape(n, k, -1)[:, -1] for start, n, k in blocks])
+        return np.concatenate([rows[start + n * (k - 1) : start + n * k] for start, n, k in blocks])
 
     def total(self, values: Values) -> Values:
         """In double precision."""
@@ -195,7 +206,7 @@ class NumpyOps:
 
     def inverse(self, values: Values) -> Values:
         """New."""
-        if values.all():
+        if values.size and values.min() > 0:
             return np.asarray(np.reciprocal(values))
         return np.divide(1, values, out=np.zeros_like(values), where=values != 0)
 
@@ -218,15 +229,12 @@ def _reduce_blocks(ufunc: np.ufunc, rows: Values, blocks: Blocks, out: Values) -
     first = 0
     for start, n, k in blocks:
         target = out[first : first + n]
-        block = rows[start : start + n * k].reshape(n, k, batch)
         if k == 1:
-            target[:] = block[:, 0]
-        elif k <= _FEW and batch <= _NARROW:
-            ufunc(block[:, 0], block[:, 1], out=target)
-            for j in range(2, k):
-                ufunc(target, block[:, j], out=target)
+            target[:] = rows[start : start + n]
+        elif k == 2:  # a reduction would copy the first run before adding the second
+            ufunc(rows[start : start + n], rows[start + n : start + 2 * n], out=target)
         else:
-            ufunc.reduce(block, axis=1, out=target)
+            ufunc.reduce(rows[start : start + n * k].reshape(k, n, batch), axis=0, out=target)
         first += n
 
 
@@ -235,20 +243,18 @@ def _by_group(operation: Callable[..., Any], rows: Values, groups: Values, block
     first = 0
     for start, n, k in blocks:
         stop = start + n * k
-        block, target = (array[start:stop].reshape(n, k, batch) for array in (rows, out))
-        operation(block, groups[first : first + n, None], out=target)
+        block, target = (array[start:stop].reshape(k, n, batch) for array in (rows, out))
+        operation(block, groups[first : first + n], out=target)
         first += n
     return out
 
 
 def _keep_first(mask: Values) -> None:
-    """Of the k in each group of (n, k, B) only the first that is on; in place."""
-    n, k, batch = mask.shape
-    if n * batch < 2048 or k > 64:  # few: the fewer calls the better
-        first = mask.argmax(axis=1)
-        mask &= first[:, None] == np.arange(k)[:, None]
+    """Of the k in each group of (k, n, B) only the first that is on; in place."""
+    if len(mask) > _MANY or mask[0].size < _SMALL:
+        mask &= mask.argmax(axis=0) == np.arange(len(mask))[:, None, None]
         return
-    taken = mask[:, 0].copy()
-    for j in range(1, k):
-        np.greater(mask[:, j], taken, out=mask[:, j])
-        np.logical_or(taken, mask[:, j], out=taken)
+    taken = mask[0].copy()
+    for row in mask[1:]:
+        np.greater(row, taken, out=row)
+        np.logical_or(taken, row, out=taken)

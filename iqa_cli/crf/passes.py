@@ -115,6 +115,16 @@ class Inside:
     """(B,) log Z, nats; -inf or below `floor.IMPOSSIBLE` if nothing legal is left."""
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Flow:
+    """How probable everything is, and so all that the slopes of the marginals need."""
+
+    rows: list[Array]
+    """Per depth (n_rows + 1, B): probability of each row; then 0."""
+    groups: list[Array | None]
+    """Per depth (n_groups, B): probability of each group; None at the roots, where it is 1."""
+
+
 def off_centre(ops: Ops, layout: Layout, cells: Array) -> tuple[Array, Array]:
     """(C, B) potentials with the highest of each label at 0, which changes no probability, and (B,) what that takes
     off log Z.
@@ -185,24 +195,24 @@ def upward(
     return theta[::-1], message[::-1], total
 
 
-def cell_probabilities(ops: Ops, layout: Layout, inside: Inside) -> Array:
-    """(C, B) marginals, from the roots down; uses the inside up."""
+def cell_probabilities(ops: Ops, layout: Layout, inside: Inside) -> tuple[Array, Flow]:
+    """(C, B) marginals, from the roots down, and how they came about; uses the inside up."""
     arriving: Array | None = None
-    cells = []
+    cells, rows, groups = [], [], []
     for d, depth in enumerate(layout.depths):
-        rows = inside.rows[d]
         factor = arriving if inside.scale is None else inside.scale[d]
         if arriving is not None and inside.scale is not None:
             factor = ops.multiply(inside.scale[d], arriving)
-        if factor is not None:
-            rows = ops.times_groups(rows, factor, depth.blocks)
-        found, arriving = _split(ops, ops.gather("sum", rows, depth.shares, 0.0), depth)
+        at = inside.rows[d] if factor is None else ops.times_groups(inside.rows[d], factor, depth.blocks)
+        rows.append(at)
+        groups.append(arriving)
+        found, arriving = _split(ops, ops.gather("sum", at, depth.shares, 0.0), depth)
         cells.append(found)
-    return _in_order(ops, layout, cells)
+    return _in_order(ops, layout, cells), Flow(rows, groups)
 
 
-def cell_slopes(ops: Ops, layout: Layout, inside: Inside, direction: Array) -> Array:
-    """(C, B) how fast the marginals change when the unaries move in a direction; uses the inside up.
+def cell_slopes(ops: Ops, layout: Layout, flow: Flow, direction: Array) -> Array:
+    """(C, B) how fast the marginals change when the unaries move in a direction.
 
     direction  (C, B)
 
@@ -211,28 +221,22 @@ def cell_slopes(ops: Ops, layout: Layout, inside: Inside, direction: Array) -> A
     """
     below: Array | None = None
     found = []
-    for d, depth in reversed(list(enumerate(layout.depths))):
+    for depth, rows, arriving in reversed(list(zip(layout.depths, flow.rows, flow.groups, strict=True))):
         values = ops.factors(direction, depth.cells, 0.0, below, 0.0)
-        share = inside.rows[d]
-        if inside.scale is not None:
-            share = ops.times_groups(share, inside.scale[d], depth.blocks)
-        slope = ops.multiply(ops.gather("sum", values, depth.factors, 0.0), share)
-        below = ops.group("sum", slope, depth.blocks)
-        found.append((share, slope, below))
+        change = ops.multiply(ops.gather("sum", values, depth.factors, 0.0), rows)
+        share = None if arriving is None else ops.inverse(arriving)
+        below = ops.group("sum", change, depth.blocks)
+        if share is not None:
+            below = ops.multiply(below, share)  # the mean slope of each group
+        found.append((change, below, share))
     cells = []
-    arriving: Array | None = None
     turning: Array | None = None
-    for depth, (share, slope, mean) in zip(layout.depths, found[::-1], strict=True):
-        # A share changes by itself times how far its slope is from the mean of its group.
-        change = ops.subtract(slope, ops.times_groups(share, mean, depth.blocks, keep=True))
-        if arriving is not None:
-            change = ops.times_groups(change, arriving, depth.blocks)
-            change = ops.add(change, ops.times_groups(share, turning, depth.blocks, keep=True))
+    for depth, rows, (own, mean, share) in zip(layout.depths, flow.rows, found[::-1], strict=True):
+        # A row changes by itself times: its slope, less the mean of its group, and as its group does.
+        drift = ops.negative(mean) if share is None else ops.subtract(ops.multiply(share, turning), mean)
+        change = ops.add(own, ops.times_groups(rows, drift, depth.blocks, keep=True))
         here, turning = _split(ops, ops.gather("sum", change, depth.shares, 0.0), depth)
         cells.append(here)
-        if depth is not layout.depths[-1]:
-            rows = share if arriving is None else ops.times_groups(share, arriving, depth.blocks)
-            _, arriving = _split(ops, ops.gather("sum", rows, depth.shares, 0.0), depth)
     return _in_order(ops, layout, cells)
 
 

@@ -27,11 +27,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from iqa_cli.crf.beliefs import Beliefs
+    from iqa_cli.crf.engine import Kept
     from iqa_cli.hexgraph.layout import Layout
     from iqa_cli.hexgraph.plan import HexPlan
 
-CHUNK_BYTES = {"cpu": 4 * 2**20, "other": 256 * 2**20}
+CHUNK_BYTES = {"cpu": 6 * 2**20, "other": 256 * 2**20}
 """Working memory per chunk of photos: what the caches of a CPU hold; enough to keep a GPU busy."""
+
+KEPT_BYTES = 32 * 2**20
+"""What the forward pass of marginals may keep for the backward pass, which halves its time; else it is found again."""
+
+TOGETHER = 256
+"""Photos up to which log Z with evidence and without are found in one pass: a small batch costs as much as two."""
 
 
 class TorchCRF(nn.Module):
@@ -87,6 +94,14 @@ class TorchCRF(nn.Module):
         largest = self._largest(unary)
         return self._marginals(unary, largest, None)[1]
 
+    def log_partition_and_marginals(self, unary: Tensor) -> tuple[Tensor, Tensor]:
+        """Both at the price of the marginals.
+
+        unary    (B, C) float                    log-potential of every level, finite
+        returns  (B,) float64 and (B, C) dtype   as `log_partition` and `marginals`; differentiable any number of times
+        """
+        return self._marginals(unary, self._largest(unary), None)
+
     @torch.no_grad()
     def map(self, unary: Tensor) -> tuple[Tensor, Tensor]:
         """The assignment of highest score; of equals always the same one.
@@ -127,9 +142,13 @@ class TorchCRF(nn.Module):
         """
         largest = self._largest(unary)
         self._check_evidence(unary, allowed)
-        clamped = self._log_partition(unary, largest, allowed)
+        if len(unary) > TOGETHER:
+            clamped, free = (self._log_partition(unary, largest, evidence) for evidence in (allowed, None))
+        else:
+            twice, evidence = torch.cat([unary, unary]), torch.cat([allowed, torch.ones_like(allowed)])
+            clamped, free = self._log_partition(twice, largest, evidence).chunk(2)
         self._refuse_impossible(clamped, allowed, photos)
-        return clamped - self._log_partition(unary, largest, None)
+        return clamped - free
 
     def conditional_marginals(self, unary: Tensor, allowed: Tensor, *, photos: Sequence[str] | None = None) -> Tensor:
         """Probability of every level, given that every label's level is among the allowed ones.
@@ -183,7 +202,7 @@ class TorchCRF(nn.Module):
         log_partition, marginals = self._run("marginals", unary, largest)
         cells = self._run("best", unary, largest)
         entropy = (log_partition - (marginals * unary).sum(1, dtype=torch.float64)).clamp_min(0.0)
-        parts = (marginals, cells, _score(unary, cells), log_partition, entropy)
+        parts = (unary.double(), marginals, cells, _score(unary, cells), log_partition, entropy)
         return make_beliefs(self.plan, *(part.cpu().numpy() for part in parts))
 
     def _largest(self, unary: Tensor, *, always: bool = False) -> float:
@@ -223,9 +242,23 @@ class TorchCRF(nn.Module):
         )
         return log_partition, marginals
 
-    def _run(self, what: str, unary: Tensor, *others: Any) -> Any:
+    def _run(self, what: str, unary: Tensor, *others: Any, **kept: Any) -> Any:
         """One of the engine's results, on the device of the unaries; constant."""
-        device = unary.device
+        engine = self._engine(unary.device)
+        if not isinstance(engine.ops, NumpyOps):
+            with torch.no_grad():
+                return getattr(engine, what)(unary.detach(), *others, **kept)
+        arrays = [_in_numpy(other) for other in others]
+        with np.errstate(all="raise" if self.check_finite else "ignore", under="ignore", divide="ignore"):
+            found = getattr(engine, what)(_numpy(unary), *arrays, **kept)
+        return tuple(map(torch.from_numpy, found)) if isinstance(found, tuple) else torch.from_numpy(found)
+
+    def _keeps(self, unary: Tensor) -> Kept | None:
+        """A list if what the backward pass needs of the forward pass is small enough to be kept."""
+        small = len(unary) * self._engine(unary.device).kept_bytes <= KEPT_BYTES
+        return [] if small else None
+
+    def _engine(self, device: torch.device) -> Engine:
         if device not in self._engines:
             in_numpy = device.type == "cpu" and self._kernel == "auto"
             name = "float32" if self.dtype is torch.float32 else "float64"
@@ -235,14 +268,7 @@ class TorchCRF(nn.Module):
             else:
                 ops = TorchOps(self.dtype, device)
                 self._engines[device] = Engine(self.plan, ops, self._layout(device), name, budget)
-        run = getattr(self._engines[device], what)
-        if not isinstance(self._engines[device].ops, NumpyOps):
-            with torch.no_grad():
-                return run(unary.detach(), *others)
-        arrays = [_in_numpy(other) for other in others]
-        with np.errstate(all="raise" if self.check_finite else "ignore", under="ignore", divide="ignore"):
-            found = run(_numpy(unary), *arrays)
-        return tuple(map(torch.from_numpy, found)) if isinstance(found, tuple) else torch.from_numpy(found)
+        return self._engines[device]
 
     def _layout(self, device: torch.device) -> Layout:
         if device not in self._layouts:
@@ -286,7 +312,8 @@ class _Marginals(torch.autograd.Function):
     def forward(
         ctx: Any, unary: Tensor, largest: float, allowed: Tensor | None, crf: TorchCRF
     ) -> tuple[Tensor, Tensor]:
-        log_partition, marginals = crf._run("marginals", unary, largest, allowed)  # noqa: SLF001 - see above
+        ctx.kept = crf._keeps(unary)  # noqa: SLF001 - the other half of one module
+        log_partition, marginals = crf._run("marginals", unary, largest, allowed, keep=ctx.kept)  # noqa: SLF001
         ctx.largest, ctx.crf = largest, crf
         ctx.save_for_backward(unary, allowed, marginals)
         ctx.set_materialize_grads(False)
@@ -310,7 +337,7 @@ class _Marginals(torch.autograd.Function):
                 # A graph with a single legal state has constant marginals, which torch calls unused.
                 (slopes,) = torch.autograd.grad(written_out + 0.0 * unary, unary, of_marginals, create_graph=True)
             else:
-                slopes = crf._run("slopes", unary, ctx.largest, of_marginals, allowed)  # noqa: SLF001 - see above
+                slopes = crf._run("slopes", unary, ctx.largest, of_marginals, allowed, kept=ctx.kept)  # noqa: SLF001
             total = slopes if total is None else total + slopes
         return None if total is None else total.to(unary.dtype), None, None, None
 

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from iqa_cli.hexgraph.segments import Blocks, Segments
 
 _REDUCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "sum": lambda block: block.sum(1),
-    "product": lambda block: block.prod(1),
-    "highest": lambda block: block.amax(1),
-    "lowest": lambda block: block.amin(1),
-    "any": lambda block: block.any(1),
-    "log_sum_exp": lambda block: torch.logsumexp(block, 1),
+    "sum": lambda block: block.sum(0),
+    "product": lambda block: block.prod(0),
+    "highest": lambda block: block.amax(0),
+    "lowest": lambda block: block.amin(0),
+    "any": lambda block: block.any(0),
+    "log_sum_exp": lambda block: torch.logsumexp(block, 0),
 }
 
 
@@ -58,9 +58,9 @@ class TorchOps:
         """The values, and the floor where the mask is false."""
         return values.masked_fill(~mask, floor)
 
-    def numbers(self, mask: Tensor, n_labels: int) -> Tensor:
+    def numbers(self, mask: Tensor, layout: Layout) -> Tensor:
         """(B, L) cells that are on, of a (C, B) mask with one per label."""
-        return mask.T.nonzero()[:, 1].reshape(-1, n_labels)
+        return mask.T.nonzero()[:, 1].reshape(-1, len(layout.cell_start))
 
     def take(self, values: Tensor, index: Tensor) -> Tensor:
         """See `passes.Ops`, here and below; every result is a new tensor or a view."""
@@ -113,17 +113,17 @@ class TorchOps:
         """The argmax of a mask is the first that is on."""
         chosen = []
         for block, group in _by_group(rows, groups, blocks):
-            first = (block >= group).to(torch.uint8).argmax(1, keepdim=True)
-            chosen.append(torch.zeros_like(block, dtype=torch.bool).scatter_(1, first, value=True))
+            first = (block >= group).to(torch.uint8).argmax(0, keepdim=True)
+            chosen.append(torch.zeros_like(block, dtype=torch.bool).scatter_(0, first, value=True))
         return _joined(chosen, torch.zeros_like(rows[-1:], dtype=torch.bool))
 
     def running_sum(self, rows: Tensor, blocks: Blocks) -> Tensor:
         """Block by block."""
-        return _joined([_block(rows, block).cumsum(1) for block in blocks], rows[-1:])
+        return _joined([_block(rows, block).cumsum(0) for block in blocks], rows[-1:])
 
     def last_rows(self, rows: Tensor, blocks: Blocks) -> Tensor:
         """Copy."""
-        return torch.cat([_block(rows, block)[:, -1] for block in blocks])
+        return torch.cat([_block(rows, block)[-1] for block in blocks])
 
     def total(self, values: Tensor) -> Tensor:
         """In double precision."""
@@ -181,22 +181,22 @@ def layout_on(layout: Layout, device: torch.device) -> Layout:
 
 
 def _block(rows: Tensor, block: tuple[int, int, int]) -> Tensor:
-    """(n, k, B) view of a block."""
+    """(k, n, B) view of a block."""
     start, n, k = block
-    return rows.narrow(0, start, n * k).reshape(n, k, rows.shape[1])
+    return rows.narrow(0, start, n * k).reshape(k, n, rows.shape[1])
 
 
 def _blocks(kind: Kind, rows: Tensor, blocks: Blocks) -> list[Tensor]:
     reduce = _REDUCTIONS[kind]
-    return [_block(rows, block)[:, 0] if block[2] == 1 else reduce(_block(rows, block)) for block in blocks]
+    return [_block(rows, block)[0] if block[2] == 1 else reduce(_block(rows, block)) for block in blocks]
 
 
 def _by_group(rows: Tensor, groups: Tensor, blocks: Blocks) -> list[tuple[Tensor, Tensor]]:
-    """Per block its rows (n, k, B) and the values of its groups (n, 1, B)."""
+    """Per block its rows (k, n, B) and the values of its groups (n, B)."""
     counts = [n for _, n, _ in blocks]
-    return [(_block(rows, block), part[:, None]) for block, part in zip(blocks, groups.split(counts), strict=True)]
+    return [(_block(rows, block), part) for block, part in zip(blocks, groups.split(counts), strict=True)]
 
 
 def _joined(parts: list[Tensor], last: Tensor) -> Tensor:
-    """(rows + 1, B) of (n, k, B) parts and the row after them."""
+    """(rows + 1, B) of (k, n, B) parts and the row after them."""
     return torch.cat([*(part.reshape(-1, last.shape[1]) for part in parts), last])

@@ -33,9 +33,7 @@ def count_level_states(layout: Layout) -> tuple[int, ...]:
     outside = math.prod(messages[0].tolist()) // messages[0]
     cells = []
     for depth, inside, below in zip(layout.depths, rows, [*messages[1:], None], strict=True):
-        whole = np.concatenate(
-            [(block * part[:, None]).reshape(-1) for block, part in _by_group(inside, outside, depth)]
-        )
+        whole = np.concatenate([(block * part).reshape(-1) for block, part in _by_group(inside, outside, depth)])
         sums = _reduce(np.append(whole, _ZERO), depth.shares, np.add)
         cells.append(sums[: len(depth.cells)])
         if below is not None:
@@ -52,7 +50,7 @@ def _upward(layout: Layout) -> tuple[list[Counts], list[Counts]]:
     for depth in reversed(layout.depths):
         cells = np.ones(len(depth.cells), dtype=object)
         inside = _reduce(np.concatenate([cells, _ZERO, message, _ONE]), depth.factors, np.multiply)
-        message = np.concatenate([inside[s : s + n * k].reshape(n, k).sum(axis=1) for s, n, k in depth.blocks])
+        message = np.concatenate([inside[s : s + n * k].reshape(k, n).sum(axis=0) for s, n, k in depth.blocks])
         rows.append(inside)
         messages.append(message)
     return rows[::-1], messages[::-1]
@@ -61,13 +59,13 @@ def _upward(layout: Layout) -> tuple[list[Counts], list[Counts]]:
 def _by_group(rows: Counts, groups: Counts, depth: Depth) -> Iterator[tuple[Counts, Counts]]:
     first = 0
     for start, n, k in depth.blocks:
-        yield rows[start : start + n * k].reshape(n, k), groups[first : first + n]
+        yield rows[start : start + n * k].reshape(k, n), groups[first : first + n]
         first += n
 
 
 def _reduce(values: Counts, segments: Segments, operation: np.ufunc) -> Counts:
     entries = values[segments.gather]
     done = np.concatenate(
-        [operation.reduce(entries[s : s + n * k].reshape(n, k), axis=1) for s, n, k in segments.blocks]
+        [operation.reduce(entries[s : s + n * k].reshape(k, n), axis=0) for s, n, k in segments.blocks]
     )
     return done if segments.position is None else done[segments.position]

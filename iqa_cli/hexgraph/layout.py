@@ -1,8 +1,8 @@
 """From cliques and their states to index arrays: everything at one depth of the forest runs together.
 
 A *row* is a legal state of a clique, a *group* the rows of a clique that agree on the separator towards its
-parent (a root has one group). Rows of a group lie together, and groups of similar size lie together padded
-to one size, so that the messages of all groups of a depth are the reduction of a few contiguous blocks.
+parent (a root has one group). Groups of similar size are padded to one size and make a block, so that the messages
+of all groups of a depth are the reduction of a few contiguous blocks.
 """
 
 from __future__ import annotations
@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iqa_cli.hexgraph.segments import Blocks, IntArray, Segments, frozen, make_blocks, make_segments
+from iqa_cli.hexgraph.segments import (
+    Blocks,
+    IntArray,
+    Segments,
+    block_tuples,
+    first_entries,
+    frozen,
+    make_blocks,
+    make_segments,
+)
 from iqa_cli.hexgraph.states import States, separator_codes
 
 if TYPE_CHECKING:
@@ -53,8 +62,10 @@ class Layout:
     """(C,) where each cell stands when the cells of all depths stand in a row; None if in order already."""
     cell_label: IntArray
     """(C,) label of each cell."""
+    cell_start: IntArray
+    """(L,) first cell of each label."""
     labels: Segments
-    """Cells of each label."""
+    """Cells of each label, low levels first."""
     component: IntArray
     """(L,) number of each label's connected component."""
     components: Segments
@@ -119,6 +130,7 @@ def make_layout(tree: CliqueTree, states: Sequence[States], n_levels: Sequence[i
         depths=tuple(depths),
         cell_place=None if (order == np.arange(n_cells)).all() else frozen(np.argsort(order)),
         cell_label=frozen(cell_label),
+        cell_start=frozen(cell_start[:-1]),
         labels=make_segments(cell_label, np.arange(n_cells), n_labels, n_cells),
         component=frozen(component),
         components=make_segments(component, np.arange(n_labels), tree.n_components, n_labels),
@@ -175,18 +187,17 @@ def _place(members: list[int], own_group: Sequence[IntArray]) -> _Place:
     counts, lengths = make_blocks(size[by_size])
     number = np.empty(len(size), dtype=np.intp)
     number[by_size] = np.arange(len(size))
-    padded = np.repeat(lengths, counts)
-    start = np.concatenate([[0], np.cumsum(padded)])
+    start, step = first_entries(counts, lengths)
     row, group = {}, {}
-    padding = np.ones(int(start[-1]), dtype=np.bool_)
+    padding = np.ones(int(counts @ lengths), dtype=np.bool_)
     for k, x in enumerate(members):
         group[x] = number[first[k] : first[k + 1]]
         order = np.argsort(own_group[x], kind="stable")
         rank = np.empty(len(order), dtype=np.intp)
         rank[order] = np.arange(len(order)) - np.concatenate([[0], np.cumsum(sizes[k])])[own_group[x][order]]
-        row[x] = start[group[x][own_group[x]]] + rank
+        mine = group[x][own_group[x]]
+        row[x] = start[mine] + rank * step[mine]
         padding[row[x]] = False
-    starts = np.concatenate([[0], np.cumsum(counts * lengths)[:-1]])
     return _Place(
         members=members,
         row=row,
@@ -194,7 +205,7 @@ def _place(members: list[int], own_group: Sequence[IntArray]) -> _Place:
         n_rows=len(padding),
         group_clique=np.repeat(np.arange(len(members)), np.diff(first))[by_size],
         padding=np.flatnonzero(padding),
-        blocks=tuple((int(s), int(n), int(k)) for s, n, k in zip(starts, counts, lengths, strict=True)),
+        blocks=block_tuples(counts, lengths),
     )
 
 

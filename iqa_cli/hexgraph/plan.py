@@ -16,6 +16,7 @@ import numpy as np
 from iqa_cli.errors import ContradictionError, GraphTooWideError
 from iqa_cli.hexgraph.cliques import CliqueTree, clique_tree
 from iqa_cli.hexgraph.counting import count_legal_states, count_level_states
+from iqa_cli.hexgraph.graph import HexGraph
 from iqa_cli.hexgraph.layout import Layout, make_layout
 from iqa_cli.hexgraph.order import adjacency, eliminate, worthwhile
 from iqa_cli.hexgraph.quotient import Variables, class_variables, plain_variables
@@ -24,8 +25,6 @@ from iqa_cli.hexgraph.states import States, TooManyStatesError, calibrate, enume
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from iqa_cli.hexgraph.graph import HexGraph
 
 MAX_STATES = 1_000_000
 """Legal states that all cliques of a plan may have together: some seconds of compiling, 8 MB per photo."""
@@ -78,8 +77,8 @@ class PlanStats:
 class HexPlan:
     """A graph made ready for inference. Cells are all levels of all labels, label after label."""
 
-    graph_hash: str
-    """`HexGraph.hash` of the graph it was made of."""
+    graph: HexGraph
+    """The graph it was made of."""
     label_names: tuple[str, ...]
     """L labels, in graph order."""
     level_counts: IntArray
@@ -111,6 +110,11 @@ class HexPlan:
     def n_nodes(self) -> int:
         """N, sum of K - 1."""
         return self.n_cells - self.n_labels
+
+    @property
+    def graph_hash(self) -> str:
+        """`HexGraph.hash` of the graph it was made of."""
+        return self.graph.hash
 
     @functools.cached_property
     def n_legal_states(self) -> int:
@@ -147,17 +151,16 @@ def compile_plan(
     states = calibrate(tree, found.states, variables.n_levels)
     _refuse_contradiction(graph, found, states)
     n_levels = np.array(graph.n_levels, dtype=np.intp)
-    cell_start = np.concatenate([[0], np.cumsum(n_levels)[:-1]])
     layout = make_layout(tree, states, variables.n_levels, variables.n_labels)
     largest = max(range(len(states)), key=lambda x: (len(states[x]), len(tree.cliques[x]), -x))
     return HexPlan(
-        graph_hash=graph.hash,
+        graph=graph,
         label_names=graph.label_names,
         level_counts=frozen(n_levels),
-        cell_start=frozen(cell_start),
+        cell_start=layout.cell_start,
         cell_label=layout.cell_label,
         cell_level=frozen(np.concatenate([label.levels for label in graph.labels])),
-        forbidden=_forbidden(graph, cell_start),
+        forbidden=_forbidden(graph, layout.cell_start),
         layout=layout,
         stats=PlanStats(
             treewidth=tree.treewidth,
@@ -277,7 +280,9 @@ def _forbidden(graph: HexGraph, cell_start: IntArray) -> IntArray:
 
 def _parts(value: object) -> Iterator[bytes]:
     """Everything that a plan consists of, in an order that is part of the code and in bytes that no machine changes."""
-    if dataclasses.is_dataclass(value):
+    if isinstance(value, HexGraph):
+        yield value.hash.encode()
+    elif dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
             yield field.name.encode()
             yield from _parts(getattr(value, field.name))

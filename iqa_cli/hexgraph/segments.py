@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 IntArray = NDArray[np.intp]
 
 Blocks = tuple[tuple[int, int, int], ...]
-"""(first entry, number of targets, entries per target) of every block, in order."""
+"""(first entry, targets n, entries per target k) of every block, in order. A block is k runs of n entries,
+the first entry of every target, then the second of every target: whole runs are what array libraries add up fastest."""
 
 BLOCK_COST = 48
 """What one more block costs, in padded entries: to start an operation takes about as long as to add up so
@@ -67,6 +68,19 @@ def make_blocks(sizes: IntArray) -> tuple[IntArray, IntArray]:
     return np.diff(below[edges]), length[edges[1:] - 1]
 
 
+def first_entries(counts: IntArray, lengths: IntArray) -> tuple[IntArray, IntArray]:
+    """Where the entries of each target stand, targets block after block: the first, and the step to the next."""
+    starts = np.cumsum(counts * lengths) - counts * lengths
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.repeat(starts, counts) + within, np.repeat(counts, counts)
+
+
+def block_tuples(counts: IntArray, lengths: IntArray) -> Blocks:
+    """Blocks of these numbers of targets and entries per target."""
+    starts = np.cumsum(counts * lengths) - counts * lengths
+    return tuple((int(s), int(n), int(k)) for s, n, k in zip(starts, counts, lengths, strict=True))
+
+
 def make_segments(target: IntArray, source: IntArray, n_targets: int, n_sources: int) -> Segments:
     """Segments of (target, source) pairs; a target without a pair sums to nothing.
 
@@ -79,20 +93,17 @@ def make_segments(target: IntArray, source: IntArray, n_targets: int, n_sources:
         counts, lengths = np.array([n_targets]), lengths[-1:]  # one block needs no putting in order afterwards
     if len(counts) == 1:
         by_size = np.arange(n_targets)
-    length_of = np.empty(n_targets, dtype=np.intp)
-    length_of[by_size] = np.repeat(lengths, counts)
-    first = np.empty(n_targets, dtype=np.intp)
-    first[by_size] = np.concatenate([[0], np.cumsum(length_of[by_size])[:-1]])
-    gather = np.full(int(length_of.sum()), n_sources, dtype=np.intp)
+    first, step = first_entries(counts, lengths)
+    gather = np.full(int(counts @ lengths), n_sources, dtype=np.intp)
     order = np.argsort(target, kind="stable")
     within = np.arange(len(target)) - np.concatenate([[0], np.cumsum(sizes)])[target[order]]
-    gather[first[target[order]] + within] = source[order]
-    starts = np.concatenate([[0], np.cumsum(counts * lengths)[:-1]])
     position = np.empty(n_targets, dtype=np.intp)
     position[by_size] = np.arange(n_targets)
+    place = position[target[order]]
+    gather[first[place] + within * step[place]] = source[order]
     return Segments(
         gather=frozen(gather),
-        blocks=tuple((int(s), int(n), int(k)) for s, n, k in zip(starts, counts, lengths, strict=True)),
+        blocks=block_tuples(counts, lengths),
         position=None if len(counts) == 1 else frozen(position),
         n_targets=n_targets,
         n_sources=n_sources,

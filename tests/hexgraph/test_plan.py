@@ -148,7 +148,7 @@ def test_segments_add_up_what_they_are_given(pairs: list[tuple[int, int]]):
     segments = make_segments(target, source, 10, 6)
     values = np.append(np.random.default_rng(0).normal(size=6), 0.0)
     entries = values[segments.gather]
-    sums = np.concatenate([entries[s : s + n * k].reshape(n, k).sum(1) for s, n, k in segments.blocks])
+    sums = np.concatenate([entries[s : s + n * k].reshape(k, n).sum(0) for s, n, k in segments.blocks])
     sums = sums if segments.position is None else sums[segments.position]
     expected = np.zeros(10)
     np.add.at(expected, target, values[source])
