@@ -1,6 +1,6 @@
 """Which recipe is better? v1 and v2, with and without the CRF's rules, under each loss, several seeds.
 
-    python benchmarks/heads.py PHOTOS [--seeds 3] [--epochs 5] [--samples 4000] [--results heads.csv] [--only-table]
+    python benchmarks/heads.py PHOTOS [--seeds 0 1 2] [--epochs 5] [--samples 4000] [--results heads.csv] [--only-table]
 
 Every run of a seed learns from the same pictures in the same order and is judged on the same held-out ones, so that
 what differs is the recipe alone. The schedule is short (20,000 pictures a run; the shipped checkpoint saw 360,000): it
@@ -140,7 +140,7 @@ def main() -> None:
     """Run what is missing, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--samples", type=int, default=4000)
     parser.add_argument("--results", type=Path, default=Path("heads.csv"))
@@ -150,7 +150,7 @@ def main() -> None:
     if options.results.exists():
         with options.results.open(encoding="utf-8", newline="") as stream:
             rows = list(csv.DictReader(stream))
-    for seed in [] if options.only_table else range(options.seeds):
+    for seed in [] if options.only_table else options.seeds:
         data: SharedData | None = None
         for loss, head, rules in itertools.product(LOSSES, HEADS, (True, False)):
             known = {(row["head"], row["rules"], row["loss"], row["seed"]) for row in rows}

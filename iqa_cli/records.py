@@ -136,6 +136,31 @@ class Finding:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Influence:
+    """What the rules between two labels do to the probability of one label, in one photo."""
+
+    rules: tuple[str, ...]
+    """JSON pointers of the rules in the graph's document, such as `/exclusions/0`."""
+    between: tuple[str, str]
+    """The two labels that the rules are about."""
+    label: str
+    """The label whose probability moves: one of the two, or another that hangs together with them."""
+    level: int
+    """The level whose probability, or worse, moves the most."""
+    before: float
+    """P(label >= level) if no rule between labels held. 0..1."""
+    without: float
+    """The same with all rules but these. 0..1."""
+    after: float
+    """The same with all rules. 0..1."""
+
+    @property
+    def shift(self) -> float:
+        """What these rules change, -1..1."""
+        return self.after - self.without
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class PhotoReport:
     """Everything known about one photo, readable or not: the only document that renderers read."""
 
@@ -151,6 +176,10 @@ class PhotoReport:
     """One per label, in graph order; empty when unreadable."""
     marginals: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
     """Per label the probability of each level, 1..K in order."""
+    independent: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
+    """The same if no rule between labels held; empty unless an explanation was asked for."""
+    influence: tuple[Influence, ...] = ()
+    """Which rules changed the probability of which label, the largest shift first; empty unless asked for."""
     measurements: tuple[Measurement, ...] = ()
     """In the order of `photometry.MEASUREMENT_NAMES`; empty when unreadable."""
     capture: Capture = dataclasses.field(default_factory=Capture)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import threading
 from collections.abc import Callable, Iterator
@@ -52,6 +53,24 @@ def test_a_report_is_complete_and_consistent(roll: Path, checkpoint_folder: Path
     assert "empty" in (reports[6].error or "")
     assert not reports[6].findings
     assert not reports[6].measurements
+
+
+def test_an_explanation_is_there_when_it_is_asked_for(roll: Path, checkpoint_folder: Path) -> None:
+    plain = list(assess([roll], checkpoint=checkpoint_folder))
+    explained = list(assess([roll], checkpoint=checkpoint_folder, explain=True))
+    assert not any(report.independent or report.influence for report in plain)
+    for report, other in zip(explained, plain, strict=True):
+        assert dataclasses.replace(report, independent={}, influence=()) == other
+        assert list(report.independent) == list(report.marginals)
+        told = {entry.label: entry for entry in report.influence}
+        for label, after in report.marginals.items():
+            before = report.independent[label]
+            assert sum(before) == pytest.approx(1)
+            # Here every label has rules with one other alone, so what changed is all told.
+            changed = max(abs(sum(after[k:]) - sum(before[k:])) for k in range(1, len(after)))
+            assert (label in told) == (changed >= 0.01)
+            if label in told:
+                assert told[label].after == pytest.approx(sum(after[told[label].level - 1 :]), abs=1e-9)
 
 
 @pytest.mark.parametrize("count", [0, 1, BATCH, 3 * BATCH + 5])

@@ -85,7 +85,7 @@ def assess(
         with open_outputs(csv, jsonl, found.photos) as outputs:
             from iqa_cli.pipeline import Auditor
 
-            auditor = Auditor.load(model, decode=decode.code, jobs=jobs, lang=lang.code)
+            auditor = Auditor.load(model, decode=decode.code, jobs=jobs, lang=lang.code, explain=jsonl is not None)
             complete = _audit(auditor, found.photos, outputs, tally, to_the_end=fail_on is not None)
     except KeyboardInterrupt:
         kept = " and ".join(name for name in (csv, jsonl) if name is not None and name != "-")

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iqa_cli.crf.influence import Influence, independent_marginals, influences
+from iqa_cli.crf.influence import independent_marginals, influences
 from iqa_cli.crf.unary import cumulative
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from iqa_cli.hexgraph.plan import HexPlan
+    from iqa_cli.records import Influence
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -155,7 +155,8 @@ class NumpyCRF:
         log_partition, marginals = self._engine.marginals(given, largest)
         cells = self._engine.best(given, largest)
         entropy = entropy_of(given, log_partition, marginals)
-        return make_beliefs(self.plan, np.asarray(unary, np.float64), marginals, cells, _score(given, cells), log_partition, entropy)
+        score = _score(given, cells)
+        return make_beliefs(self.plan, np.asarray(unary, np.float64), marginals, cells, score, log_partition, entropy)
 
     def _checked(self, unary: Floats) -> tuple[Floats, float]:
         """The unaries, and the largest magnitude among them."""

@@ -11,6 +11,10 @@ new keys may join without. Keys:
     worst           {"label", "level"} or null
     findings        per label in graph order {"label", "level", "probability", "evidence"}
     marginals       label: probabilities of its levels, 1..K in order
+    independent     label: the same if no rule between labels held; {} if no explanation was asked for
+    influence       which rules changed which label, the largest shift first: {"rules", "between", "label", "level",
+                    "before", "without", "after"}; rules are JSON pointers into the graph, the last three are the
+                    probability of that level or worse with no rule, with all rules but these, and with all rules
     measurements    name: {"value", "unit"}
     capture         the fields of `Capture`; `taken_at` as ISO 8601 without a zone; null where unknown
 
@@ -61,6 +65,8 @@ def report_as_json(report: PhotoReport) -> dict[str, Any]:
         "worst": {"label": worst.label, "level": worst.level} if worst else None,
         "findings": [dataclasses.asdict(finding) for finding in report.findings],
         "marginals": {label: list(row) for label, row in report.marginals.items()},
+        "independent": {label: list(row) for label, row in report.independent.items()},
+        "influence": [dataclasses.asdict(entry) for entry in report.influence],
         "measurements": {entry.name: {"value": entry.value, "unit": entry.unit} for entry in report.measurements},
         "capture": dataclasses.asdict(report.capture),
     }

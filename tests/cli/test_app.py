@@ -52,7 +52,9 @@ def test_no_command_is_wrong_usage_and_an_unknown_one_too() -> None:
     assert "asess" in unknown.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["assess", "--help"], ["train", "--help"], ["split", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["assess", "--help"], ["train", "--help"], ["split", "--help"], ["--version"]]
+)
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys\n"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from collections.abc import Callable
 
-from iqa_cli.records import Finding, Measurement, PhotoReport
+from iqa_cli.records import Finding, Influence, Measurement, PhotoReport
 from iqa_cli.report.jsonl import FORMAT_VERSION, JsonLinesWriter, report_as_json
 from iqa_cli.report.output import OutputStream
 
@@ -31,6 +32,24 @@ def test_a_report_survives_the_way_through_json(judged: Make) -> None:
     assert document["capture"]["flash_fired"] is False
     assert document["capture"]["iso"] == 100
     assert document["capture"]["lens_model"] is None
+
+
+def test_the_rules_that_changed_something_are_told(judged: Make) -> None:
+    entry = Influence(("/exclusions/0",), ("bright", "dark"), "dark", level=2, before=0.5, without=0.4, after=0.1)
+    report = dataclasses.replace(judged("a.jpg"), independent={"dark": (0.5, 0.5, 0.0, 0.0)}, influence=(entry,))
+    document = report_as_json(report)
+    assert document["independent"] == {"dark": [0.5, 0.5, 0.0, 0.0]}
+    assert document["influence"] == [
+        {
+            "rules": ["/exclusions/0"],
+            "between": ["bright", "dark"],
+            "label": "dark",
+            "level": 2,
+            "before": 0.5,
+            "without": 0.4,
+            "after": 0.1,
+        }
+    ]
 
 
 def test_an_unreadable_photo_has_the_same_keys(judged: Make, unreadable: Make) -> None:

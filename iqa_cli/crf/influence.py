@@ -1,0 +1,158 @@
+"""Which rule changed which label: every judgement of a photo with all rules, without one of them, and without any.
+
+The rules between two labels are taken out together, since each is one table to the CRF, and the rest is run again. A
+rule that others imply changes nothing when it goes, so a shift is named where it is caused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iqa_cli.crf.unary import cumulative
+from iqa_cli.hexgraph.plan import compile_plan
+from iqa_cli.records import Influence
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from iqa_cli.crf.numpy_crf import NumpyCRF
+    from iqa_cli.hexgraph.graph import HexGraph
+    from iqa_cli.hexgraph.plan import HexPlan
+
+    Floats = NDArray[np.floating]
+
+SMALLEST_SHIFT = 0.01
+"""Shifts of a probability below this are not reported: nobody acts on one percent."""
+_SMALLEST_PRESSURE = 1e-3
+"""A rule is not taken out for a photo if levels that it forbids would hardly come together: the shift it can cause is
+of the size of that probability."""
+_PLANS_KEPT = 512
+
+
+def independent_marginals(plan: HexPlan, unary: Floats) -> Floats:
+    """Probability of every level if no rule between labels held: a softmax per label.
+
+    unary    (B, C) float  log-potential of every level
+    returns  (B, C) float  0..1, sums to 1 over a label
+    """
+    starts, label = plan.cell_start, plan.cell_label
+    weights = np.exp(unary - np.maximum.reduceat(unary, starts, axis=1)[:, label])
+    share: Floats = weights / np.add.reduceat(weights, starts, axis=1)[:, label]
+    return share
+
+
+def influences(plan: HexPlan, unary: Floats, after: Floats) -> tuple[tuple[Influence, ...], ...]:
+    """The influences in every photo, the largest shift first; those below `SMALLEST_SHIFT` are left out.
+
+    unary  (B, C) float  log-potential of every level
+    after  (B, C) float  marginals with all rules
+    """
+    graph = plan.graph
+    before = independent_marginals(plan, unary)
+    # The largest that each level gets: a rule may matter only after another one has pushed a level up.
+    reached = np.maximum(before, after)
+    found: list[list[Influence]] = [[] for _ in unary]
+    for pair, table in graph.tables.items():
+        first, second = (_cells(plan, label) for label in pair)
+        pressure = np.einsum("bi,bj,ij->b", reached[:, first], reached[:, second], ~table)
+        rows = np.flatnonzero(pressure > _SMALLEST_PRESSURE)
+        if not len(rows):
+            continue
+        relaxed = _relaxed(graph, pair)
+        cells = np.concatenate([_cells(plan, label) for label in relaxed.labels])
+        own = np.ix_(rows, cells)
+        thresholds = [
+            cumulative(values, relaxed.crf.plan)
+            for values in (before[own], relaxed.crf.marginals(unary[own]), after[own])
+        ]
+        for position, row in enumerate(rows):
+            found[row] += _of_photo(graph, pair, relaxed, [values[position] for values in thresholds])
+    return tuple(tuple(sorted(own, key=lambda entry: -abs(entry.shift))) for own in found)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Relaxed:
+    """The component of two labels without the rules between them."""
+
+    labels: tuple[int, ...]
+    """Its labels, as positions in the whole graph, rising."""
+    crf: NumpyCRF
+    """Inference on it."""
+
+
+@functools.lru_cache(maxsize=_PLANS_KEPT)
+def _relaxed(graph: HexGraph, pair: tuple[int, int]) -> _Relaxed:
+    from iqa_cli.crf.numpy_crf import NumpyCRF  # it imports the beliefs, which import this module
+
+    labels = _component(graph, pair[0])
+    names = {graph.label_names[label] for label in labels}
+    apart = {graph.label_names[label] for label in pair}
+    smaller = dataclasses.replace(
+        graph,
+        labels=tuple(graph.labels[label] for label in labels),
+        exclusions=tuple(r for r in graph.exclusions if r.label_a in names and {r.label_a, r.label_b} != apart),
+        subsumptions=tuple(r for r in graph.subsumptions if r.label_a in names and {r.label_a, r.label_b} != apart),
+    )
+    return _Relaxed(labels, NumpyCRF(compile_plan(smaller)))
+
+
+def _component(graph: HexGraph, start: int) -> tuple[int, ...]:
+    """The labels that hang together with one, rising."""
+    near: dict[int, list[int]] = {}
+    for a, b in graph.tables:
+        near.setdefault(a, []).append(b)
+        near.setdefault(b, []).append(a)
+    seen, queue = {start}, [start]
+    for label in queue:
+        fresh = [other for other in near.get(label, []) if other not in seen]
+        seen.update(fresh)
+        queue += fresh
+    return tuple(sorted(seen))
+
+
+def _of_photo(graph: HexGraph, pair: tuple[int, int], relaxed: _Relaxed, thresholds: list[Floats]) -> list[Influence]:
+    """The influences of one pair's rules in one photo; thresholds are (nodes of the component,) each."""
+    before, without, after = thresholds
+    between = (graph.label_names[pair[0]], graph.label_names[pair[1]])
+    found, start = [], 0
+    for label in relaxed.labels:
+        levels = graph.labels[label].levels
+        nodes = slice(start, start + len(levels) - 1)
+        start = nodes.stop
+        node = nodes.start + int(np.abs(after[nodes] - without[nodes]).argmax())
+        if abs(after[node] - without[node]) >= SMALLEST_SHIFT:
+            found.append(
+                Influence(
+                    rules=_rules_between(graph, between),
+                    between=between,
+                    label=graph.label_names[label],
+                    level=levels[1 + node - nodes.start],
+                    before=_probability(before[node]),
+                    without=_probability(without[node]),
+                    after=_probability(after[node]),
+                )
+            )
+    return found
+
+
+def _rules_between(graph: HexGraph, between: tuple[str, str]) -> tuple[str, ...]:
+    exclusions = [{rule.label_a, rule.label_b} for rule in graph.exclusions]
+    subsumptions = [{rule.label_a, rule.label_b} for rule in graph.subsumptions]
+    return tuple(
+        f"/{section}/{index}"
+        for section, pairs in (("exclusions", exclusions), ("subsumptions", subsumptions))
+        for index, pair in enumerate(pairs)
+        if pair == set(between)
+    )
+
+
+def _probability(value: float) -> float:
+    return min(1.0, max(0.0, float(value)))
+
+
+def _cells(plan: HexPlan, label: int) -> NDArray[np.intp]:
+    return np.arange(plan.cell_start[label], plan.cell_start[label] + plan.level_counts[label])
