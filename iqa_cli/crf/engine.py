@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     Kept = list[tuple[Any, Flow]]
 
 
+WORTHWHILE = 100
+"""Photos that run together even if they leave the cache: with fewer, most of the time goes into starting operations."""
+
+STRETCH = 10
+"""How many times the memory aimed at that may take."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Part:
     """Photos of a chunk that run together."""
@@ -51,11 +58,12 @@ class Engine:
         ops          steps of the library: `passes.Ops`, and making arrays
         layout       the plan's layout with index arrays that the library gathers with
         dtype        "float64" or "float32"
-        chunk_bytes  working memory to stay within, unless a single photo needs more
+        chunk_bytes  working memory to aim at; STRETCH times as much where that lets WORTHWHILE photos run together
         """
         self.ops = ops
         self.layout = layout
-        self.chunk = max(1, chunk_bytes // plan.stats.estimated_bytes(1, dtype))
+        each = plan.stats.estimated_bytes(1, dtype)
+        self.chunk = max(1, chunk_bytes // each, min(WORTHWHILE, STRETCH * chunk_bytes // each))
         self.kept_bytes = (4 if dtype == "float32" else 8) * (plan.stats.n_rows + plan.stats.n_groups)
         self._n_labels = plan.n_labels
         self._shift = dtype == "float32"
@@ -85,6 +93,8 @@ class Engine:
             inside = self._inside(part)
             total[part.photos] = inside.log_partition + part.moved
             cells, flow = passes.cell_probabilities(self.ops, self.layout, inside)
+            if part.mask is not None:
+                cells = self.ops.multiply(cells, part.mask)  # 0 exactly, where a share was only next to it
             out[part.photos] = cells.T
             if keep is not None:
                 keep.append((part.photos, flow))
@@ -149,14 +159,14 @@ class Engine:
                 continue
             cells, moved = passes.off_centre(self.ops, self.layout, cells)
             near = (passes.reach(self.ops, self.layout, cells) <= self._room).all(0)
-            if bool(near.all()):
-                yield _Part(photos, cells, mask, moved, near=True)
+            n_near = int(near.sum())
+            if n_near in (0, len(near)):
+                yield _Part(photos, cells, mask, moved, near=n_near > 0)
                 continue
             for way in (True, False):
                 pick = self.ops.where(near if way else ~near)
-                if len(pick):
-                    some = None if mask is None else mask[:, pick]
-                    yield _Part(photos.start + pick, cells[:, pick], some, moved[pick], near=way)
+                some = None if mask is None else self.ops.photos(mask, pick)
+                yield _Part(photos.start + pick, self.ops.photos(cells, pick), some, moved[pick], near=way)
 
     def _inside(self, part: _Part) -> Inside:
         """Uses the cells up."""

@@ -33,7 +33,7 @@ class NumpyCRF:
     plan         the compiled graph
     dtype        float64, or float32 for half the memory: messages are then kept near zero depth by depth, so that
                  long chains lose no precision
-    chunk_bytes  working memory beside input and result, unless one photo needs more
+    chunk_bytes  working memory to aim at, beside input and result; up to ten times as much for large graphs
 
     Every method raises ValueError if a shape does not fit the plan or a unary is not finite, and those that take
     evidence raise GraphError if the graph forbids it, with the photo (its row, or its name in `photos`) and labels.
@@ -52,7 +52,8 @@ class NumpyCRF:
         unary    (B, C) float    log-potential of every level, finite
         returns  (B,)   float64  nats
         """
-        return self._engine.log_partition(*self._checked(unary))
+        found: Floats = self._engine.log_partition(*self._checked(unary))
+        return found
 
     def marginals(self, unary: Floats) -> Floats:
         """Probability of every level: the gradient of `log_partition`.
@@ -60,7 +61,7 @@ class NumpyCRF:
         unary    (B, C) float  log-potential of every level, finite
         returns  (B, C) dtype  0..1, sums to 1 over a label up to rounding
         """
-        return self._engine.marginals(*self._checked(unary))[1]
+        return self.log_partition_and_marginals(unary)[1]
 
     def log_partition_and_marginals(self, unary: Floats) -> tuple[Floats, Floats]:
         """Both at the price of the marginals.
@@ -77,7 +78,7 @@ class NumpyCRF:
         returns  (B,) float64 and (B, L) intp  its score, and positions 0..K-1
         """
         given, largest = self._checked(unary)
-        cells = self._engine.best(given, largest)
+        cells: Ints = self._engine.best(given, largest)
         return _score(given, cells), cells - self.plan.cell_start
 
     def log_prob(self, unary: Floats, positions: NDArray[np.integer], *, photos: Sequence[str] | None = None) -> Floats:
@@ -94,7 +95,8 @@ class NumpyCRF:
         if self.dtype == np.float32:
             # Rounded once, for the score and for log Z: what the rounding takes from both does not show in their ratio.
             given, largest = self._engine.rounded(given), LIMIT
-        return _score(given, cells) - self._engine.log_partition(given, largest)
+        log_partition: Floats = self._engine.log_partition(given, largest)
+        return _score(given, cells) - log_partition
 
     def partial_log_prob(self, unary: Floats, allowed: Bools, *, photos: Sequence[str] | None = None) -> Floats:
         """Log-probability that every label's level is among the allowed ones.
@@ -107,9 +109,10 @@ class NumpyCRF:
         raises   GraphError      if the graph forbids everything that a row allows
         """
         given, largest = self._checked(unary)
-        clamped = self._engine.log_partition(given, largest, self._checked_evidence(allowed, given))
+        clamped: Floats = self._engine.log_partition(given, largest, self._checked_evidence(allowed, given))
         self._refuse_impossible(clamped, allowed, photos)
-        return clamped - self._engine.log_partition(given, largest)
+        free: Floats = self._engine.log_partition(given, largest)
+        return clamped - free
 
     def conditional_marginals(self, unary: Floats, allowed: Bools, *, photos: Sequence[str] | None = None) -> Floats:
         """Probability of every level, given that every label's level is among the allowed ones.
@@ -121,6 +124,7 @@ class NumpyCRF:
         raises   GraphError    if the graph forbids everything that a row allows
         """
         given, largest = self._checked(unary)
+        marginals: Floats
         clamped, marginals = self._engine.marginals(given, largest, self._checked_evidence(allowed, given))
         self._refuse_impossible(clamped, allowed, photos)
         return marginals
@@ -143,7 +147,7 @@ class NumpyCRF:
         """
         chance = np.random.default_rng() if generator is None else generator
         groups = self.plan.stats.n_groups
-        cells = self._engine.draw(*self._checked(unary), lambda count: 1.0 - chance.random((count, groups)))
+        cells: Ints = self._engine.draw(*self._checked(unary), lambda count: 1.0 - chance.random((count, groups)))
         return cells - self.plan.cell_start
 
     def infer(self, unary: Floats) -> Beliefs:
@@ -153,7 +157,7 @@ class NumpyCRF:
         """
         given, largest = self._checked(unary)
         log_partition, marginals = self._engine.marginals(given, largest)
-        cells = self._engine.best(given, largest)
+        cells: Ints = self._engine.best(given, largest)
         entropy = entropy_of(given, log_partition, marginals)
         score = _score(given, cells)
         return make_beliefs(self.plan, np.asarray(unary, np.float64), marginals, cells, score, log_partition, entropy)

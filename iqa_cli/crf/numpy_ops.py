@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from iqa_cli.crf.floor import REACH
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -37,6 +39,7 @@ class NumpyOps:
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self.dtype = dtype
+        self._lowest = dtype.type(-REACH[dtype.name])
         _keep_memory()
 
     def cells(self, values: Values) -> Values:
@@ -53,11 +56,16 @@ class NumpyOps:
 
     def empty(self, shape: tuple[int, ...], _like: Values, kind: str) -> Values:
         """An array to write results into: "float", "double" or "cells"."""
-        return np.empty(shape, dtype={"float": self.dtype, "double": np.float64, "cells": np.intp}[kind])
+        dtypes: dict[str, np.dtype[Any]] = {"float": self.dtype, "double": np.dtype(float), "cells": np.dtype(np.intp)}
+        return np.empty(shape, dtype=dtypes[kind])
 
     def where(self, mask: Values) -> Values:
         """Numbers of the true entries of (B,)."""
         return np.flatnonzero(mask)
+
+    def photos(self, values: Values, index: Values) -> Values:
+        """Some photos of (C, B); in the memory order that gathers are fast in, which plain indexing does not give."""
+        return values.take(index, axis=1)
 
     def floored(self, values: Values, mask: Values, floor: float) -> Values:
         """The values, and the floor where the mask is false."""
@@ -134,8 +142,7 @@ class NumpyOps:
             block = rows[start : start + n * k].reshape(k, n, -1)
             # The shift is per group: one per clique would let a whole group underflow.
             highest = block.max(axis=0)
-            shifted = block - highest
-            np.exp(shifted, out=shifted)
+            shifted = self.share(block - highest)
             np.add(np.log(shifted.sum(axis=0)), highest, out=found[first : first + n])
             first += n
         return found
@@ -175,7 +182,7 @@ class NumpyOps:
 
     def total(self, values: Values) -> Values:
         """In double precision."""
-        return np.add.reduce(values, axis=0, dtype=np.float64)
+        return np.asarray(np.add.reduce(values, axis=0, dtype=np.float64))
 
     def add(self, left: Values, right: Values) -> Values:
         """In place."""
@@ -199,6 +206,13 @@ class NumpyOps:
         """In place."""
         return np.asarray(np.exp(values, out=values))
 
+    def share(self, values: Values) -> Values:
+        """In place. What would underflow is stopped short of it: numpy takes seven times as long for it, the processor
+        forty times for numbers that are almost 0.
+        """
+        np.maximum(values, self._lowest, out=values)
+        return self.exp(values)
+
     def log(self, values: Values) -> Values:
         """New."""
         with np.errstate(divide="ignore"):
@@ -220,7 +234,7 @@ def _keep_memory() -> None:
     costs more than the arithmetic. One large block that comes and goes is how it learns: from then on it keeps up to
     twice as much. Other allocators are not impressed.
     """
-    np.empty(16 * 2**20, dtype=np.uint8)
+    np.empty(31 * 2**20, dtype=np.uint8)
 
 
 def _reduce_blocks(ufunc: np.ufunc, rows: Values, blocks: Blocks, out: Values) -> None:

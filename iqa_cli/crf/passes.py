@@ -93,6 +93,11 @@ class Ops(Protocol):
     def exp(self, values: Array) -> Array:
         """Exponential; may overwrite the values."""
 
+    def share(self, values: Array) -> Array:
+        """Exponential of values up to 0, where what is far below the smallest share of all need not be told from 0; may
+        overwrite the values.
+        """
+
     def log(self, values: Array) -> Array:
         """Logarithm, -inf of 0; a new array."""
 
@@ -166,7 +171,7 @@ def inside_of_potentials(ops: Ops, layout: Layout, potentials: Array, *, shift: 
     """
     theta, message, log_partition = upward(ops, layout, potentials, "log_sum_exp", shift=shift)
     shares = [
-        ops.exp(ops.plus_groups(at, ops.negative(sent), depth.blocks))
+        ops.share(ops.plus_groups(at, ops.negative(sent), depth.blocks))
         for at, sent, depth in zip(theta, message, layout.depths, strict=True)
     ]
     return Inside(shares, None, log_partition)

@@ -49,7 +49,7 @@ class TorchCRF(nn.Module):
                   zero depth by depth (half precision loses the marginals, so it is refused)
     check_finite  refuse unaries that are not finite; costs one synchronisation with a GPU
     kernel        "numpy" on the CPU and "torch" elsewhere, or always "torch"
-    chunk_bytes   working memory beside input, result and gradient, unless one photo needs more
+    chunk_bytes   working memory to aim at, beside input, result and gradient; up to ten times as much for large graphs
 
     Works on the device of the unaries. Every method raises ValueError if a shape does not fit the plan or a unary is
     not finite, and those that take evidence raise GraphError if the graph forbids it, with the photo (its row, or
@@ -190,7 +190,8 @@ class TorchCRF(nn.Module):
             """(count, groups) in 0 < x <= 1."""
             return 1.0 - torch.rand((count, groups), generator=generator, dtype=self.dtype, device=unary.device)
 
-        return self._run("draw", unary, largest, uniform) - self._cell_start(unary.device)
+        cells: Tensor = self._run("draw", unary, largest, uniform)
+        return cells - self._cell_start(unary.device)
 
     @torch.no_grad()
     def infer(self, unary: Tensor) -> Beliefs:
@@ -282,8 +283,8 @@ class TorchCRF(nn.Module):
         if allowed is not None:
             cells = ops.floored(cells, ops.mask(allowed), FLOOR)
         inside = passes.inside_of_potentials(ops, layout, cells, shift=self.dtype is torch.float32)
-        marginals: Tensor = passes.cell_probabilities(ops, layout, inside).T
-        return marginals
+        marginals: Tensor = passes.cell_probabilities(ops, layout, inside)[0]
+        return marginals.T
 
 
 class _LogPartition(torch.autograd.Function):

@@ -54,6 +54,10 @@ class TorchOps:
         """Numbers of the true entries of (B,)."""
         return mask.nonzero()[:, 0]
 
+    def photos(self, values: Tensor, index: Tensor) -> Tensor:
+        """Some photos of (C, B)."""
+        return values.index_select(1, index)
+
     def floored(self, values: Tensor, mask: Tensor, floor: float) -> Tensor:
         """The values, and the floor where the mask is false."""
         return values.masked_fill(~mask, floor)
@@ -149,6 +153,10 @@ class TorchOps:
         """New."""
         return values.exp()
 
+    def share(self, values: Tensor) -> Tensor:
+        """New."""
+        return values.exp()
+
     def log(self, values: Tensor) -> Tensor:
         """New."""
         return values.log()
@@ -194,7 +202,7 @@ def _blocks(kind: Kind, rows: Tensor, blocks: Blocks) -> list[Tensor]:
 def _by_group(rows: Tensor, groups: Tensor, blocks: Blocks) -> list[tuple[Tensor, Tensor]]:
     """Per block its rows (k, n, B) and the values of its groups (n, B)."""
     counts = [n for _, n, _ in blocks]
-    return [(_block(rows, block), part) for block, part in zip(blocks, groups.split(counts), strict=True)]
+    return [(_block(rows, block), part) for block, part in zip(blocks, torch.split(groups, counts), strict=True)]
 
 
 def _joined(parts: list[Tensor], last: Tensor) -> Tensor:

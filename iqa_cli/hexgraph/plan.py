@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import math
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -194,33 +195,23 @@ class _Candidate:
 
 def _cheapest(graph: HexGraph, max_states: int, quotient: bool | Literal["auto"]) -> _Candidate:
     """The tree with the fewest legal states among all elimination orders, over levels or over classes of them."""
-    plain = plain_variables(graph)
-    merged = class_variables(graph) if quotient else None
     best: _Candidate | None = None
-    too_wide: list[tuple[Variables, tuple[int, ...]]] = []
-    if quotient != True or merged is None:  # noqa: E712 - "auto" is true as well
-        best = _best_order(plain, max_states, too_wide)
-        if best is not None and best.total < QUOTIENT_FROM * graph.n_cells:
-            return best
+    too_large: list[tuple[Variables, CliqueTree]] = []
+    merged = class_variables(graph) if quotient is True else None
+    if merged is None:
+        best = _best_order(plain_variables(graph), max_states, too_large)
+        if quotient == "auto" and (best is None or best.total >= QUOTIENT_FROM * graph.n_cells):
+            merged = class_variables(graph)
     if merged is not None:
         limit = max_states if best is None else int(best.total / QUOTIENT_GAIN)
-        best = _best_order(merged, limit, too_wide) or best
+        best = _best_order(merged, limit, too_large) or best
     if best is None:
-        variables, clique = min(too_wide, key=lambda found: len(found[1]))
-        widest = _names(graph, variables, clique)
-        raise GraphTooWideError(
-            f"graph {graph.name!r} hangs together too closely: more than {max_states:,} states to look at",
-            labels=widest,
-            problems=[f"{len(widest)} labels have to be looked at together: {_quoted(widest)}"],
-            hint="take out rules between these labels, or allow more states (max_states)",
-        )
+        raise _too_wide(graph, max_states, too_large)
     return best
 
 
-def _best_order(
-    variables: Variables, limit: int, too_wide: list[tuple[Variables, tuple[int, ...]]]
-) -> _Candidate | None:
-    """The cheapest of all elimination orders, or None, with the widest cliques noted, if all pass the limit."""
+def _best_order(variables: Variables, limit: int, too_large: list[tuple[Variables, CliqueTree]]) -> _Candidate | None:
+    """The cheapest of all elimination orders, or None, with the trees noted, if all pass the limit."""
     neighbours = adjacency(len(variables.n_levels), variables.tables)
     best: _Candidate | None = None
     tried: list[CliqueTree] = []
@@ -232,14 +223,34 @@ def _best_order(
         try:
             states = enumerate_states(tree, variables.n_levels, variables.tables, limit)
         except TooManyStatesError:
-            too_wide.append((variables, tree.widest))
-            continue
-        found = _Candidate(variables, tree, states, heuristic)
-        if best is None or found.total < best.total:
-            best, limit = found, found.total
+            too_large.append((variables, tree))
+        else:
+            found = _Candidate(variables, tree, states, heuristic)
+            if best is None or found.total < best.total:
+                best, limit = found, found.total
         if tree.treewidth <= 1:  # a forest: every order without fill gives the same cliques
             break
     return best
+
+
+def _too_wide(graph: HexGraph, max_states: int, tried: list[tuple[Variables, CliqueTree]]) -> GraphTooWideError:
+    variables, tree = min(tried, key=lambda found: len(found[1].widest))
+    widest = _names(graph, variables, tree.widest)
+    if math.prod(variables.n_levels[v] for v in tree.widest) < max_states // 100:
+        return GraphTooWideError(
+            f"graph {graph.name!r} is too large: more than {max_states:,} states to look at",
+            labels=widest,
+            problems=[
+                f"no {len(widest) + 1} labels have to be looked at together, but {len(graph.labels):,} labels add up"
+            ],
+            hint="split the graph, or allow more states (max_states)",
+        )
+    return GraphTooWideError(
+        f"graph {graph.name!r} hangs together too closely: more than {max_states:,} states to look at",
+        labels=widest,
+        problems=[f"{len(widest)} labels have to be looked at together: {_quoted(widest)}"],
+        hint="take out rules between these labels, or allow more states (max_states)",
+    )
 
 
 def _refuse_contradiction(graph: HexGraph, found: _Candidate, states: Sequence[States]) -> None:
