@@ -11,8 +11,8 @@ pyAgrum     an independent library: Shafer-Shenoy inference on the same potentia
             precision; building its model is left out of the time
 
 Each figure is the best wall time of turns that alternate between the sides, so that other work on the machine hits all
-alike; only the ratios mean something. "nll" is minus the partial log-likelihood with half of the labels unobserved and its
-backward pass, "marginal loss" a squared error on the thresholds' probabilities and its backward pass.
+alike; only the ratios mean something. "nll" is minus the partial log-likelihood with half of the labels unobserved and
+its backward pass, "marginal loss" a squared error on the probabilities and its backward pass.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from agrum import Agrum
 
 from iqa_cli.crf.numpy_crf import NumpyCRF
 from iqa_cli.crf.torch_crf import TorchCRF
@@ -132,47 +133,6 @@ def legal_positions(plan: HexPlan, labels: list[int]) -> np.ndarray:
                 bad |= forbidden[earlier, label][wider[:, j], wider[:, k]]
         states = wider[~bad]
     return states
-
-
-class Agrum:
-    """pyAgrum's Shafer-Shenoy inference on the same factors, one photo at a time."""
-
-    def __init__(self, plan: HexPlan) -> None:
-        import pyagrum
-
-        self.plan = plan
-        self.field = pyagrum.MarkovRandomField()
-        self.names = [f"v{v}" for v in range(plan.n_labels)]
-        for name, count in zip(self.names, plan.level_counts.tolist(), strict=True):
-            self.field.add(pyagrum.RangeVariable(name, name, 0, count - 1))
-        for name in self.names:
-            self.field.addFactor([name])
-        tables: dict[tuple[int, int], list[tuple[int, int]]] = {}
-        for one, other in plan.forbidden.tolist():
-            a, b = int(plan.cell_label[one]), int(plan.cell_label[other])
-            tables.setdefault((a, b), []).append((one - int(plan.cell_start[a]), other - int(plan.cell_start[b])))
-        for (a, b), cells in tables.items():
-            factor = self.field.addFactor([self.names[a], self.names[b]])
-            factor.fillWith(1.0)
-            for x, y in cells:
-                factor[{self.names[a]: x, self.names[b]: y}] = 0.0
-        self.pyagrum = pyagrum
-
-    def load(self, unary: np.ndarray) -> None:
-        """Set the factors of one photo, (C,)."""
-        for v, name in enumerate(self.names):
-            start, count = int(self.plan.cell_start[v]), int(self.plan.level_counts[v])
-            score = unary[start : start + count]
-            self.field.factor([name]).fillWith(np.exp(score - score.max()).tolist())
-
-    def run(self) -> None:
-        """Infer anew."""
-        self.inference = self.pyagrum.ShaferShenoyMRFInference(self.field)
-        self.inference.makeInference()
-
-    def marginals(self) -> np.ndarray:
-        """(C,) after `run`."""
-        return np.concatenate([self.inference.posterior(name).toarray() for name in self.names])
 
 
 def random_tree(n_labels: int, seed: int = 0) -> HexGraph:
@@ -510,9 +470,8 @@ def main() -> None:
         speed("prism-53", plans["prism-53"], (1, 256, 4096), by_component=True, seconds=seconds)
         if agrum:
             speed_agrum("prism-53", plans["prism-53"], seconds)
-        print(
-            "\n| marginals, ms | B | numpy | numpy, float32 | torch | torch, its own kernel |\n|---|---|---|---|---|---|"
-        )
+        print("\n| marginals, ms | B | numpy | numpy, float32 | torch | torch, its own kernel |")
+        print("|---|---|---|---|---|---|")
         for name, plan in plans.items():
             speed_executors(name, plan, seconds)
 

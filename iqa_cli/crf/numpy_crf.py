@@ -186,4 +186,4 @@ def _score(unary: Floats, cells: Ints) -> Floats:
 def entropy_of(unary: Floats, log_partition: Floats, marginals: Floats) -> Floats:
     """(B,) nats, of what `marginals` finds: log Z less the expected score."""
     expected = np.einsum("bc,bc->b", marginals, unary, dtype=np.float64)
-    return np.maximum(log_partition - expected, 0.0)
+    return np.asarray(np.maximum(log_partition - expected, 0.0))

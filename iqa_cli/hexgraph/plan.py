@@ -236,7 +236,7 @@ def _best_order(variables: Variables, limit: int, too_large: list[tuple[Variable
 def _too_wide(graph: HexGraph, max_states: int, tried: list[tuple[Variables, CliqueTree]]) -> GraphTooWideError:
     variables, tree = min(tried, key=lambda found: len(found[1].widest))
     widest = _names(graph, variables, tree.widest)
-    if math.prod(variables.n_levels[v] for v in tree.widest) < max_states // 100:
+    if math.prod(variables.n_levels[v] for v in tree.widest) <= max_states // 10:
         return GraphTooWideError(
             f"graph {graph.name!r} is too large: more than {max_states:,} states to look at",
             labels=widest,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from iqa_cli.crf.numpy_crf import NumpyCRF
 from iqa_cli.crf.unary import cumulative
+from iqa_cli.errors import GraphError
 from iqa_cli.hexgraph import Exclusion, HexGraph, Label, Subsumption, compile_plan, parse_graph
 
 TIGHT = {"rtol": 1e-10, "atol": 1e-10}
@@ -215,3 +216,99 @@ def test_wrong_shapes_and_types_are_refused():
         NumpyCRF(plan).marginals(np.zeros((4, 21)))
     with pytest.raises(ValueError, match="expected float64 or float32, got float16"):
         NumpyCRF(plan, np.float16)
+
+
+@given(cases())
+@quick(40)
+def test_log_probabilities_equal_enumeration_and_add_up_to_one(case: Case):
+    crf = NumpyCRF(compile_plan(case.graph))
+    unary = np.repeat(case.unary(1), len(case.states), axis=0)
+    found = crf.log_prob(unary, case.states)
+    np.testing.assert_allclose(found, case.scores(unary[:1])[0] - case.log_partition(unary[:1])[0], **TIGHT)
+    assert abs(np.exp(found).sum() - 1) < 1e-9
+
+
+@given(cases())
+@quick(40)
+def test_an_assignment_that_breaks_a_rule_is_refused_with_the_labels_at_odds(case: Case):
+    plan = compile_plan(case.graph)
+    assume(len(plan.forbidden))
+    rng = np.random.default_rng(case.seed)
+    positions = case.states[rng.integers(len(case.states), size=3)].copy()
+    one, other = plan.forbidden[rng.integers(len(plan.forbidden))]
+    for cell in (one, other):
+        positions[1, plan.cell_label[cell]] = cell - plan.cell_start[plan.cell_label[cell]]
+    with pytest.raises(GraphError, match=r"^photo-b: the graph forbids") as caught:
+        NumpyCRF(plan).log_prob(np.zeros((3, plan.n_cells)), positions, photos=["photo-a", "photo-b", "photo-c"])
+    for cell in (one, other):
+        assert f'"{plan.label_names[plan.cell_label[cell]]}" at {plan.cell_level[cell]}' in caught.value.message
+
+
+def test_evidence_that_only_three_labels_together_forbid_is_refused_too():
+    labels = tuple(Label(name, (1, 2)) for name in ("a", "b", "c", "unasked"))
+    rules = (Exclusion("a", (2,), "b", (1,)), Exclusion("b", (2,), "c", (2,)))
+    plan = compile_plan(HexGraph("three", labels, exclusions=rules))
+    allowed = np.ones((2, 8), dtype=bool)
+    allowed[1, [0, 4]] = False  # a at 2 and c at 2, b unobserved
+    for ask in (NumpyCRF(plan).partial_log_prob, NumpyCRF(plan).conditional_marginals):
+        with pytest.raises(GraphError, match=r'^row 1: the graph forbids these levels together: "a" at 2, "c" at 2\n'):
+            ask(np.zeros((2, 8)), allowed)
+
+
+def test_many_refused_photos_are_listed_and_counted():
+    crf = NumpyCRF(compile_plan(parse_graph(SEED_6, "seed")))
+    positions = np.zeros((9, 6), dtype=int)
+    positions[1:, :2] = 1
+    with pytest.raises(GraphError) as caught:
+        crf.log_prob(np.zeros((9, 24)), positions, photos=[f"IMG_{i}.JPG" for i in range(9)])
+    assert "8 photos" in caught.value.message
+    assert caught.value.problems[0].startswith('IMG_1.JPG: the graph forbids these levels together: "整体偏亮" at 2')
+    assert caught.value.problems[-1] == "and 3 more"
+
+
+def test_wrong_evidence_is_refused():
+    crf, unary = NumpyCRF(compile_plan(parse_graph(SEED_6, "seed"))), np.zeros((2, 24))
+    with pytest.raises(ValueError, match=r"expected \(2, 24\) bool, got \(2, 24\) float64"):
+        crf.partial_log_prob(unary, unary)
+    with pytest.raises(ValueError, match=r"expected \(2, 6\), got \(2, 5\)"):
+        crf.log_prob(unary, np.zeros((2, 5), dtype=int))
+    with pytest.raises(ValueError, match=r"expected \(2, 6\), got \(2, 6\) float64"):
+        crf.log_prob(unary, np.zeros((2, 6)))
+    with pytest.raises(ValueError, match=r"row 1: position 4 of label '整体偏亮' is not in 0..3"):
+        crf.log_prob(unary, np.array([[0] * 6, [4, 0, 0, 0, 0, 0]]))
+
+
+@given(cases())
+@quick(20)
+def test_samples_are_legal_and_the_same_for_the_same_seed(case: Case):
+    crf, unary = NumpyCRF(compile_plan(case.graph)), case.unary(30)
+    positions = crf.sample(unary, np.random.default_rng(case.seed))
+    levels = crf.plan.cell_level[crf.plan.cell_start + positions]
+    assert all(case.graph.is_legal(row) for row in levels.tolist())
+    np.testing.assert_array_equal(positions, crf.sample(unary, np.random.default_rng(case.seed)))
+
+
+@pytest.mark.parametrize("quotient", [False, True])
+def test_samples_come_as_often_as_the_marginals_say(quotient):
+    crf, draws = NumpyCRF(compile_plan(shared_graph("prism-53"), quotient=quotient)), 20_000
+    unary = np.random.default_rng(0).normal(size=(1, crf.plan.n_cells))
+    expected = crf.marginals(unary)[0]
+    positions = crf.sample(np.repeat(unary, draws, axis=0), np.random.default_rng(1))
+    found = np.bincount((crf.plan.cell_start + positions).ravel(), minlength=crf.plan.n_cells) / draws
+    deviation = np.abs(found - expected) / np.sqrt(np.maximum(expected * (1 - expected), 1e-12) / draws)
+    assert deviation[expected > 1e-3].max() < 5
+
+
+@given(cases())
+@quick(20)
+def test_joint_samples_come_as_often_as_their_probability(case: Case):
+    """Marginals could be right and their dependence wrong: count whole assignments."""
+    assume(2 <= len(case.states) <= 40)
+    draws, unary = 4000, case.unary(1) / 10
+    crf = NumpyCRF(compile_plan(case.graph))
+    positions = crf.sample(np.repeat(unary, draws, axis=0), np.random.default_rng(0))
+    key = {tuple(state): i for i, state in enumerate(case.states.tolist())}
+    found = np.bincount([key[tuple(row)] for row in positions.tolist()], minlength=len(key)) / draws
+    expected = case.probabilities(unary)[0]
+    deviation = np.abs(found - expected) / np.sqrt(np.maximum(expected * (1 - expected), 1e-12) / draws)
+    assert deviation[expected > 2e-3].max(initial=0) < 5.5

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
+import tracemalloc
+
 import numpy as np
 import pytest
 from drawn_graphs import SEED_6, Case, cases, chain, legal_states, quick, shared_graph
@@ -11,6 +14,7 @@ from iqa_cli.hexgraph import Exclusion, HexGraph, Label, compile_plan, parse_gra
 
 torch = pytest.importorskip("torch")
 
+from iqa_cli.crf import torch_crf  # noqa: E402 - needs torch
 from iqa_cli.crf.losses import nll  # noqa: E402 - needs torch
 from iqa_cli.crf.torch_crf import TorchCRF  # noqa: E402 - needs torch
 
@@ -266,3 +270,132 @@ def test_the_six_labels_equal_their_343_states():
     crf = TorchCRF(SEED_PLAN)
     torch.testing.assert_close(crf.log_partition(unary), log_partition, **TIGHT)
     torch.testing.assert_close(crf.marginals(unary), marginals, **TIGHT)
+
+
+@pytest.mark.parametrize("kernel", ["auto", "torch"])
+def test_it_can_be_differentiated_twice(kernel):
+    crf = TorchCRF(compile_plan(chain(4)), kernel=kernel)
+    rng = np.random.default_rng(0)
+    unary = torch.tensor(rng.normal(size=(2, crf.plan.n_cells)), requires_grad=True)
+    allowed = one_hot(crf.plan, [[0, 1, 0, 0], [1, 1, 0, 3]]) | torch.tensor(rng.random(unary.shape) < 0.5)
+    for function in (
+        crf.log_partition,
+        crf.marginals,
+        crf.entropy,
+        lambda u: crf.partial_log_prob(u, allowed),
+        lambda u: crf.conditional_marginals(u, allowed),
+        lambda u: crf.log_prob(u, torch.zeros((2, 4), dtype=torch.int64)),
+    ):
+        assert torch.autograd.gradcheck(function, unary)
+        assert torch.autograd.gradgradcheck(function, unary)
+
+
+@given(cases())
+@quick(25)
+def test_second_derivatives_of_losses_on_marginals_equal_enumeration(case: Case):
+    crf = TorchCRF(compile_plan(case.graph))
+    unary = torch.tensor(case.unary() / 5, requires_grad=True)
+    weights = torch.tensor(np.random.default_rng(case.seed).normal(size=unary.shape))
+    results = []
+    for marginals in (crf.marginals(unary), by_enumeration(case, unary)[1]):
+        loss = (marginals - weights).square().sum() + 0 * unary.sum()
+        (gradient,) = torch.autograd.grad(loss, unary, create_graph=True)
+        (curved,) = torch.autograd.grad((gradient * weights).sum(), unary)
+        results.append((gradient.detach(), curved))
+    for found, expected in zip(*results, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+@given(cases())
+@quick(25)
+def test_its_own_kernel_gives_what_numpy_gives(case: Case):
+    """What runs on a GPU, on the CPU: in both precisions, with evidence, with photos that need logarithms."""
+    plan = compile_plan(case.graph)
+    unary = torch.tensor(case.unary() * np.array([[1.0], [1e4], [0.01]]))
+    rng = np.random.default_rng(case.seed)
+    allowed = one_hot(plan, case.states[rng.integers(len(case.states), size=3)]) | torch.tensor(
+        rng.random(unary.shape) < 0.5
+    )
+    mine, other = TorchCRF(plan, kernel="torch"), TorchCRF(plan)
+    for ask in ("log_partition", "marginals", "entropy"):
+        torch.testing.assert_close(getattr(mine, ask)(unary), getattr(other, ask)(unary), rtol=1e-9, atol=1e-7)
+    for ask in ("partial_log_prob", "conditional_marginals"):
+        torch.testing.assert_close(
+            getattr(mine, ask)(unary, allowed), getattr(other, ask)(unary, allowed), rtol=1e-9, atol=1e-7
+        )
+    assert mine.map(unary)[1].tolist() == other.map(unary)[1].tolist()
+    gradients = []
+    for crf in (mine, other):
+        leaf = unary[[0, 2]].clone().requires_grad_()
+        (crf.conditional_marginals(leaf, allowed[[0, 2]]).square().sum() + crf.entropy(leaf).sum()).backward()
+        gradients.append(leaf.grad)
+    torch.testing.assert_close(*gradients, rtol=1e-8, atol=1e-8)
+    draws = mine.sample(unary, torch.Generator().manual_seed(0))
+    assert all(case.graph.is_legal(plan.cell_level[row]) for row in (plan.cell_start + draws.numpy()))
+
+
+@given(cases())
+@quick(20)
+def test_beliefs_are_those_of_numpy(case: Case):
+    plan, unary = compile_plan(case.graph), case.unary()
+    one, two = NumpyCRF(plan).infer(unary), TorchCRF(plan).infer(torch.tensor(unary))
+    assert two.plan is plan
+    for field in {field.name for field in dataclasses.fields(one)} - {"plan"}:
+        np.testing.assert_allclose(getattr(two, field), getattr(one, field), rtol=1e-9, atol=1e-9, err_msg=field)
+
+
+def test_chunks_change_no_gradient():
+    plan = compile_plan(shared_graph("prism-53"))
+    rng = np.random.default_rng(0)
+    unary = torch.tensor(rng.normal(size=(7, plan.n_cells)) * 5)
+    gradients = []
+    for options in ({}, {"chunk_bytes": 1}, {"chunk_bytes": 1, "kernel": "torch"}):
+        leaf = unary.clone().requires_grad_()
+        (TorchCRF(plan, **options).marginals(leaf) - 0.3).square().mean().backward()
+        gradients.append(leaf.grad)
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-12, atol=1e-15)
+    torch.testing.assert_close(gradients[2], gradients[0], rtol=1e-10, atol=1e-13)
+
+
+def test_a_loss_on_marginals_of_a_large_batch_stays_small(monkeypatch):
+    plan = compile_plan(shared_graph("prism-53"))
+    gradients = []
+    for kept in (torch_crf.KEPT_BYTES, 0):
+        monkeypatch.setattr(torch_crf, "KEPT_BYTES", kept)
+        leaf = torch.zeros((4096, plan.n_cells), dtype=torch.float64, requires_grad=True)
+        crf = TorchCRF(plan)
+        tracemalloc.start()  # sees what numpy takes; torch holds input, result and gradient, 7 MB each
+        (crf.marginals(leaf) - 0.3).square().mean().backward()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < (70e6 if kept else 40e6)
+        gradients.append(leaf.grad)
+    torch.testing.assert_close(*gradients, rtol=1e-12, atol=1e-18)
+
+
+def test_gradients_stay_numbers_where_evidence_leaves_little():
+    plan = compile_plan(chain(6))
+    crf = TorchCRF(plan)
+    unary = torch.tensor(np.random.default_rng(0).normal(size=(2, plan.n_cells)) * 300, requires_grad=True)
+    allowed = one_hot(plan, [[0] * 6, [3, 0, 3, 0, 3, 0]])
+    loss = crf.conditional_marginals(unary, allowed).square().sum() - crf.partial_log_prob(unary, allowed).sum()
+    (gradient,) = torch.autograd.grad(loss, unary, create_graph=True)
+    (again,) = torch.autograd.grad(gradient.square().sum(), unary)
+    assert bool(torch.isfinite(gradient).all())
+    assert bool(torch.isfinite(again).all())
+
+
+def test_everything_follows_the_device_of_the_unaries():
+    """The "meta" device computes shapes only and, like a GPU, refuses to mix with tensors of the CPU."""
+    plan = compile_plan(chain(5))
+    crf = TorchCRF(plan)
+    unary = torch.zeros((3, plan.n_cells), dtype=torch.float32, device="meta")
+    marginals = crf._written_out(unary, torch.ones_like(unary, dtype=torch.bool))
+    assert (marginals.device.type, marginals.shape, marginals.dtype) == ("meta", (3, plan.n_cells), torch.float64)
+
+
+def test_photos_are_called_by_their_names():
+    crf, unary = TorchCRF(SEED_PLAN), torch.zeros((2, 24))
+    allowed = one_hot(SEED_PLAN, [[0] * 6, [1, 1, 0, 0, 0, 0]])
+    with pytest.raises(GraphError, match=r'^IMG_2.JPG: the graph forbids these levels together: "整体偏亮" at 2'):
+        crf.partial_log_prob(unary, allowed, photos=["IMG_1.JPG", "IMG_2.JPG"])

@@ -154,3 +154,17 @@ def grid(rows: int, columns: int) -> HexGraph:
         if r + down < rows and c + right < columns
     ]
     return HexGraph(f"grid-{rows}x{columns}", labels, exclusions=tuple(rules))
+
+
+def random_tree(length: int) -> HexGraph:
+    """Labels on a random tree of exclusions and subsumptions."""
+    rng = np.random.default_rng(0)
+    exclusions, subsumptions = [], []
+    for child in range(1, length):
+        parent = int(rng.integers(max(0, child - 40), child))
+        if rng.random() < 0.5:
+            exclusions.append(Exclusion(f"leaf {parent}", (3, 4), f"leaf {child}", (2, 3, 4)))
+        else:
+            subsumptions.append(Subsumption(f"leaf {parent}", f"leaf {child}", ((3, 2), (4, 3))))
+    labels = tuple(Label(f"leaf {i}", (1, 2, 3, 4)) for i in range(length))
+    return HexGraph(f"tree-{length}", labels, exclusions=tuple(exclusions), subsumptions=tuple(subsumptions))

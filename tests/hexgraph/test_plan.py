@@ -3,18 +3,23 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import os
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_graphs import SEED_6, Case, any_cases, cases, chain, grid, quick, shared_graph
-from hypothesis import given
+from drawn_graphs import SEED_6, Case, any_cases, cases, chain, grid, quick, random_tree, shared_graph
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from iqa_cli.errors import GraphError
+from iqa_cli.errors import ContradictionError, GraphError, GraphTooWideError
 from iqa_cli.hexgraph import Exclusion, HexGraph, Label, compile_plan, parse_graph, read_graph
 from iqa_cli.hexgraph.cliques import clique_tree
 from iqa_cli.hexgraph.order import HEURISTICS, adjacency, eliminate
+from iqa_cli.hexgraph.quotient import class_variables
 from iqa_cli.hexgraph.segments import make_blocks, make_segments
 from iqa_cli.hexgraph.states import calibrate, enumerate_states
 from iqa_cli.paths import find_graph
@@ -77,11 +82,85 @@ def test_a_graph_that_is_too_wide_is_refused_with_the_labels_that_make_it_so():
     assert compile_plan(grid(3, 3), max_states=5000).n_legal_states > 0
 
 
+def test_too_many_labels_are_refused_plainly_though_no_two_are_at_fault():
+    with pytest.raises(GraphTooWideError, match=r"too large: more than 900 states") as caught:
+        compile_plan(random_tree(300), max_states=900)
+    assert "300 labels add up" in caught.value.problems[0]
+    assert caught.value.hint is not None
+
+
+def test_a_grid_of_992_labels_is_refused_with_the_labels_of_its_widest_clique():
+    with pytest.raises(GraphTooWideError) as caught:
+        compile_plan(grid(31, 32))
+    assert 31 <= len(caught.value.labels) <= 64
+    assert set(caught.value.labels) <= set(grid(31, 32).label_names)
+    assert "max_states" in caught.value.hint
+
+
+def test_a_tree_of_thousands_of_labels_and_labels_without_rules_compile():
+    plan = compile_plan(random_tree(3000))
+    assert (plan.stats.treewidth, plan.stats.n_components) == (1, 1)
+    loose = compile_plan(HexGraph("loose", tuple(Label(f"label {i}", (1, 2)) for i in range(5000))))
+    assert loose.n_legal_states == 2**5000
+    assert set(loose.level_counts_exact) == {2**4999}
+
+
+@given(any_cases())
+@quick(100)
+def test_every_level_is_counted_exactly(case: Case):
+    assume(len(case.states))
+    for quotient in (False, True):
+        plan = compile_plan(case.graph, quotient=quotient)
+        on = np.bincount(case.cells.ravel(), minlength=case.graph.n_cells)
+        assert plan.level_counts_exact == tuple(on.tolist())
+        assert plan.n_legal_states == len(case.states)
+
+
+@given(cases())
+@quick(40)
+def test_levels_in_one_class_meet_the_same_levels(case: Case):
+    variables = class_variables(case.graph)
+    assume(variables is not None)
+    assume(len(case.graph.labels) < len(variables.n_levels) <= 9)
+    for v, label in enumerate(variables.label):
+        assert v == label or variables.n_levels[v] < variables.n_levels[label]
+    # together the variables allow as many assignments as the labels do
+    count = 0
+    for values in itertools.product(*map(range, variables.n_levels)):
+        count += all(table[values[i], values[j]] for (i, j), table in variables.tables.items())
+    assert count == len(case.states)
+
+
+def test_the_hash_is_the_same_in_every_process_and_tells_plans_apart():
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from drawn_graphs import grid, random_tree;"
+        "from iqa_cli.hexgraph import compile_plan;"
+        "print(compile_plan(grid(4, 5)).hash, compile_plan(random_tree(60)).hash)"
+    )
+    hashes = set()
+    for seed in ("1", "2"):
+        run = subprocess.run(
+            [sys.executable, "-c", code, str(Path(__file__).parent)],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        hashes.add(run.stdout)
+    assert len(hashes) == 1
+    one, two = hashes.pop().split()
+    assert one != two
+    assert one == compile_plan(grid(4, 5)).hash
+    assert compile_plan(grid(4, 5), quotient=True).hash != compile_plan(grid(4, 5), quotient=False).hash
+
+
 def test_a_contradiction_names_only_the_labels_that_can_be_part_of_it():
     labels = tuple(Label(name, (1, 2)) for name in "abcd")
     graph = HexGraph("knot", labels, exclusions=(Exclusion("a", (1, 2), "b", (1, 2)), Exclusion("c", (2,), "d", (2,))))
     with pytest.raises(GraphError) as caught:
         compile_plan(graph)
+    assert isinstance(caught.value, ContradictionError)
+    assert caught.value.labels == ("a", "b")
     assert caught.value.problems == ('the contradiction lies among the rules of "a", "b"',)
 
 
