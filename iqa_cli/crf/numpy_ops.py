@@ -26,12 +26,8 @@ _UFUNCS: dict[str, np.ufunc] = {
     "any": np.logical_or,
 }
 
-_MANY = 64
-"""Rows per group from which the first of them is searched for, instead of striking out one after the other."""
-
-
-_SMALL = 512
-"""Groups and photos up to which a search is as quick."""
+_FEW = 255
+"""Rows per group that can be counted in a byte."""
 
 
 class NumpyOps:
@@ -265,10 +261,11 @@ def _by_group(operation: Callable[..., Any], rows: Values, groups: Values, block
 
 def _keep_first(mask: Values) -> None:
     """Of the k in each group of (k, n, B) only the first that is on; in place."""
-    if len(mask) > _MANY or mask[0].size < _SMALL:
-        mask &= mask.argmax(axis=0) == np.arange(len(mask))[:, None, None]
+    k = len(mask)
+    if k > _FEW:
+        mask &= mask.argmax(axis=0) == np.arange(k)[:, None, None]
         return
-    taken = mask[0].copy()
-    for row in mask[1:]:
-        np.greater(row, taken, out=row)
-        np.logical_or(taken, row, out=taken)
+    # The earlier the more: the greatest is the first. In bytes, which is many times quicker than to search.
+    weight = np.arange(k, 0, -1, dtype=np.uint8)[:, None, None]
+    weighted = mask.view(np.uint8) * weight
+    np.equal(weighted, np.maximum(weighted.max(axis=0), 1), out=mask)
