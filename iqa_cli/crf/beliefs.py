@@ -60,21 +60,17 @@ def make_beliefs(
     plan: HexPlan,
     unary: NDArray[np.floating],
     marginals: NDArray[np.floating],
-    cells: NDArray[np.intp],
+    positions: NDArray[np.intp],
     map_score: NDArray[np.floating],
     log_partition: NDArray[np.floating],
     entropy: NDArray[np.floating],
 ) -> Beliefs:
-    """Beliefs of what the passes give.
-
-    cells  (B, L) cells of the best assignment; everything else as in `Beliefs`
-    """
-    positions = cells - plan.cell_start
+    """Beliefs of what the passes give; everything as in `Beliefs`."""
     return Beliefs(
         marginals=marginals,
         at_least=np.minimum(cumulative(marginals, plan), 1.0),
         positions=positions,
-        levels=plan.cell_level[cells],
+        levels=plan.cell_level[plan.cell_start + positions],
         map_score=map_score,
         log_partition=log_partition,
         entropy=np.maximum(entropy, 0.0),

@@ -117,29 +117,32 @@ class Engine:
         for part in self._parts(unary, largest, allowed):
             yield part.photos, passes.cell_probabilities(self.ops, self.layout, self._inside(part))[1]
 
-    def best(self, unary: Array, _largest: float) -> Array:
-        """(B, L) cells of the best assignment."""
-        out = self.ops.empty((len(unary), self._n_labels), unary, "cells")
+    def best(self, unary: Array, _largest: float) -> tuple[Array, Array]:
+        """(B,) score and (B, L) positions of the best assignment."""
+        score = self.ops.empty((len(unary),), unary, "double")
+        out = self.ops.empty((len(unary), self._n_labels), unary, "position")
         for photos in self._chunks(len(unary)):
             cells = self.ops.cells(unary[photos])
+            moved: Array = 0.0
             if self._shift:
-                cells, _ = passes.off_centre(self.ops, self.layout, cells)
-            mask = passes.best_cells(self.ops, self.layout, cells, shift=self._shift)
-            out[photos] = self.ops.numbers(mask, self.layout)
-        return out
+                cells, moved = passes.off_centre(self.ops, self.layout, cells)
+            found, mask = passes.best_cells(self.ops, self.layout, cells, shift=self._shift)
+            score[photos] = found + moved
+            out[photos] = self.ops.positions(mask, self.layout)
+        return score, out
 
     def draw(self, unary: Array, largest: float, uniform: Callable[[int], Array]) -> Array:
-        """(B, L) cells of one drawn assignment.
+        """(B, L) positions of one drawn assignment.
 
         uniform  makes (n, groups) random numbers in 0 < x <= 1 for the next n photos
         """
-        out = self.ops.empty((len(unary), self._n_labels), unary, "cells")
+        out = self.ops.empty((len(unary), self._n_labels), unary, "position")
         for photos in self._chunks(len(unary)):
             numbers = uniform(len(unary[photos]))
             for part in self._parts(unary[photos], largest, None):
                 chance = self.ops.cells(numbers[part.photos])
                 mask = passes.drawn_cells(self.ops, self.layout, self._inside(part), chance)
-                out[photos][part.photos] = self.ops.numbers(mask, self.layout)
+                out[photos][part.photos] = self.ops.positions(mask, self.layout)
         return out
 
     def rounded(self, unary: Array) -> Array:

@@ -78,8 +78,8 @@ class NumpyCRF:
         returns  (B,) float64 and (B, L) intp  its score, and positions 0..K-1
         """
         given, largest = self._checked(unary)
-        cells: Ints = self._engine.best(given, largest)
-        return _score(given, cells), cells - self.plan.cell_start
+        score, positions = self._engine.best(given, largest)
+        return score, positions
 
     def log_prob(self, unary: Floats, positions: NDArray[np.integer], *, photos: Sequence[str] | None = None) -> Floats:
         """Log-probability of whole assignments.
@@ -147,8 +147,8 @@ class NumpyCRF:
         """
         chance = np.random.default_rng() if generator is None else generator
         groups = self.plan.stats.n_groups
-        cells: Ints = self._engine.draw(*self._checked(unary), lambda count: 1.0 - chance.random((count, groups)))
-        return cells - self.plan.cell_start
+        positions: Ints = self._engine.draw(*self._checked(unary), lambda count: 1.0 - chance.random((count, groups)))
+        return positions
 
     def infer(self, unary: Floats) -> Beliefs:
         """Everything a report needs.
@@ -157,10 +157,10 @@ class NumpyCRF:
         """
         given, largest = self._checked(unary)
         log_partition, marginals = self._engine.marginals(given, largest)
-        cells: Ints = self._engine.best(given, largest)
+        score, positions = self._engine.best(given, largest)
         entropy = entropy_of(given, log_partition, marginals)
-        score = _score(given, cells)
-        return make_beliefs(self.plan, np.asarray(unary, np.float64), marginals, cells, score, log_partition, entropy)
+        double = np.asarray(unary, np.float64)
+        return make_beliefs(self.plan, double, marginals, positions, score, log_partition, entropy)
 
     def _checked(self, unary: Floats) -> tuple[Floats, float]:
         """The unaries, and the largest magnitude among them."""

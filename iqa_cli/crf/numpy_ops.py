@@ -51,8 +51,8 @@ class NumpyOps:
         return values[:, None]
 
     def empty(self, shape: tuple[int, ...], _like: Values, kind: str) -> Values:
-        """An array to write results into: "float", "double" or "cells"."""
-        dtypes: dict[str, np.dtype[Any]] = {"float": self.dtype, "double": np.dtype(float), "cells": np.dtype(np.intp)}
+        """An array to write results into: "float", "double" or "position"."""
+        dtypes: dict[str, np.dtype[Any]] = {"float": self.dtype, "double": np.dtype(float), "position": np.dtype(np.intp)}
         return np.empty(shape, dtype=dtypes[kind])
 
     def where(self, mask: Values) -> Values:
@@ -67,8 +67,8 @@ class NumpyOps:
         """The values, and the floor where the mask is false."""
         return np.where(mask, values, self.dtype.type(floor))
 
-    def numbers(self, mask: Values, layout: Layout) -> Values:
-        """(B, L) cells that are on, of a (C, B) mask with one per label."""
+    def positions(self, mask: Values, layout: Layout) -> Values:
+        """(B, L) positions 0..K-1 of the cells that are on, of a (C, B) mask with one per label."""
         segments, batch = layout.labels, mask.shape[1]
         entries = self.append(mask, 0.0).take(segments.gather, axis=0, mode="clip").view(np.uint8)
         position = np.zeros((segments.n_targets, batch), dtype=np.uint8)  # a label has at most 100 levels
@@ -80,7 +80,7 @@ class NumpyOps:
             first += n
         if segments.position is not None:
             position = position.take(segments.position, axis=0)
-        return position.T + layout.cell_start
+        return position.T
 
     def take(self, values: Values, index: IntArray) -> Values:
         """See `passes.Ops`, here and below."""

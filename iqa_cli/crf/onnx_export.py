@@ -51,7 +51,7 @@ def crf_onnx(plan: HexPlan, *, dtype: str = "float64") -> onnx.ModelProto:
     cells, moved = passes.off_centre(steps, layout, unary)
     inside = passes.inside_of_potentials(steps, layout, cells, shift=single)
     probabilities, _ = passes.cell_probabilities(steps, layout, inside)
-    mask = passes.best_cells(steps, layout, cells, shift=single)
+    _, mask = passes.best_cells(steps, layout, cells, shift=single)
     level = ops.node("Mul", mask, ops.value(plan.cell_level[:, None]))
     best = ops.gather("sum", ops.append(level, 0.0), layout.labels, 0.0)
     best = ops.node("Cast", ops.rows(best, 0, plan.n_labels), to=TensorProto.INT64)

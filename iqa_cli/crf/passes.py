@@ -245,14 +245,14 @@ def cell_slopes(ops: Ops, layout: Layout, flow: Flow, direction: Array) -> Array
     return _in_order(ops, layout, cells)
 
 
-def best_cells(ops: Ops, layout: Layout, potentials: Array, *, shift: bool) -> Array:
-    """(C, B) mask of the best assignment; of equals always the same one."""
-    theta, message, _ = upward(ops, layout, potentials, "highest", shift=shift)
+def best_cells(ops: Ops, layout: Layout, potentials: Array, *, shift: bool) -> tuple[Array, Array]:
+    """(B,) score and (C, B) mask of the best assignment; of equals always the same one."""
+    theta, message, score = upward(ops, layout, potentials, "highest", shift=shift)
     chosen = [
         ops.first_reaching(at, best, depth.blocks)
         for at, best, depth in zip(theta, message, layout.depths, strict=True)
     ]
-    return _followed(ops, layout, chosen)
+    return score, _followed(ops, layout, chosen)
 
 
 def drawn_cells(ops: Ops, layout: Layout, inside: Inside, uniform: Array) -> Array:

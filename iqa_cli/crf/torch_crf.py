@@ -111,8 +111,8 @@ class TorchCRF(nn.Module):
         returns  (B,) float64 and (B, L) int64  its score, and positions 0..K-1
         """
         largest = self._largest(unary, always=True)
-        cells = self._run("best", unary, largest)
-        return _score(unary, cells), cells - self._cell_start(unary.device)
+        score, positions = self._run("best", unary, largest)
+        return score, positions
 
     def log_prob(self, unary: Tensor, positions: Tensor, *, photos: Sequence[str] | None = None) -> Tensor:
         """Log-probability of whole assignments.
@@ -191,8 +191,8 @@ class TorchCRF(nn.Module):
             """(count, groups) in 0 < x <= 1."""
             return 1.0 - torch.rand((count, groups), generator=generator, dtype=self.dtype, device=unary.device)
 
-        cells: Tensor = self._run("draw", unary, largest, uniform)
-        return cells - self._cell_start(unary.device)
+        positions: Tensor = self._run("draw", unary, largest, uniform)
+        return positions
 
     @torch.no_grad()
     def infer(self, unary: Tensor) -> Beliefs:
@@ -202,9 +202,9 @@ class TorchCRF(nn.Module):
         """
         largest = self._largest(unary, always=True)
         log_partition, marginals = self._run("marginals", unary, largest)
-        cells = self._run("best", unary, largest)
+        score, positions = self._run("best", unary, largest)
         entropy = (log_partition - (marginals * unary).sum(1, dtype=torch.float64)).clamp_min(0.0)
-        parts = (unary.double(), marginals, cells, _score(unary, cells), log_partition, entropy)
+        parts = (unary.double(), marginals, positions, score, log_partition, entropy)
         return make_beliefs(self.plan, *(part.cpu().numpy() for part in parts))
 
     def _largest(self, unary: Tensor, *, always: bool = False) -> float:
@@ -226,9 +226,6 @@ class TorchCRF(nn.Module):
         impossible = clamped.detach() < IMPOSSIBLE
         if bool(impossible.any()):
             refuse(self.plan, impossible.cpu().numpy(), allowed.cpu().numpy(), photos)
-
-    def _cell_start(self, device: torch.device) -> Tensor:
-        return torch.tensor(self.plan.cell_start, device=device)
 
     def _log_partition(self, unary: Tensor, largest: float, allowed: Tensor | None) -> Tensor:
         if torch.is_grad_enabled() and unary.requires_grad:

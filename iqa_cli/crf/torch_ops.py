@@ -46,8 +46,8 @@ class TorchOps:
         return torch.tensor(values, dtype=self.dtype, device=self.device)[:, None]
 
     def empty(self, shape: tuple[int, ...], like: Tensor, kind: str) -> Tensor:
-        """A tensor to write results into: "float", "double" or "cells"."""
-        dtype = {"float": self.dtype, "double": torch.float64, "cells": torch.int64}[kind]
+        """A tensor to write results into: "float", "double" or "position"."""
+        dtype = {"float": self.dtype, "double": torch.float64, "position": torch.int64}[kind]
         return torch.empty(shape, dtype=dtype, device=like.device)
 
     def where(self, mask: Tensor) -> Tensor:
@@ -62,9 +62,11 @@ class TorchOps:
         """The values, and the floor where the mask is false."""
         return values.masked_fill(~mask, floor)
 
-    def numbers(self, mask: Tensor, layout: Layout) -> Tensor:
-        """(B, L) cells that are on, of a (C, B) mask with one per label."""
-        return mask.T.nonzero()[:, 1].reshape(-1, len(layout.cell_start))
+    def positions(self, mask: Tensor, layout: Layout) -> Tensor:
+        """(B, L) positions 0..K-1 of the cells that are on, of a (C, B) mask with one per label."""
+        start: Any = layout.cell_start
+        cells = mask.T.nonzero()[:, 1].reshape(-1, len(start))
+        return cells - start
 
     def take(self, values: Tensor, index: Tensor) -> Tensor:
         """See `passes.Ops`, here and below; every result is a new tensor or a view."""
