@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from iqa_cli.metrics.records import LabelMetrics
-    from iqa_cli.training.trainer import Epoch, Trainer
+    from iqa_cli.training.trainer import Trainer
 
 
 def train(
@@ -22,6 +22,7 @@ def train(
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
     """Train a model and write it as a checkpoint that `iqa assess --checkpoint` takes."""
+    import contextlib
     import dataclasses
 
     from iqa_cli.cli.streams import say
@@ -34,7 +35,6 @@ def train(
     if out is not None:
         settings = dataclasses.replace(settings, run=settings.run.written_to(out.resolve()))
     trainer: Trainer | None = None
-    last: Epoch | None = None
     try:
         try:
             from iqa_cli.training.trainer import Trainer
@@ -49,17 +49,18 @@ def train(
             for note in trainer.data.notes:
                 say(f"note: {shown(note)}")
             say(trainer.data.describe())
-        with training_view() as view:
-            for last in trainer.run(view.step):
-                view.epoch(last)
+        with training_view() if trainer.share.rank == 0 else contextlib.nullcontext() as view:
+            for epoch in trainer.run(None if view is None else view.step):
+                if view is not None:
+                    view.epoch(epoch)
     except KeyboardInterrupt:
         say(f"interrupted: {_kept(trainer, settings.optim.epochs)}")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     if trainer.share.rank:
         return
-    if last is not None:
-        _print_table(last.validation)
-    say(f"wrote {settings.run.out}, epoch {trainer.best if settings.run.keep == 'best' else trainer.kept}")
+    side = "test" if "test" in trainer.judged else "validation"
+    _print_table(trainer.judged[side].labels, f"Held-out photographs ({side}), epoch {trainer.chosen}")
+    say(f"wrote {settings.run.out}, epoch {trainer.chosen}")
     say(f"metrics.csv and curves.png are in {settings.work}")
 
 
@@ -74,20 +75,22 @@ def _kept(trainer: Trainer | None, epochs: int) -> str:
     return f"epoch {trainer.kept} of {epochs} is kept; the same command with --resume goes on"
 
 
-def _print_table(metrics: dict[str, LabelMetrics]) -> None:
-    """Figures of the last epoch on held-out photographs."""
+def _print_table(metrics: dict[str, LabelMetrics], title: str) -> None:
+    """Figures of the checkpoint."""
+    import math
+
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from iqa_cli.report.text import shown
 
-    table = Table(title="Held-out photographs, last epoch", title_justify="left")
+    table = Table(title=title, title_justify="left")
     for column in ("label", "QWK", "threshold AUC", "accuracy", "always none"):
         table.add_column(column, justify="left" if column == "label" else "right")
     for label, entry in metrics.items():
         figures = (entry.qwk, entry.tauc, entry.accuracy, entry.accuracy_constant)
-        table.add_row(Text(shown(label)), *(f"{value:.3f}" for value in figures))
+        table.add_row(Text(shown(label)), *("-" if math.isnan(value) else f"{value:.3f}" for value in figures))
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=1000)  # in a pipe nothing is wrapped

@@ -51,8 +51,8 @@ class DataConfig:
             problems.append("data.images: missing, the folder of the photographs in data.labels")
         problems += [
             f"data.{key}: goes with data.labels, not with data.ladder"
-            for key in ("images", "validation", "test")
-            if self.labels is None and getattr(self, key) is not None
+            for key in ("images", "validation", "test", "scene")
+            if self.labels is None and getattr(self, key)
         ]
         if problems:
             raise ConfigError("data", problems=problems)
@@ -174,7 +174,7 @@ class RunConfig:
     keep: Literal["best", "last"] = "best"
     """Which epoch becomes the checkpoint: the best by validation threshold AUC, or the last."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """bfloat16 runs the visual tower under autocast; the CRF always computes in float64."""
+    """bfloat16 runs the towers under autocast; scores are in float32 and the CRF in float64 always."""
     compile: bool = False
     """Whether the visual tower goes through torch.compile: minutes at the start, faster after on a GPU."""
     tensorboard: bool = False

@@ -114,9 +114,11 @@ def build_backbone(architecture: str, pretrained: str | Literal[False]) -> Backb
     except _UNREADABLE_WEIGHTS as error:
         if pretrained is False:
             raise
+        # torch's own words would tell the user to load it as a pickle, which runs whatever code is in it.
+        foreign = isinstance(error, pickle.UnpicklingError)
+        reason = "not a file of weights" if foreign else f"{type(error).__name__}: {error}"
         raise ConfigError(
-            f"model.pretrained: weights {pretrained!r} for {architecture} could not be loaded "
-            f"({type(error).__name__}: {error})",
+            f"model.pretrained: weights {pretrained!r} for {architecture} could not be loaded ({reason})",
             hint=_where_weights_go(architecture, pretrained),
         ) from error
     return Backbone(

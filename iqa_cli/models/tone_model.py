@@ -67,7 +67,9 @@ class ToneModel(nn.Module):
         freeze(backbone.clip, visual=config.train_visual, text=config.train_text and config.head == "coop")
         self.frozen_visual = config.train_visual == "none"
         """Whether the visual tower is a constant, so that features may be computed once."""
-        self._description = {**dataclasses.asdict(config), "config": model_config(config.backbone)}
+        self.architecture = model_config(config.backbone)
+        """The backbone's architecture as data."""
+        self._description = {**dataclasses.asdict(config), "config": self.architecture}
 
     def train(self, mode: bool = True) -> Self:
         """Training mode; a frozen visual tower stays as it is, drop-out and batch statistics included."""
@@ -88,7 +90,9 @@ class ToneModel(nn.Module):
     def scores(self, features: Tensor) -> Tensor:
         """Visual features (B, D) to node scores (B, N) float32."""
         weight, bias = self.head.weight_and_bias()
-        scores: Tensor = self.thresholds(features @ weight.T + bias)
+        # The towers may run in bfloat16; a score of 10 in its eight bits would be 0.03 off.
+        with torch.autocast(features.device.type, enabled=False):
+            scores: Tensor = self.thresholds(features.float() @ weight.float().T + bias)
         return scores / self.temperature
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import io
+import math
+import warnings
 from typing import TYPE_CHECKING
+
+from iqa_cli.metrics.ordinal import mean_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from matplotlib.figure import Figure
 
     from iqa_cli.metrics.records import LabelMetrics
 
@@ -20,7 +26,18 @@ _READABLE_LABELS = 12
 def curves_png(
     rows: Sequence[Mapping[str, float]], labels: Sequence[str], best: int, test: Mapping[str, LabelMetrics] | None
 ) -> bytes:
-    """The figures of `metrics.csv` as a PNG.
+    """The figures of `metrics.csv` as a PNG; see `curves`."""
+    stream = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box is drawn; the run is what matters
+        curves(rows, labels, best, test).savefig(stream, dpi=110, format="png")
+    return stream.getvalue()
+
+
+def curves(
+    rows: Sequence[Mapping[str, float]], labels: Sequence[str], best: int, test: Mapping[str, LabelMetrics] | None
+) -> Figure:
+    """The figures of `metrics.csv` as a picture.
 
     rows    one per epoch
     labels  in graph order
@@ -34,8 +51,9 @@ def curves_png(
     FigureCanvasAgg(figure)
     loss, kappa, area = figure.subplots(1, 3)
     epochs = [row["epoch"] for row in rows]
-    loss.plot(epochs, [row["loss"] for row in rows], color=_COLOURS[0], label="training")
-    loss.plot(epochs, [row["validation_loss"] for row in rows], color=_COLOURS[1], label="validation")
+    mark = "o" if len(epochs) == 1 else ""  # one point is no line
+    loss.plot(epochs, [row["loss"] for row in rows], mark, color=_COLOURS[0], label="training")
+    loss.plot(epochs, [row["validation_loss"] for row in rows], mark, color=_COLOURS[1], label="validation")
     loss.set_title("loss (validation: NLL, nats)")
     for axes, key, title in (
         (kappa, "qwk", "quadratic weighted kappa, validation"),
@@ -46,21 +64,34 @@ def curves_png(
             for index, label in enumerate(labels):
                 colour = _COLOURS[index % len(_COLOURS)]
                 style = _STYLES[index // len(_COLOURS)]
-                axes.plot(epochs, [row[f"{label}_{key}"] for row in rows], style, color=colour, label=label)
+                values = [row[f"{label}_{key}"] for row in rows]
+                axes.plot(epochs, values, style + mark, color=colour, label=_shown(label, values))
                 if test:
-                    axes.plot(epochs[-1], getattr(test[label], key), "*", color=colour, markersize=11, clip_on=False)
+                    axes.plot(best, getattr(test[label], key), "*", color=colour, markersize=11, clip_on=False)
         else:
-            values = [[row[f"{label}_{key}"] for label in labels] for row in rows]
-            axes.fill_between(
-                epochs, [min(v) for v in values], [max(v) for v in values], alpha=0.2, label=f"{len(labels)} labels"
-            )
-        axes.plot(epochs, [row[key] for row in rows], color="black", linewidth=2.5, alpha=0.55, label="mean")
+            ranges = [_range([row[f"{label}_{key}"] for label in labels]) for row in rows]
+            low, high = zip(*ranges, strict=True)
+            axes.fill_between(epochs, low, high, alpha=0.2, label=f"{len(labels)} labels")
+            if test:
+                axes.plot(best, mean_of(test, key), "*", color="black", markersize=11, clip_on=False)
+        axes.plot(epochs, [row[key] for row in rows], mark, color="black", linewidth=2.5, alpha=0.55, label="mean")
     for axes in (loss, kappa, area):
         axes.axvline(best, color="grey", linewidth=0.8, linestyle=(0, (4, 4)))
         axes.set_xlabel("epoch (dashed: the one that was kept)")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.25)
         axes.legend(fontsize=8, framealpha=0.8)
-    stream = io.BytesIO()
-    figure.savefig(stream, dpi=110, format="png")
-    return stream.getvalue()
+    return figure
+
+
+def _shown(label: str, values: Sequence[float]) -> str:
+    """A label as a legend takes it: `$` would begin a formula, and a name that begins with `_` be left out."""
+    undefined = "" if any(map(math.isfinite, values)) else " (undefined)"
+    name = label.replace("$", r"\$")
+    return f"{' ' if name.startswith('_') else ''}{name}{undefined}"
+
+
+def _range(values: Sequence[float]) -> tuple[float, float]:
+    """Smallest and largest of what is defined; nan where nothing is."""
+    defined = [value for value in values if math.isfinite(value)] or [math.nan]
+    return min(defined), max(defined)

@@ -1,12 +1,13 @@
 """Features of a frozen visual tower, computed once and kept: a head then trains in minutes on a laptop.
 
-The file is safetensors, its name the hash of everything the features depend on: the tower's weights, the preprocessing,
-and the pixels. Another tower or another picture gives another name, so a file that is there is right.
+The file is safetensors, its name the hash of everything the features depend on: the tower, the preprocessing, and the
+pixels. Another tower or another picture gives another name, so a file that is there is right.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING
 
 import safetensors
@@ -27,22 +28,34 @@ _KEY = "features"
 
 
 def tower_hash(model: ToneModel) -> str:
-    """SHA-256 over the visual tower's weights and the preprocessing."""
-    digest = hashlib.sha256(repr(model.preprocessing).encode())
+    """SHA-256 over the visual tower's architecture and weights, and the preprocessing."""
+    # The same weights behind another activation are another tower.
+    digest = hashlib.sha256(json.dumps([model.architecture, repr(model.preprocessing)], sort_keys=True).encode())
     for name, value in sorted(model.clip.visual.state_dict().items()):
         digest.update(name.encode())
         digest.update(value.detach().cpu().float().numpy().tobytes())
     return digest.hexdigest()
 
 
-def frozen_features(model: ToneModel, pictures: Tensor, folder: Path, device: torch.device) -> Tensor:
+def frozen_features(
+    model: ToneModel,
+    pictures: Tensor,
+    folder: Path,
+    device: torch.device,
+    *,
+    mirrored: bool = False,
+    keep: bool = True,
+) -> Tensor:
     """Features of pictures, from the file in `folder` if they are there, else computed and written to it.
 
     pictures  (n, 3, S, S) uint8
+    mirrored  whether the features are those of the pictures mirrored, which are never all in memory
+    keep      whether what was computed is written; of several processes one is enough
     returns   (n, D) float32 on the CPU
     raises    OutputError  if the file cannot be written
     """
     digest = hashlib.sha256(tower_hash(model).encode())
+    digest.update(b"mirrored" if mirrored else b"")
     for chunk in torch.split(pictures, _BATCH):
         digest.update(chunk.contiguous().numpy().tobytes())
     path = folder / f"features-{digest.hexdigest()[:16]}.safetensors"
@@ -53,10 +66,14 @@ def frozen_features(model: ToneModel, pictures: Tensor, folder: Path, device: to
     model.eval()
     with torch.no_grad():
         computed = torch.cat(
-            [model.features(model.prepared(chunk.to(device))).cpu() for chunk in torch.split(pictures, _BATCH)]
+            [
+                model.features(model.prepared((chunk.flip(-1) if mirrored else chunk).to(device))).cpu()
+                for chunk in torch.split(pictures, _BATCH)
+            ]
         )
     model.train(was_training)
-    write_atomically(path, safetensors.torch.save({_KEY: computed}))
+    if keep:
+        write_atomically(path, safetensors.torch.save({_KEY: computed}))
     return computed
 
 

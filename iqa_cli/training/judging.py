@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from iqa_cli.crf.floor import LIMIT
 from iqa_cli.crf.losses import nll
 from iqa_cli.crf.unary import cumulative, unary_from_nodes
+from iqa_cli.errors import TrainingDiverged
 from iqa_cli.metrics.ordinal import label_metrics
 
 if TYPE_CHECKING:
@@ -32,13 +34,18 @@ class Judged:
     """Negative log-likelihood of the labels under the CRF, nats per picture."""
     scores: Tensor
     """(n, N) float32 node scores on the CPU."""
+    positions: Tensor
+    """(n, L) int64 zero-based true levels, -1 where unknown."""
     allowed: Tensor
     """(n, C) bool, what is known of the pictures."""
 
 
 @torch.no_grad()
 def judge(model: ToneModel, crf: TorchCRF, batches: Iterable[Batch], device: torch.device) -> Judged:
-    """Run a model over batches and compare. At least one picture is needed."""
+    """Run a model over batches and compare. At least one picture is needed.
+
+    raises  TrainingDiverged  if the scores are no numbers any more
+    """
     model.eval()
     scores, positions, allowed = [], [], []
     for batch in batches:
@@ -51,9 +58,14 @@ def judge(model: ToneModel, crf: TorchCRF, batches: Iterable[Batch], device: tor
 
 @torch.no_grad()
 def compared(crf: TorchCRF, scores: Tensor, positions: Tensor, allowed: Tensor, device: torch.device) -> Judged:
-    """Figures of node scores (n, N) against zero-based levels (n, L), -1 where unknown, and allowed cells (n, C)."""
+    """Figures of node scores (n, N) against zero-based levels (n, L), -1 where unknown, and allowed cells (n, C).
+
+    raises  TrainingDiverged  see `judge`
+    """
     plan = crf.plan
     unary = unary_from_nodes(scores.double(), plan).to(device)
+    if not bool((unary.abs() < LIMIT).all()):
+        raise TrainingDiverged("training diverged: the model's scores are no numbers any more")
     reached = cumulative(crf.marginals(unary), plan).cpu().numpy()
     predicted = crf.map(unary)[1].cpu().numpy()
     metrics, start = {}, 0
@@ -61,4 +73,4 @@ def compared(crf: TorchCRF, scores: Tensor, positions: Tensor, allowed: Tensor, 
         end = start + count - 1
         metrics[label] = label_metrics(positions[:, index].numpy(), predicted[:, index], reached[:, start:end])
         start = end
-    return Judged(metrics, float(nll(crf, unary, allowed.to(device))), scores, allowed)
+    return Judged(metrics, float(nll(crf, unary, allowed.to(device))), scores, positions, allowed)

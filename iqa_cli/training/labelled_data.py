@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -44,8 +43,7 @@ class LabelledData:
         self._sides: dict[str, Pictures] = {}
         unreadable: list[tuple[str, str]] = []
         for side, (table, rows) in sides.rows.items():
-            store = config.work / f"{side}.npy"
-            self._sides[side], damaged = load_pictures(table, rows, sides.images, graph, preprocessing, store)
+            self._sides[side], damaged = load_pictures(table, rows, sides.images, graph, preprocessing, config.work)
             unreadable += damaged
             if len(self._sides[side]) < (2 if side == "training" else 1):
                 raise ConfigError(
@@ -53,18 +51,36 @@ class LabelledData:
                     problems=[f"{name}: {reason}" for name, reason in damaged[:10]],
                 )
         self.unreadable = tuple(unreadable)
+        self._refuse_blind()
         self._features: dict[str, tuple[Tensor, ...]] = {}
 
-    def use_features(self, model: ToneModel, folder: Path, device: torch.device) -> None:
+    def _refuse_blind(self) -> None:
+        """Labels that teach nothing, or that call no epoch better than another.
+
+        raises  ConfigError  for these
+        """
+        if bool(self._sides["training"].allowed.all()):
+            raise ConfigError("data.labels: no label of any photograph for training was observed")
+        chooses = self._config.run.keep == "best" or self._config.optim.patience > 0
+        counts = counts_of(self._sides["validation"].positions, self._graph)
+        if chooses and not any(int((count > 0).sum()) >= 2 for count in counts):
+            raise ConfigError(
+                "data.validation: no label occurs at two levels there, so no epoch could be called better than another",
+                hint='add photographs with and without a problem, or set [run] keep = "last" and [optim] patience = 0',
+            )
+
+    def use_features(self, model: ToneModel, folder: Path, device: torch.device, *, keep: bool = True) -> None:
         """Give features instead of pictures from now on: the visual tower is a constant, so they are computed once.
 
+        keep    whether they are written to `folder`, for the next run; see `frozen_features`
         raises  OutputError  if they cannot be kept in `folder`
         """
         for side, pictures in self._sides.items():
-            seen = [pictures.pixels]
-            if side == "training" and self._config.data.mirror:
-                seen.append(pictures.pixels.flip(-1))
-            self._features[side] = tuple(frozen_features(model, pixels, folder, device) for pixels in seen)
+            ways = (False, True) if side == "training" and self._config.data.mirror else (False,)
+            self._features[side] = tuple(
+                frozen_features(model, pictures.pixels, folder, device, mirrored=mirrored, keep=keep)
+                for mirrored in ways
+            )
 
     def describe(self) -> str:
         """See `Data`."""
@@ -102,7 +118,7 @@ class LabelledData:
 
     def identity(self) -> dict[str, Any]:
         """See `Data`."""
-        hashes = {side: pictures.content_hash() for side, pictures in self._sides.items()}
+        hashes = {side: pictures.content_hash for side, pictures in self._sides.items()}
         return {"mirror": self._config.data.mirror, **hashes}
 
     def card(self) -> dict[str, Any]:
@@ -110,7 +126,7 @@ class LabelledData:
         return {
             "kind": "labelled photographs",
             "photographs": {side: len(pictures) for side, pictures in self._sides.items()},
-            "sha256": {side: pictures.content_hash() for side, pictures in self._sides.items()},
+            "sha256": {side: pictures.content_hash for side, pictures in self._sides.items()},
             "level_counts": {
                 side: {
                     label.name: counts.tolist()
@@ -127,11 +143,12 @@ class LabelledData:
             yield self._batch(side, rows, torch.zeros(len(rows), dtype=torch.bool))
 
     def _batch(self, side: str, rows: Tensor, mirrored: Tensor) -> Batch:
-        batch = self._sides[side].batch(rows)
-        features = self._features.get(side)
+        pictures, features = self._sides[side], self._features.get(side)
         if features is None:
-            flip = mirrored.view(-1, 1, 1, 1)
-            return dataclasses.replace(batch, inputs=torch.where(flip, batch.inputs.flip(-1), batch.inputs))
-        plain = features[0][rows]
-        inputs = torch.where(mirrored[:, None], features[1][rows], plain) if len(features) > 1 else plain
-        return dataclasses.replace(batch, inputs=inputs)
+            inputs = pictures.pixels[rows]
+            inputs = torch.where(mirrored.view(-1, 1, 1, 1), inputs.flip(-1), inputs)
+        else:
+            inputs = features[0][rows]
+            if len(features) > 1:
+                inputs = torch.where(mirrored[:, None], features[1][rows], inputs)
+        return Batch(inputs, pictures.positions[rows], pictures.allowed[rows])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import math
@@ -11,7 +12,7 @@ import safetensors.torch
 import torch
 
 from iqa_cli._version import __version__
-from iqa_cli.checkpoint import ONNX, WEIGHTS, make_writable, write_atomically, write_checkpoint
+from iqa_cli.checkpoint import CARD, ONNX, WEIGHTS, make_writable, write_atomically, write_checkpoint
 from iqa_cli.metrics.ordinal import mean_of
 from iqa_cli.models.export import onnx_bytes
 from iqa_cli.training.calibration import fitted_temperature
@@ -49,24 +50,22 @@ class Outcome:
     """What was learned from."""
     rows: tuple[Mapping[str, float], ...]
     """Figures of every epoch."""
-    best: int
-    """Number of the epoch of the highest validation threshold AUC."""
+    chosen: int
+    """Number of the epoch that becomes the checkpoint."""
     stopped: str | None
     """Why it ended before its time, if something went wrong."""
 
-    @property
-    def kept(self) -> int:
-        """Number of the epoch that becomes the checkpoint."""
-        return self.best if self.config.run.keep == "best" else len(self.rows)
 
+def write_outcome(outcome: Outcome, model: ToneModel, crf: TorchCRF, device: torch.device) -> dict[str, Judged]:
+    """Write everything. The model comes with the weights of the last epoch and leaves with those that were chosen.
 
-def write_outcome(outcome: Outcome, model: ToneModel, crf: TorchCRF, device: torch.device) -> None:
-    """Write everything. The model comes with the weights of the last epoch and leaves with those that were kept.
-
-    raises  OutputError  if a file cannot be written
+    returns  figures of the checkpoint: `validation` and, if there are test pictures, `test`
+    raises   OutputError  if a file cannot be written
     """
     work = outcome.config.work
-    if outcome.kept != len(outcome.rows):
+    if outcome.chosen == len(outcome.rows):
+        _remove(work / LAST)  # of an earlier run
+    else:
         make_writable(work / LAST)
         validation = judge(model, crf, outcome.data.validation(), device)
         _write(outcome, work / LAST, len(outcome.rows), model, device, {"validation": validation})
@@ -76,21 +75,28 @@ def write_outcome(outcome: Outcome, model: ToneModel, crf: TorchCRF, device: tor
     if test is not None:
         judged["test"] = judge(model, crf, test, device)
     figures = judged["test"].labels if "test" in judged else None
-    png = curves_png(outcome.rows, outcome.graph.label_names, outcome.kept, figures)
+    png = curves_png(outcome.rows, outcome.graph.label_names, outcome.chosen, figures)
     write_atomically(work / "curves.png", png)
-    _write(outcome, outcome.config.run.out, outcome.kept, model, device, judged)
+    _write(outcome, outcome.config.run.out, outcome.chosen, model, device, judged)
+    return judged
 
 
 def _calibrated(outcome: Outcome, model: ToneModel, crf: TorchCRF, device: torch.device) -> dict[str, Judged]:
     """Figures on the validation pictures, with the temperature fitted on them if the config wants one."""
-    batches = list(outcome.data.validation())
-    judged = judge(model, crf, batches, device)
+    judged = judge(model, crf, outcome.data.validation(), device)
     if outcome.config.model.temperature:
         temperature = fitted_temperature(crf, judged.scores.to(device), judged.allowed.to(device))
         model.temperature.mul_(temperature)
-        positions = torch.cat([batch.positions for batch in batches])
-        judged = compared(crf, judged.scores / temperature, positions, judged.allowed, device)
+        judged = compared(crf, judged.scores / temperature, judged.positions, judged.allowed, device)
     return {"validation": judged}
+
+
+def _remove(folder: Path) -> None:
+    """Remove a checkpoint, its card first; whatever else lies there stays."""
+    for name in (CARD, WEIGHTS, ONNX):
+        (folder / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _write(

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
+import os
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.lib.format import open_memmap
 
+from iqa_cli.errors import OutputError
 from iqa_cli.labels import image_path
 from iqa_cli.models.prepare import squash
 from iqa_cli.photos.decode import read_photo
 from iqa_cli.records import PhotoRef, Unreadable
-from iqa_cli.training.data import UNOBSERVED, Batch
+from iqa_cli.training.data import UNOBSERVED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,12 +54,9 @@ class Pictures:
         """Photographs, n."""
         return len(self.names)
 
-    def batch(self, rows: Tensor) -> Batch:
-        """Some of them."""
-        return Batch(self.pixels[rows], self.positions[rows], self.allowed[rows])
-
+    @functools.cached_property
     def content_hash(self) -> str:
-        """SHA-256 over names, pixels and labels: tells whether two runs saw the same."""
+        """SHA-256 over names, pixels and labels: tells whether two runs saw the same. Computed once."""
         digest = hashlib.sha256("\n".join(self.names).encode(errors="surrogatepass"))
         for chunk in torch.split(self.pixels, _CHUNK):
             digest.update(chunk.contiguous().numpy().tobytes())
@@ -70,16 +70,17 @@ def load_pictures(
     folder: Path,
     graph: HexGraph,
     preprocessing: Preprocessing,
-    store: Path,
+    work: Path,
 ) -> tuple[Pictures, tuple[tuple[str, str], ...]]:
     """Decode the photographs of some rows of a table.
 
     folder   that the names are in
-    store    file for the pixels, used if they are more than `IN_MEMORY` bytes
+    work     folder with room for the pixels if they are more than `IN_MEMORY` bytes
     returns  the readable ones in the order of `rows`, and (name, reason) of the others
+    raises   OutputError  if there is no room for them
     """
     size = preprocessing.size
-    pixels = _room(len(rows), size, store)
+    pixels = _room(len(rows), size, work)
     kept: list[int] = []
     unreadable: list[tuple[str, str]] = []
 
@@ -107,10 +108,20 @@ def load_pictures(
     return pictures, tuple(unreadable)
 
 
-def _room(count: int, size: int, store: Path) -> NDArray[np.uint8]:
-    """(count, 3, size, size) uint8, in memory or in a file."""
+def _room(count: int, size: int, work: Path) -> NDArray[np.uint8]:
+    """(count, 3, size, size) uint8, in memory or in a file of this process alone that goes when the process does."""
     shape = (count, 3, size, size)
-    if int(np.prod(shape)) <= IN_MEMORY:
+    total = int(np.prod(shape, dtype=np.int64))
+    if total <= IN_MEMORY:
         return np.empty(shape, np.uint8)
-    pixels: NDArray[np.uint8] = open_memmap(store, mode="w+", dtype=np.uint8, shape=shape)
-    return pixels
+    try:
+        with tempfile.TemporaryFile(dir=work) as stream:
+            if hasattr(os, "posix_fallocate"):
+                # A mapped page that finds the disk full ends the process without a word.
+                os.posix_fallocate(stream.fileno(), 0, total)
+            return np.memmap(stream, np.uint8, "r+" if hasattr(os, "posix_fallocate") else "w+", shape=shape)
+    except OSError as error:
+        raise OutputError(
+            f"{work}: no room for {total / 1e9:.1f} GB of decoded photographs ({error.strerror or error})",
+            hint="make room there, or name another folder in [run] work",
+        ) from error

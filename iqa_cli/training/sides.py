@@ -47,8 +47,14 @@ def read_sides(config: DataConfig, graph: HexGraph, seed: int) -> Sides:
     no_labels = (rule.name,) if isinstance(rule, ByColumn) else ()
     tables = _by_column(read_labels(config.labels, graph, no_labels=no_labels))
     for side, path in (("validation", config.validation), ("test", config.test)):
-        if path is not None:
-            tables[side] = read_labels(path, graph, no_labels=no_labels)
+        if path is None:
+            continue
+        if side in tables:
+            raise LabelsError(
+                f"{config.labels}: its split column tells which photos are for {side}, and data.{side} names others",
+                hint="leave one of them out",
+            )
+        tables[side] = read_labels(path, graph, no_labels=no_labels)
     for table in tables.values():
         require_images(table, config.images)
     rows: dict[str, tuple[LabelTable, Sequence[int]]] = {
@@ -61,9 +67,13 @@ def read_sides(config: DataConfig, graph: HexGraph, seed: int) -> Sides:
         notes += [*shared.notes, *shared.scene_warnings()]
     if "validation" not in tables:
         table = tables["training"]
-        parts = split(table, scenes(table, rule, config.images), _shares(config.holdout), seed)
+        found = scenes(table, rule, config.images)
+        notes += found.notes
+        if rule is None and table.scene is None:
+            notes.append("every photo counts as a scene of its own; [data] scene tells which belong together")
+        parts = split(table, found, _shares(config.holdout), seed)
         rows |= {part: (table, parts.rows(part)) for part in parts.parts}
-    return Sides(config.images, rows, tuple(notes))
+    return Sides(config.images, rows, tuple(dict.fromkeys(notes)))
 
 
 def _by_column(table: LabelTable) -> dict[str, LabelTable]:

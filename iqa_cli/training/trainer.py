@@ -24,7 +24,7 @@ from iqa_cli.checkpoint import make_writable, write_atomically
 from iqa_cli.crf.floor import LIMIT
 from iqa_cli.crf.torch_crf import TorchCRF
 from iqa_cli.crf.unary import unary_from_nodes
-from iqa_cli.errors import CheckpointError, MissingExtra, TrainingDiverged
+from iqa_cli.errors import CheckpointError, ConfigError, MissingExtra, TrainingDiverged
 from iqa_cli.hexgraph.plan import compile_plan
 from iqa_cli.hexgraph.read import read_graph
 from iqa_cli.metrics.ordinal import mean_of
@@ -50,7 +50,7 @@ from iqa_cli.training.state import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from torch import Tensor, nn
@@ -59,6 +59,9 @@ if TYPE_CHECKING:
     from iqa_cli.hexgraph.graph import HexGraph
     from iqa_cli.metrics.records import LabelMetrics
     from iqa_cli.training.data import Batch, Data
+
+
+_SLOWER = "lower [optim] lr_visual and lr_head and start again"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,8 +165,12 @@ class Trainer:
         self._optimiser = torch.optim.AdamW(self._model.parameter_groups(config.optim))
         if config.run.compile:
             self._model.compile_visual()
+        if not self.data.batches_per_epoch(self.share):
+            raise ConfigError(f"optim: no batch of two pictures is left for each of {self.share.world} processes")
         self.finished = False
         """Whether the checkpoint is written and the state with it gone."""
+        self.judged: Mapping[str, Judged] = {}
+        """Figures of the checkpoint once it is written: `validation` and, if there are test pictures, `test`."""
         if progress:
             self._resume(progress)
 
@@ -173,7 +180,7 @@ class Trainer:
             return LadderData(config, config.data.ladder, self.graph, self._model.preprocessing.size)
         data = LabelledData(config, self.graph, self._model.preprocessing)
         if self._model.frozen_visual:
-            data.use_features(self._model, config.work, self._device)
+            data.use_features(self._model, config.work, self._device, keep=self.share.rank == 0)
         return data
 
     @property
@@ -186,6 +193,11 @@ class Trainer:
         """Number of the epoch with the highest validation threshold AUC so far, the first of equals; 0 before any."""
         areas = [-1.0 if math.isnan(row["tauc"]) else row["tauc"] for row in self._rows]
         return 1 + areas.index(max(areas)) if areas else 0
+
+    @property
+    def chosen(self) -> int:
+        """Number of the epoch that becomes the checkpoint: the best one or the last one, as the config says."""
+        return self.best if self.config.run.keep == "best" else self.kept
 
     def run(self, on_step: Callable[[Step], None] | None = None) -> Iterator[Epoch]:
         """Train; one `Epoch` after each pass; the checkpoint is written before the last one is given.
@@ -213,10 +225,11 @@ class Trainer:
             started = time.monotonic()
             try:
                 loss = self._train_epoch(model, number, on_step)
+                epoch = self._concluded(number, loss, started) if self.share.rank == 0 else None
             except TrainingDiverged as error:
                 raise self._rescued(error) from None
-            if self.share.rank == 0:
-                yield self._concluded(number, loss, started)
+            if epoch is not None:
+                yield epoch
             if agreed(self._over(), self.share, self._device):
                 break
 
@@ -227,7 +240,7 @@ class Trainer:
 
     def _concluded(self, number: int, loss: float, started: float) -> Epoch:
         """Judge an epoch, keep its state and, after the last one, write the checkpoint."""
-        judged = judge(self._model, self._crf, self.data.validation(), self._device)
+        judged = self._judged(number)
         row = _row(number + 1, loss, judged)
         self._rows = (*self._rows, row)
         epoch = Epoch(
@@ -241,18 +254,31 @@ class Trainer:
         )
         row["seconds"] = epoch.seconds
         try:
-            if self.best == epoch.number:
-                save_weights(self.config.work / BEST, self._model)
             progress = Progress(self._identity(), epoch.number, self._rows)
             save_state(self.config.work, self._model, self._optimiser, progress)
         except BaseException:
             self._rows = self._rows[:-1]  # what is not on disk cannot be resumed from
             raise
+        self._keep_best()
         self._write_metrics()
         self._log(epoch)
         if self._over():
             self._finish()
         return epoch
+
+    def _judged(self, number: int) -> Judged:
+        """Figures of the weights as they are; the last step of an epoch may be the one that was too large."""
+        try:
+            return judge(self._model, self._crf, self.data.validation(), self._device)
+        except TrainingDiverged as error:
+            raise TrainingDiverged(f"{error.message} after epoch {number + 1}", hint=_SLOWER) from None
+
+    def _keep_best(self) -> None:
+        """Keep the weights if they are the best so far. The state goes first: it says which epoch is the best, and a
+        run that is resumed between the two keeps them again.
+        """
+        if self.best == self.kept:
+            save_weights(self.config.work / BEST, self._model)
 
     def _identity(self) -> str:
         """What two runs must share for one to continue the other: all that the weights depend on."""
@@ -274,6 +300,8 @@ class Trainer:
                 hint="undo what was changed, or start anew: without --resume, with another --out",
             )
         load_state(self.config.work, self._model, self._optimiser)
+        if self.share.rank == 0:
+            self._keep_best()
 
     def _train_epoch(self, model: nn.Module, number: int, on_step: Callable[[Step], None] | None) -> float:
         """One pass; returns the mean loss."""
@@ -289,13 +317,14 @@ class Trainer:
             last_of_group = (index + 1) % optim.accumulate == 0 or index + 1 == batches
             size = min(optim.accumulate, batches - group * optim.accumulate)
             rate = _learning_rate(number * steps + group, steps * optim.epochs, optim.warmup)
-            loss = self._objective(self._unary(model, batch, index), batch.allowed.to(self._device))
-            if not math.isfinite(value := loss.item()):
-                raise self._diverged("the loss is no number", index)
+            place = f"in epoch {number + 1}, batch {index + 1}"
             with self._synchronised(model, last_of_group):
+                loss = self._objective(self._unary(model, batch, place), batch.allowed.to(self._device))
+                if not math.isfinite(value := loss.item()):
+                    raise _diverged("the loss is no number", place)
                 (loss / size).backward()  # type: ignore[no-untyped-call]
             if last_of_group:
-                self._step(rate, index)
+                self._step(rate, place)
             total += value * len(batch.inputs)
             seen += len(batch.inputs)
             if on_step is not None:
@@ -304,22 +333,22 @@ class Trainer:
         return total / seen
 
     def _synchronised(self, model: nn.Module, last_of_group: bool) -> contextlib.AbstractContextManager[object]:
-        """Several processes exchange gradients once a step, not once a batch."""
+        """Several processes exchange gradients once a step, not once a batch. It is the forward pass that decides."""
         if isinstance(model, DistributedDataParallel) and not last_of_group:
             return model.no_sync()
         return contextlib.nullcontext()
 
-    def _step(self, rate: float, index: int) -> None:
+    def _step(self, rate: float, place: str) -> None:
         """Move the weights by the gradient that was gathered."""
         for group in self._optimiser.param_groups:
             group["lr"] = rate * group["peak_lr"]
         norm = torch.nn.utils.clip_grad_norm_(self._model.parameters(), self.config.optim.clip_norm)
         if not bool(norm.isfinite()):
-            raise self._diverged("the gradient is no number", index)
+            raise _diverged("the gradient is no number", place)
         self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)
 
-    def _unary(self, model: nn.Module, batch: Batch, index: int) -> Tensor:
+    def _unary(self, model: nn.Module, batch: Batch, place: str) -> Tensor:
         """Cell potentials (B, C) float64 of a batch; TrainingDiverged if they are no numbers."""
         inputs = batch.inputs.to(self._device)
         if inputs.dtype == torch.uint8:
@@ -329,22 +358,16 @@ class Trainer:
             scores: Tensor = model(inputs)
         unary: Tensor = unary_from_nodes(scores.double(), self._crf.plan)
         if not bool((unary.detach().abs() < LIMIT).all()):
-            raise self._diverged("the model's scores are no numbers any more", index)
+            raise _diverged("the model's scores are no numbers any more", place)
         return unary
-
-    def _diverged(self, what: str, index: int) -> TrainingDiverged:
-        return TrainingDiverged(
-            f"training diverged: {what} in epoch {self.kept + 1}, batch {index + 1}",
-            hint="lower [optim] lr_visual and lr_head and start again",
-        )
 
     def _rescued(self, error: TrainingDiverged) -> TrainingDiverged:
         """Write the checkpoint of the best epoch before the trouble; the same error, telling where it is."""
-        if not self.kept:
+        if not self.kept or self.share.rank:
             return error
         load_state(self.config.work, self._model, self._optimiser)
         self._finish(stopped=error.message)
-        hint = f"{error.hint}; the checkpoint of epoch {self.best} is in {self.config.run.out}"
+        hint = f"{error.hint}; the checkpoint of epoch {self.chosen} is in {self.config.run.out}"
         return TrainingDiverged(error.message, hint=hint)
 
     def _write_metrics(self) -> None:
@@ -378,12 +401,16 @@ class Trainer:
             graph=self.graph,
             data=self.data,
             rows=self._rows,
-            best=self.best,
+            chosen=self.chosen,
             stopped=stopped,
         )
-        write_outcome(outcome, self._model, self._crf, self._device)
+        self.judged = write_outcome(outcome, self._model, self._crf, self._device)
         remove_state(self.config.work)
         self.finished = True
+
+
+def _diverged(what: str, place: str) -> TrainingDiverged:
+    return TrainingDiverged(f"training diverged: {what} {place}", hint=_SLOWER)
 
 
 def _without_rules(graph: HexGraph) -> HexGraph:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -44,6 +46,7 @@ FIGURES = LabelMetrics(
     false_alarm_rate_severe=0.0,
     ece=0.1,
 )
+UNDEFINED = dataclasses.replace(FIGURES, qwk=float("nan"))
 
 
 class Outcome(NamedTuple):
@@ -71,7 +74,8 @@ class FakeTrainer:
         self.config, self.base, self.device = config, base, device
         self.data, self.share = FakeData(), Share()
         self.graph = read_graph(find_graph("smartphone-6"))
-        self.kept, self.finished, self.best = int(resume), False, 1
+        self.kept, self.finished, self.chosen = int(resume), False, 1
+        self.judged = {"validation": SimpleNamespace(labels={LABEL: FIGURES, "other": UNDEFINED})}
         type(self).started = self
 
     def stop(self, where: str) -> None:
@@ -111,7 +115,11 @@ def test_a_run_reports_on_stdout_and_tells_its_progress_on_stderr_unwrapped(
 ) -> None:
     code, out, err = iqa()
     assert code == 0
+    # The figures are those of the checkpoint that was written.
+    assert out.startswith("Held-out photographs (validation), epoch 1")
     assert [line for line in out.splitlines() if LABEL.strip() in line and "0.750" in line and "0.875" in line]
+    assert [line for line in out.splitlines() if "other" in line and " - " in line]
+    assert "nan" not in out
     assert err.splitlines() == [
         f"left out: {'x' * 90}\\x1b.jpg: cut off",
         "note: 2 of 9 scenes are in training as well",
@@ -167,3 +175,20 @@ def test_a_missing_library_names_the_extra(iqa: Callable[..., Outcome], monkeypa
         "error: iqa train needs onnxscript, which is not installed",
         "hint: pip install 'iqa-cli[train]' brings it; from a checkout: pip install '.[train]'",
     ]
+
+
+def test_only_the_first_of_several_processes_speaks(
+    iqa: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = FakeTrainer.__init__
+
+    def second(self: FakeTrainer, config: TrainConfig, base: Path, device: str, *, resume: bool) -> None:
+        start(self, config, base, device, resume=resume)
+        self.share = Share(1, 2)
+
+    def not_shown() -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(FakeTrainer, "__init__", second)
+    monkeypatch.setattr("iqa_cli.cli.training_view.training_view", not_shown)
+    assert iqa() == Outcome(0, "", "")

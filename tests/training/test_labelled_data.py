@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import errno
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,11 +13,12 @@ import torch
 from PIL import Image
 
 from iqa_cli.config import DataConfig, LossConfig, ModelConfig, OptimConfig, RunConfig, TrainConfig
-from iqa_cli.errors import ConfigError, LabelsError
+from iqa_cli.errors import ConfigError, LabelsError, OutputError
 from iqa_cli.hexgraph.read import read_graph
 from iqa_cli.models.tone_model import ToneModel
 from iqa_cli.paths import find_graph
 from iqa_cli.training.data import Share
+from iqa_cli.training.features import tower_hash
 from iqa_cli.training.labelled_data import LabelledData
 from iqa_cli.training.trainer import Trainer
 
@@ -223,9 +227,10 @@ def test_features_are_what_the_frozen_tower_gives_and_are_computed_once(
 def test_a_head_on_a_frozen_tower_learns_from_labels(tmp_path: Path, shots: Path) -> None:
     settings = TrainConfig(
         data=DataConfig(labels=table(tmp_path / "labels.csv", NAMES), images=shots, holdout=0.25, scene="regex:^[a-h]"),
-        model=ModelConfig(head="fc", train_visual="none", temperature=True),
+        # A tower that has learned: features of a random one are alike to the third digit.
+        model=ModelConfig(head="fc", pretrained="checkpoint:default", train_visual="none", temperature=True),
         loss=LossConfig(balance="effective"),
-        optim=OptimConfig(batch_size=6, epochs=15, lr_head=0.02, accumulate=2),
+        optim=OptimConfig(batch_size=6, epochs=15, lr_head=0.1, accumulate=2),
         run=RunConfig(out=tmp_path / "checkpoint", seed=1, keep="last"),
     )
     trainer = Trainer(settings, tmp_path, "cpu")
@@ -236,3 +241,78 @@ def test_a_head_on_a_frozen_tower_learns_from_labels(tmp_path: Path, shots: Path
     torch.manual_seed(1)
     fresh = ToneModel(settings.model, trainer.graph).state_dict()
     assert all(torch.equal(value.cpu(), fresh[name]) for name, value in frozen.items())
+
+
+def test_the_same_weights_behind_another_activation_are_another_tower() -> None:
+    model = ToneModel(ModelConfig(head="fc", train_visual="none"), GRAPH)
+    before = tower_hash(model)
+    assert tower_hash(model) == before
+    model.architecture = {**model.architecture, "quick_gelu": True}
+    assert tower_hash(model) != before
+
+
+def test_only_one_of_several_processes_writes_features(tmp_path: Path, shots: Path) -> None:
+    settings = config(tmp_path, shots, holdout=0.25)
+    data = loaded(settings)
+    data.use_features(ToneModel(ModelConfig(head="fc"), GRAPH), settings.work, torch.device("cpu"), keep=False)
+    assert list(settings.work.iterdir()) == []
+
+
+def test_pictures_that_do_not_fit_into_memory_are_the_same_and_leave_no_file(
+    tmp_path: Path, shots: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = config(tmp_path, shots, holdout=0.25)
+    expected = loaded(settings).identity()
+    monkeypatch.setattr("iqa_cli.training.pictures.IN_MEMORY", 0)
+    data = loaded(settings)
+    assert data.identity() == expected
+    assert next(data.epoch(0, Share())).inputs.shape == (4, 3, 96, 96)
+    assert list(settings.work.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="room is only reserved where the system can")
+def test_a_full_disk_is_found_before_pictures_are_decoded_onto_it(
+    tmp_path: Path, shots: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("iqa_cli.training.pictures.IN_MEMORY", 0)
+    monkeypatch.setattr(os, "posix_fallocate", no_space)
+    with pytest.raises(OutputError, match=r"no room for .* of decoded photographs \(No space left on device\)"):
+        loaded(config(tmp_path, shots))
+
+
+def test_validation_that_calls_no_epoch_better_is_refused(tmp_path: Path, shots: Path) -> None:
+    settings = config(
+        tmp_path,
+        shots,
+        labels=table(tmp_path / "train.csv", NAMES[2:]),
+        validation=table(tmp_path / "val.csv", NAMES[:1]),
+    )
+    with pytest.raises(ConfigError, match="no label occurs at two levels there"):
+        loaded(settings)
+    last = dataclasses.replace(settings, run=dataclasses.replace(settings.run, keep="last"))
+    assert len(loaded(last)._sides["validation"]) == 1
+
+
+def test_labels_that_teach_nothing_are_refused(tmp_path: Path, shots: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("\n".join([HEADER, *(f"{name},,,,,," for name in NAMES)]) + "\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="no label of any photograph for training was observed"):
+        loaded(config(tmp_path, shots, labels=path))
+
+
+def test_validation_told_twice_is_refused(tmp_path: Path, shots: Path) -> None:
+    path = tmp_path / "labels.csv"
+    rows = [f"{row(name)},{'val' if index < 4 else 'train'}" for index, name in enumerate(NAMES[:12])]
+    path.write_text("\n".join([HEADER + ",split", *rows]) + "\n", encoding="utf-8")
+    with pytest.raises(LabelsError, match=r"split column tells which photos are for validation"):
+        loaded(config(tmp_path, shots, labels=path, validation=table(tmp_path / "val.csv", NAMES[12:])))
+
+
+def test_a_holdout_says_what_it_took_for_scenes(tmp_path: Path, shots: Path) -> None:
+    (note,) = loaded(config(tmp_path, shots)).notes
+    assert "every photo counts as a scene of its own" in note
+    (note,) = loaded(config(tmp_path, shots, scene="regex:^[a-g]")).notes
+    assert "2 of 16 photos do not match" in note

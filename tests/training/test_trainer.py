@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import errno
 import json
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ from iqa_cli.training.state import load_state, progress_of
 from iqa_cli.training.trainer import Trainer, _learning_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -61,6 +62,9 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def test_a_run_writes_a_checkpoint_that_assess_can_use(config_file: Path) -> None:
+    stale = config_file.parent / "checkpoint-run" / "last"
+    stale.mkdir(parents=True)
+    (stale / "card.json").write_text("of an earlier run", encoding="utf-8")
     trainer = Trainer(load_config(config_file), config_file.parent, "cpu")
     epochs = list(trainer.run())
     assert [(epoch.number, epoch.of) for epoch in epochs] == [(1, 2), (2, 2)]
@@ -92,6 +96,7 @@ def test_a_run_writes_a_checkpoint_that_assess_can_use(config_file: Path) -> Non
     left = {path.name for path in (config_file.parent / "checkpoint-run").iterdir()}
     assert left - {"last"} == {"metrics.csv", "curves.png"}
     assert ("last" in left) == (trainer.best != 2)
+    assert "last" not in left or load_checkpoint(stale).card["training"]["epoch"] == 2
     assert sorted(path.name for path in folder.iterdir()) == ["card.json", "model.onnx", "model.safetensors"]
 
 
@@ -104,6 +109,8 @@ def test_a_resumed_run_ends_in_the_same_weights_as_an_uninterrupted_one(config_f
     killed = one_epoch(other)
     assert killed.kept == 1
     assert not (tmp_path / "other" / "card.json").exists()
+    # A kill between the state and the weights of the best epoch loses nothing: the state has them.
+    (tmp_path / "other-run" / "best.safetensors").unlink()
     # A kill between the state and the table loses no row, and a row of an epoch that was lost is not kept.
     (tmp_path / "other-run" / "metrics.csv").write_text("epoch\n1\n2\n", encoding="utf-8")
     trainer = Trainer(load_config(other), tmp_path, "cpu", resume=True)
@@ -256,7 +263,7 @@ def test_a_disk_that_fills_up_is_not_our_bug(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", no_space)
-    with pytest.raises(OutputError, match=r"best\.safetensors: cannot be written \(No space left on device\)"):
+    with pytest.raises(OutputError, match=r"state\.safetensors: cannot be written \(No space left on device\)"):
         next(run)
     assert list((tmp_path / "checkpoint-run").iterdir()) == []
 
@@ -395,3 +402,74 @@ def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
     assert rates[:10] == sorted(rates[:10])
     assert rates[9:] == sorted(rates[9:], reverse=True)
     assert rates[-1] < 0.001
+
+
+def test_a_last_step_that_was_too_large_is_a_divergence_and_keeps_the_best_epoch(
+    config_file: Path, tmp_path: Path
+) -> None:
+    trainer = Trainer(load_config(config_file), tmp_path, "cpu")
+    run = trainer.run()
+    next(run)
+    train = trainer._train_epoch
+
+    def overshoots(*arguments: Any) -> float:
+        loss = train(*arguments)
+        with torch.no_grad():
+            trainer._model.thresholds.first.fill_(float("nan"))
+        return loss
+
+    trainer._train_epoch = overshoots  # type: ignore[method-assign]
+    with pytest.raises(TrainingDiverged, match="after epoch 2\n") as error:
+        next(run)
+    assert "the checkpoint of epoch 1 is in" in (error.value.hint or "")
+    assert load_checkpoint(tmp_path / "checkpoint").card["training"]["epoch"] == 1
+
+
+def test_processes_exchange_gradients_once_a_step(
+    config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(config_file, "batch_size = 16", "batch_size = 16\n        accumulate = 2")
+    exchanged = []
+
+    class Distributed(torch.nn.Module):
+        """What DistributedDataParallel decides in its forward pass."""
+
+        def __init__(self, model: torch.nn.Module) -> None:
+            super().__init__()
+            self.model, self.synchronises = model, True
+
+        @contextlib.contextmanager
+        def no_sync(self) -> Iterator[None]:
+            self.synchronises = False
+            yield
+            self.synchronises = True
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            exchanged.append(self.synchronises)
+            scores: torch.Tensor = self.model(inputs)
+            return scores
+
+    monkeypatch.setattr("iqa_cli.training.trainer.DistributedDataParallel", Distributed)
+    trainer = Trainer(load_config(config_file), tmp_path, "cpu")
+    trainer._train_epoch(Distributed(trainer._model), 0, None)
+    assert exchanged == [False, True, True]  # 48 pictures in batches of 16, two a step
+
+
+def test_scores_keep_their_digits_under_autocast() -> None:
+    torch.manual_seed(0)
+    model = ToneModel(ModelConfig(head="fc"), read_graph(find_graph("smartphone-6")))
+    features = torch.nn.functional.normalize(torch.randn(4, model.head.weight_and_bias()[0].shape[1]), dim=-1)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        scores = model.scores(features)
+    assert scores.dtype == torch.float32
+    assert torch.equal(scores, model.scores(features))
+
+
+def test_processes_without_a_batch_are_refused(
+    config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(config_file, "samples = 48", "samples = 3")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(ConfigError, match="no batch of two pictures is left for each of 2 processes"):
+        Trainer(load_config(config_file), tmp_path, "cpu")
