@@ -1,8 +1,9 @@
 """Inference in a conditional random field over a label graph.
 
 p(x | u) = exp(sum of the unaries of the chosen levels) / Z for the assignments x that the graph allows, else
-0. One plan (`iqa_cli.hexgraph.HexPlan`), two executors that only follow its index arrays: `numpy_crf` needs
-numpy alone and serves `assess`, `torch_crf` is differentiable and serves training.
+0. One plan (`iqa_cli.hexgraph.HexPlan`), one text of the passes over it (`passes`), run by two executors: `numpy_crf`
+needs numpy alone and serves `assess`, `torch_crf` is differentiable and serves training. `onnx_export` writes the same
+passes down as an ONNX graph.
 
 Axes, in every docstring of the project:
 
