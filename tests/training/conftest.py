@@ -65,3 +65,15 @@ def config_file(tmp_path: Path, ladder_folder: Path) -> Path:
         encoding="utf-8",
     )
     return path
+
+
+@pytest.fixture
+def real_export() -> None:
+    """Asked for by tests that look at the exported model; see `quick_export`."""
+
+
+@pytest.fixture
+def quick_export(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs end without an exported model: making one takes seconds, and most tests ask about something else."""
+    if "real_export" not in request.fixturenames:
+        monkeypatch.setattr("iqa_cli.training.outcome.onnx_bytes", lambda *_: b"not exported")

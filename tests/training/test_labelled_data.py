@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from iqa_cli.training.data import Batch
 
+pytestmark = pytest.mark.usefixtures("quick_export")
+
 GRAPH = read_graph(find_graph("smartphone-6"))
 HEADER = "filename," + ",".join(GRAPH.label_names)
 NAMES = [f"{scene}_{shot}.png" for scene in "abcdefgh" for shot in (1, 2)]

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+pytestmark = pytest.mark.usefixtures("quick_export")
+
+
 def edit(path: Path, old: str, new: str) -> None:
     text = path.read_text(encoding="utf-8")
     assert old in text
@@ -61,6 +64,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return safetensors.torch.load_file(folder / "model.safetensors")
 
 
+@pytest.mark.usefixtures("real_export")
 def test_a_run_writes_a_checkpoint_that_assess_can_use(config_file: Path) -> None:
     stale = config_file.parent / "checkpoint-run" / "last"
     stale.mkdir(parents=True)
