@@ -138,10 +138,11 @@ def test_a_checkpoint_needs_a_folder_that_can_be_named(tmp_path: Path, out: str)
         ),
         ('labels = "labels.csv"', ["data.images: missing, the folder of the photographs in data.labels"]),
         (
-            'ladder = "photos"\nimages = "photos"\ntest = "test.csv"',
+            'ladder = "photos"\nimages = "photos"\ntest = "test.csv"\nscene = "time:5"',
             [
                 "data.images: goes with data.labels, not with data.ladder",
                 "data.test: goes with data.labels, not with data.ladder",
+                "data.scene: goes with data.labels, not with data.ladder",
             ],
         ),
     ],

@@ -74,8 +74,10 @@ class LiveView:
             mark = "best so far" if entry.number == best else ""
             table.add_row(f"{entry.number}/{entry.of}", *figures, _left(entry.seconds), mark)
         if self._step is None:
-            return Group(table, Text("judging and saving ...", style="dim")) if self._epochs else table
+            return table
         step = self._step
+        if step.step == step.steps:
+            return Group(table, Text(f"epoch {step.epoch}  judging and saving ...", style="dim"))
         line = Table.grid(padding=(0, 2))
         line.add_row(
             f"epoch {step.epoch}",

@@ -13,7 +13,10 @@ pytest.importorskip("torch", reason="training needs the train extra")
 pytest.importorskip("open_clip", reason="training needs the train extra")
 pytest.importorskip("onnxscript", reason="export needs the train extra")
 
+from rich.console import Console
+
 from iqa_cli.cli.app import main
+from iqa_cli.cli.training_view import LiveView
 from iqa_cli.hexgraph.read import read_graph
 from iqa_cli.metrics.records import LabelMetrics
 from iqa_cli.paths import find_graph
@@ -24,6 +27,8 @@ from iqa_cli.training.trainer import Epoch, Step
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from rich.console import RenderableType
 
     from iqa_cli.config import TrainConfig
 
@@ -192,3 +197,28 @@ def test_only_the_first_of_several_processes_speaks(
     monkeypatch.setattr(FakeTrainer, "__init__", second)
     monkeypatch.setattr("iqa_cli.cli.training_view.training_view", not_shown)
     assert iqa() == Outcome(0, "", "")
+
+
+def test_the_live_view_says_what_is_being_done_and_ends_with_the_table() -> None:
+    screen: list[str] = []
+
+    class Live:
+        def update(self, picture: RenderableType) -> None:
+            console = Console(width=80)
+            with console.capture() as captured:
+                console.print(picture)
+            screen[:] = captured.get().splitlines()
+
+    view = LiveView(Live())
+    view.step(Step(1, 1, 2, 3.25, 80.0))
+    assert "1/2  loss 3.2500  80 pictures/s" in screen[-1]
+    assert "left" not in screen[-1]  # nothing is known of it yet
+    view.step(Step(1, 2, 2, 3.25, 80.0))
+    assert screen[-1].strip() == "epoch 1  judging and saving ..."
+    view.epoch(Epoch(1, 2, 1.5, 60.0, 2.25, {LABEL: FIGURES}, 1))
+    assert screen[-1].split() == ["1/2", "1.5000", "2.250", "0.750", "0.8750", "0:01:00", "best", "so", "far"]
+    view.step(Step(2, 1, 2, 3.25, 80.0))
+    assert screen[-1].rstrip().endswith("0:00:30 left")
+    view.step(Step(2, 2, 2, 3.25, 80.0))
+    view.epoch(Epoch(2, 2, 1.5, 60.0, 2.25, {LABEL: FIGURES}, 1))
+    assert screen[-1].split()[0] == "2/2"
