@@ -52,7 +52,11 @@ class NumpyOps:
 
     def empty(self, shape: tuple[int, ...], _like: Values, kind: str) -> Values:
         """An array to write results into: "float", "double" or "position"."""
-        dtypes: dict[str, np.dtype[Any]] = {"float": self.dtype, "double": np.dtype(float), "position": np.dtype(np.intp)}
+        dtypes: dict[str, np.dtype[Any]] = {
+            "float": self.dtype,
+            "double": np.dtype(float),
+            "position": np.dtype(np.intp),
+        }
         return np.empty(shape, dtype=dtypes[kind])
 
     def where(self, mask: Values) -> Values:

@@ -66,7 +66,7 @@ class TorchOps:
         """(B, L) positions 0..K-1 of the cells that are on, of a (C, B) mask with one per label."""
         start: Any = layout.cell_start
         cells = mask.T.nonzero()[:, 1].reshape(-1, len(start))
-        return cells - start
+        return torch.sub(cells, start)
 
     def take(self, values: Tensor, index: Tensor) -> Tensor:
         """See `passes.Ops`, here and below; every result is a new tensor or a view."""
