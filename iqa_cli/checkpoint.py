@@ -227,12 +227,18 @@ def write_checkpoint(folder: Path, files: Mapping[str, bytes], card: Mapping[str
     }
     document = {"format_version": FORMAT_VERSION, **card, "files": described}
     text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
-    with _as_output_error(folder / CARD):
-        (folder / CARD).unlink(missing_ok=True)
-    for name, content in files.items():
-        write_atomically(folder / name, content)
     # A file name that is no text in any encoding stays readable: what is left of it is a JSON escape.
-    write_atomically(folder / CARD, text.encode(errors="backslashreplace"))
+    contents = {**files, CARD: text.encode(errors="backslashreplace")}
+    # Everything lies on the disk before anything is replaced, so a disk that is full costs no older checkpoint.
+    with contextlib.ExitStack() as undo:
+        for name, content in contents.items():
+            undo.callback(_temporary(folder / name).unlink, missing_ok=True)
+            _write_temporary(folder / name, content)
+        with _as_output_error(folder / CARD):
+            (folder / CARD).unlink(missing_ok=True)
+        for name in contents:
+            with _as_output_error(folder / name):
+                _temporary(folder / name).replace(folder / name)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -240,14 +246,28 @@ def write_atomically(path: Path, content: bytes) -> None:
 
     raises  OutputError  naming the file, if it cannot be written; the old content is still there
     """
-    temporary = path.with_name(path.name + ".tmp")
+    _write_temporary(path, content)
+    with _as_output_error(path):
+        _temporary(path).replace(path)
+
+
+def _temporary(path: Path) -> Path:
+    """Where the new content of a file waits."""
+    return path.with_name(path.name + ".tmp")
+
+
+def _write_temporary(path: Path, content: bytes) -> None:
+    """Put new content beside a file, safe on the disk; nothing is left there if that fails.
+
+    raises  OutputError  naming the file
+    """
+    temporary = _temporary(path)
     with _as_output_error(path):
         try:
             with temporary.open("wb") as stream:
                 stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())
-            temporary.replace(path)
         except OSError:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)

@@ -188,22 +188,43 @@ def test_a_write_that_fails_names_the_file_and_leaves_the_old_content(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_checkpoint_that_could_not_be_overwritten_has_no_card_that_vouches_for_it(
+def test_a_full_disk_costs_no_older_checkpoint(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    synced: list[int] = []
+
+    def no_space_for_the_second(descriptor: int) -> None:
+        synced.append(descriptor)
+        if len(synced) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", no_space_for_the_second)
+        with pytest.raises(OutputError, match=r"card\.json: cannot be written \(No space left on device\)"):
+            write_checkpoint(folder, {ONNX: b"new"}, card)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    write_checkpoint(folder, {ONNX: b"new"}, card)
+    assert load_checkpoint(folder).read_verified(ONNX) == b"new"
+
+
+def test_a_checkpoint_that_was_half_replaced_has_no_card_that_vouches_for_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    replace = Path.replace
 
-    def no_space(_: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    def locked(path: Path, target: Path) -> Path:
+        if target.name == "model.safetensors":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return replace(path, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", no_space)
+        patch.setattr(Path, "replace", locked)
         with pytest.raises(OutputError, match="cannot be written"):
-            write_checkpoint(folder, {ONNX: b"new"}, card)
+            write_checkpoint(folder, {ONNX: b"new", "model.safetensors": b"new"}, card)
     with pytest.raises(CheckpointError, match="not a checkpoint"):
         load_checkpoint(folder)
-    write_checkpoint(folder, {ONNX: b"new"}, card)
-    assert load_checkpoint(folder).read_verified(ONNX) == b"new"
+    assert not list(folder.glob("*.tmp"))
 
 
 def test_a_card_may_name_files_that_are_no_text(folder: Path) -> None:

@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 SMALLEST_SHIFT = 0.01
 """Shifts of a probability below this are not reported: nobody acts on one percent."""
-_SMALLEST_PRESSURE = 1e-3
-"""A rule is not taken out for a photo if levels that it forbids would hardly come together: the shift it can cause is
-of the size of that probability."""
 _PLANS_KEPT = 512
 
 
@@ -53,24 +50,18 @@ def influences(plan: HexPlan, unary: Floats, after: Floats) -> tuple[tuple[Influ
     """
     graph = plan.graph
     before = independent_marginals(plan, unary)
-    # The largest that each level gets: a rule may matter only after another one has pushed a level up.
-    reached = np.maximum(before, after)
     found: list[list[Influence]] = [[] for _ in unary]
-    for pair, table in graph.tables.items():
-        first, second = (_cells(plan, label) for label in pair)
-        pressure = np.einsum("bi,bj,ij->b", reached[:, first], reached[:, second], ~table)
-        rows = np.flatnonzero(pressure > _SMALLEST_PRESSURE)
-        if not len(rows):
-            continue
+    # Every pair, even where levels that its rules forbid would hardly come together by themselves: without them other
+    # rules may push the levels there.
+    for pair in graph.tables:
         relaxed = _relaxed(graph, pair)
         cells = np.concatenate([_cells(plan, label) for label in relaxed.labels])
-        own = np.ix_(rows, cells)
         thresholds = [
             cumulative(values, relaxed.crf.plan)
-            for values in (before[own], relaxed.crf.marginals(unary[own]), after[own])
+            for values in (before[:, cells], relaxed.crf.marginals(unary[:, cells]), after[:, cells])
         ]
-        for position, row in enumerate(rows):
-            found[row] += _of_photo(graph, pair, relaxed, [values[position] for values in thresholds])
+        for row in range(len(found)):
+            found[row] += _of_photo(graph, pair, relaxed, [values[row] for values in thresholds])
     return tuple(tuple(sorted(own, key=lambda entry: -abs(entry.shift))) for own in found)
 
 

@@ -7,7 +7,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from iqa_cli.crf.influence import SMALLEST_SHIFT, independent_marginals
@@ -74,6 +74,7 @@ rules = st.lists(
 
 
 @settings(max_examples=60, deadline=None)
+@example(rules=[(("a", "b"), True, (3,), (2, 3)), (("d", "a"), False, (2, 3), (3,))], seed=4702, scale=3.0)
 @given(rules=rules, seed=st.integers(0, 2**16), scale=st.sampled_from((0.5, 3.0)))
 def test_every_influence_is_what_enumeration_gives_and_none_is_left_out(rules: list, seed: int, scale: float) -> None:
     graph = HexGraph(
