@@ -45,10 +45,7 @@ def node_targets(allowed: Tensor, plan: HexPlan) -> NodeTargets:
     """
     open_levels = allowed.double()
     reached = cumulative(open_levels, plan)  # open levels at or above each threshold
-    label_of_node = torch.tensor(
-        [label for label, count in enumerate(plan.level_counts.tolist()) for _ in range(count - 1)],
-        device=allowed.device,
-    )
+    label_of_node = torch.tensor(plan.node_label.tolist(), device=allowed.device)
     per_label = open_levels.new_zeros((len(allowed), plan.n_labels))
     cell_label = torch.tensor(plan.cell_label.tolist(), device=allowed.device)
     total = per_label.index_add(1, cell_label, open_levels)[:, label_of_node]

@@ -118,6 +118,11 @@ class HexPlan:
         return self.graph.hash
 
     @functools.cached_property
+    def node_label(self) -> IntArray:
+        """(N,) label of each node, "level >= k"."""
+        return frozen(np.repeat(np.arange(self.n_labels), self.level_counts - 1))
+
+    @functools.cached_property
     def n_legal_states(self) -> int:
         """Assignments of all labels that break no rule, exactly."""
         return count_legal_states(self.layout)

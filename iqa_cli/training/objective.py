@@ -98,11 +98,7 @@ class _OnMarginals:
             label, decided = _decided(self._crf, allowed)
             per_label = unary.new_zeros((len(allowed), plan.n_labels), dtype=torch.float64)
             per_label = per_label.index_add(1, label, torch.where(decided, self._per_cell * allowed, 0.0))
-            of_node = torch.tensor(
-                [index for index, count in enumerate(plan.level_counts.tolist()) for _ in range(count - 1)],
-                device=allowed.device,
-            )
-            weights = per_label[:, of_node]
+            weights = per_label[:, torch.tensor(plan.node_label.tolist(), device=allowed.device)]
             weights = torch.where(weights > 0, weights, 1.0)
         return marginal_loss(
             self._crf, unary, allowed, name=self._name, gamma=self._gamma, alpha=self._alpha, weights=weights
