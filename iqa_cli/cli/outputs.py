@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,7 +85,7 @@ def open_outputs(csv: str | None, jsonl: str | None, photos: Sequence[PhotoRef])
     """Open what the options name; `-` is stdout, and so is any other name of it.
 
     photos  of this run: none of them is ever written to
-    raises  UsageError  if a file cannot be written, is a photo, or is named twice
+    raises  UsageError  if a file cannot be written, is a photo, holds something that is not ours, or is named twice
     """
     with contextlib.ExitStack() as stack:
         sinks = open_sinks({"--csv": csv, "--jsonl": jsonl}, photos, stack)
@@ -99,7 +100,7 @@ def open_sinks(
     named   option: file name, or None; `-` is stdout, and so is any other name of it
     photos  of this run: none of them is ever written to
     stack   closes the files
-    raises  UsageError  if a file cannot be written, is a photo, or is named twice
+    raises  UsageError  if a file cannot be written, is a photo, holds something that is not ours, or is named twice
     """
     pairs = [
         (first, one, second, other)
@@ -128,12 +129,40 @@ def _open(option: str, name: str, photos: Sequence[PhotoRef], stack: contextlib.
     if not name:
         raise UsageError(f"{option} needs the name of a file", hint="- writes to stdout")
     _refuse_photo(option, Path(name), photos)
+    _refuse_foreign(option, Path(name))
     file = stack.enter_context(OutputFile(Path(name)))
     # `--csv /dev/stdout > audit.csv`: two positions in one file, and the table would overwrite the first rows.
     if file.identity is not None and file.identity == identity_of(sys.stdout):
         file.close()
         return OutputStream(sys.stdout.buffer)
     return file
+
+
+_OURS = (b"SourceFile,", b"filename,pred_label,gt_label", b"label,n,")
+"""How the tables that we write begin; our JSON has a format version near its start."""
+_HEAD = 256
+
+
+def _refuse_foreign(option: str, path: Path) -> None:
+    """An earlier result is replaced, somebody's notes or labels are not: a slip of the hand costs nothing.
+
+    raises  UsageError  for a file that is write-protected, whoever asks, and for one that holds something else
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError:
+        return  # not there yet, or opening it to write says what is wrong
+    if not status.st_mode & 0o222:
+        raise UsageError(f"{option} {path}: the file is write-protected", hint=f"{option} names another file")
+    if head.strip() and not head.startswith(_OURS) and not (head.startswith(b"{") and b'"format_version"' in head):
+        raise UsageError(
+            f"{option} {path}: the file is there and was not written by iqa, it would be lost",
+            hint="name another file, or remove this one first",
+        )
 
 
 def _refuse_photo(option: str, path: Path, photos: Sequence[PhotoRef]) -> None:

@@ -190,9 +190,11 @@ class Trainer:
 
     @property
     def best(self) -> int:
-        """Number of the epoch with the highest validation threshold AUC so far, the first of equals; 0 before any."""
-        areas = [-1.0 if math.isnan(row["tauc"]) else row["tauc"] for row in self._rows]
-        return 1 + areas.index(max(areas)) if areas else 0
+        """Number of the best epoch so far, 0 before any: highest validation threshold AUC, then lowest validation loss,
+        as on few photographs many epochs rank them equally well.
+        """
+        merit = [(-1.0 if math.isnan(row["tauc"]) else row["tauc"], -row["validation_loss"]) for row in self._rows]
+        return 1 + merit.index(max(merit)) if merit else 0
 
     @property
     def chosen(self) -> int:

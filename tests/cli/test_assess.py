@@ -148,11 +148,11 @@ def test_an_unknown_checkpoint_exits_with_3_and_says_what_there_is(iqa: Run, rol
 def test_a_damaged_checkpoint_leaves_the_old_report_alone(iqa: Run, roll: Path, tmp_path: Path) -> None:
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged" / "card.json").write_text("{", encoding="utf-8")
-    (tmp_path / "audit.csv").write_text("yesterday", encoding="utf-8")
+    (tmp_path / "audit.csv").write_text("SourceFile,yesterday", encoding="utf-8")
     code, _, err = iqa(roll, "--checkpoint", tmp_path / "damaged", "--csv", tmp_path / "audit.csv")
     assert code == 3
     assert "card.json" in err
-    assert (tmp_path / "audit.csv").read_text(encoding="utf-8") == "yesterday"
+    assert (tmp_path / "audit.csv").read_text(encoding="utf-8") == "SourceFile,yesterday"
 
 
 @pytest.mark.parametrize("option", ["--csv", "--jsonl"])
@@ -187,10 +187,10 @@ def test_two_outputs_need_two_files(iqa: Run, roll: Path, tmp_path: Path) -> Non
         assert code == 2
         assert "both name" in err
     assert not (tmp_path / "same").exists()
-    (tmp_path / "same").write_text("yesterday", encoding="utf-8")
+    (tmp_path / "same").write_text("SourceFile,yesterday", encoding="utf-8")
     (tmp_path / "hard").hardlink_to(tmp_path / "same")
     assert iqa(roll, "--csv", tmp_path / "same", "--jsonl", tmp_path / "hard").code == 2
-    assert (tmp_path / "same").read_text(encoding="utf-8") == "yesterday"
+    assert (tmp_path / "same").read_text(encoding="utf-8") == "SourceFile,yesterday"
 
 
 @pytest.mark.parametrize("option", ["--csv", "--jsonl"])
@@ -208,9 +208,9 @@ def test_a_run_that_fails_before_its_first_row_leaves_the_old_report_alone(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(pipeline, "read_photo", interrupted)
-    (tmp_path / "audit.csv").write_text("yesterday", encoding="utf-8")
+    (tmp_path / "audit.csv").write_text("SourceFile,yesterday", encoding="utf-8")
     assert iqa(roll, "--csv", tmp_path / "audit.csv").code == 130
-    assert (tmp_path / "audit.csv").read_text(encoding="utf-8") == "yesterday"
+    assert (tmp_path / "audit.csv").read_text(encoding="utf-8") == "SourceFile,yesterday"
 
 
 @pytest.mark.parametrize(
@@ -395,3 +395,27 @@ def test_a_name_that_is_not_utf8_passes_through_every_output(
     assert b"caf\\xe9 \\x1b[31m.png" in out
     assert any(row["SourceFile"].endswith("caf\\xe9 \x1b[31m.png") for row in rows_of(tmp_path / "a.csv"))
     assert (tmp_path / "a.jsonl").read_text(encoding="utf-8").count("caf\\\\xe9") == 1
+
+
+@pytest.mark.parametrize("option", ["--csv", "--jsonl"])
+def test_a_file_that_is_not_an_earlier_report_is_never_replaced(
+    iqa: Run, roll: Path, tmp_path: Path, option: str
+) -> None:
+    notes = tmp_path / "notes.csv"
+    notes.write_text("file,licence\na.jpg,CC0\n", encoding="utf-8")
+    code, out, err = iqa(roll, option, notes)
+    assert (code, out) == (2, "")
+    assert (
+        err.splitlines()[0]
+        == f"error: {option} {notes}: the file is there and was not written by iqa, it would be lost"
+    )
+    assert notes.read_text(encoding="utf-8") == "file,licence\na.jpg,CC0\n"
+    notes.write_bytes(b"")
+    assert iqa(roll, option, notes).code == 0
+    assert iqa(roll, option, notes).code == 0  # its own report it may
+    notes.chmod(0o444)
+    written = notes.read_bytes()
+    code, _, err = iqa(roll, option, notes)  # root could
+    assert code == 2
+    assert "write-protected" in err
+    assert notes.read_bytes() == written

@@ -477,3 +477,11 @@ def test_processes_without_a_batch_are_refused(
     monkeypatch.setenv("RANK", "0")
     with pytest.raises(ConfigError, match="no batch of two pictures is left for each of 2 processes"):
         Trainer(load_config(config_file), tmp_path, "cpu")
+
+
+def test_of_epochs_that_rank_alike_the_likeliest_is_the_best(config_file: Path, tmp_path: Path) -> None:
+    trainer = Trainer(load_config(config_file), tmp_path, "cpu")
+    assert trainer.best == 0
+    rows = [(float("nan"), 0.1), (0.9, 3.0), (1.0, 2.0), (1.0, 1.0), (1.0, 1.5)]
+    trainer._rows = tuple({"tauc": area, "validation_loss": loss} for area, loss in rows)
+    assert trainer.best == 4
