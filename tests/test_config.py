@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from iqa_cli.config import RunConfig, load_config
+from iqa_cli.config import DataConfig, RunConfig, TrainConfig, load_config
 from iqa_cli.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
@@ -193,3 +193,14 @@ def test_a_file_that_is_no_config_is_named(tmp_path: Path, content: bytes | None
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=message):
         load_config(path)
+
+
+def test_a_config_as_a_document_is_plain_whatever_its_paths_are(tmp_path: Path) -> None:
+    import json
+    from pathlib import Path
+
+    for folder in (Path("photos"), tmp_path / "photos"):
+        config = TrainConfig(data=DataConfig(ladder=folder), run=RunConfig(out=folder / "out"))
+        document = json.loads(json.dumps(config.as_document(tmp_path)))
+        assert document["data"]["ladder"] == "photos"
+        assert document["run"]["out"] == "photos/out"

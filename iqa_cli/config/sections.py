@@ -217,7 +217,7 @@ class TrainConfig:
             if isinstance(value, Path | str) and Path(value).is_absolute():
                 path = Path(value)
                 return path.relative_to(relative_to).as_posix() if path.is_relative_to(relative_to) else path.name
-            return value
+            return value.as_posix() if isinstance(value, Path) else value
 
         document: dict[str, Any] = plain(dataclasses.asdict(self))
         return document
