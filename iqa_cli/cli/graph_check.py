@@ -50,12 +50,10 @@ def graph_check(
     for option, name in (("--fix", fix), ("--draw", draw)):
         if name is not None and len(graphs) > 1:
             raise UsageError(f"{option} takes one graph, not {len(graphs)}", hint="run it once for each")
-        if name in ("", "-"):
-            raise UsageError(f"{option} needs the name of a file")
-    if fix is not None and draw is not None and Path(fix).resolve() == Path(draw).resolve():
-        raise UsageError(f"--fix and --draw both name {fix}", hint="give each its own file")
     try:
-        with _open(fix) as fixed, _open(draw) as drawing:
+        with _open("--fix", fix, b"{") as fixed, _open("--draw", draw, b"<") as drawing:
+            if fixed is not None and drawing is not None and fixed.identity == drawing.identity:
+                raise UsageError(f"--fix and --draw both name {fix}", hint="give each its own file")
             reports = _check(graphs, max_states, as_json=json, verbose=verbose)
             if fixed is not None:
                 _write_fixed(reports[0], fixed)
@@ -73,10 +71,35 @@ def graph_check(
         raise typer.Exit(ExitCode.FINDINGS)
 
 
-def _open(name: str | None) -> contextlib.AbstractContextManager[OutputFile | None]:
-    from iqa_cli.report.output import OutputFile
+def _open(option: str, name: str | None, begins: bytes) -> contextlib.AbstractContextManager[OutputFile | None]:
+    """The file that an option names; nothing if it is not given.
 
-    return contextlib.nullcontext() if name is None else OutputFile(Path(name))
+    begins  first character of what such a file holds: a file that holds something else is not replaced
+    raises  UsageError  if it cannot be written or holds something else, or is stdout, where the report goes
+    """
+    from iqa_cli.report.output import OutputFile, identity_of
+
+    if name is None:
+        return contextlib.nullcontext()
+    if name in ("", "-"):
+        raise UsageError(f"{option} needs the name of a file")
+    path = Path(name)
+    _refuse_foreign(option, path, begins)
+    file = OutputFile(path)
+    if file.identity is not None and file.identity == identity_of(sys.stdout):
+        file.close()
+        raise UsageError(f"{option} {name}: the report is printed there", hint="name another file")
+    return file
+
+
+def _refuse_foreign(option: str, path: Path, begins: bytes) -> None:
+    """`--draw *.json` hands the first graph to the option: it would be overwritten without this."""
+    head = b""
+    if path.is_file():
+        with contextlib.suppress(OSError), path.open("rb") as file:  # what cannot be read may be writable
+            head = file.read(1000).lstrip()
+    if head and not head.startswith(begins):
+        raise UsageError(f"{option} {path}: the file holds something else, it would be lost", hint="name another file")
 
 
 def _check(graphs: list[str], max_states: int | None, *, as_json: bool, verbose: bool) -> list[GraphReport]:

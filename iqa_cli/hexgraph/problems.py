@@ -114,8 +114,8 @@ class Suggester:
     def near(self, word: str) -> str | None:
         """The known name that looks most like a word, or None."""
         if self._folded is None:
-            self._folded = {_folded(name): name for name in reversed(self._known)}
-        same = self._folded.get(_folded(word))
+            self._folded = {folded(name[: 4 * _MAX_NAME]): name for name in reversed(self._known)}
+        same = self._folded.get(folded(word[: 4 * _MAX_NAME]))
         if same is not None:
             return same
         if len(word) > _MAX_NAME or self._left < len(self._known):
@@ -172,6 +172,7 @@ def listing(levels: Collection[int]) -> str:
     return f"[{', '.join(shown)}{', ...' if len(levels) > 20 else ''}]"
 
 
-def _folded(name: str) -> str:
-    """What is left of a name when case, width and the spaces around it do not count."""
-    return unicodedata.normalize("NFKC", name[: 4 * _MAX_NAME]).casefold().strip()
+def folded(name: str) -> str:
+    """What is left of a name when case, width, spaces beside spaces and characters without a shape do not count."""
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return " ".join("".join(c for c in plain if unicodedata.category(c) != "Cf").split())

@@ -7,14 +7,16 @@ Reads the keys `Labels, Levels, Nodes, Exclusions, Subsumptions` in any case, an
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iqa_cli.errors import GraphError
+from iqa_cli.hexgraph.fields import Fields, shown
 from iqa_cli.hexgraph.graph import ANY_LANGUAGE, FORMAT_VERSION, Exclusion, HexGraph, Label, Subsumption
 from iqa_cli.hexgraph.problems import MAX_COUNTED, EnoughError, Problem, Problems, Suggester, counted, quote
 from iqa_cli.hexgraph.rules import graph_problems, name_problem
-from iqa_cli.hexgraph.strictjson import Fields, JsonText, NotJsonError, odd_numbers, read_json, shown
+from iqa_cli.hexgraph.strictjson import JsonText, NotJsonError, odd_numbers, read_json
 
 if TYPE_CHECKING:
     from iqa_cli.hexgraph.problems import Steps
@@ -181,7 +183,7 @@ class _Reader:
         levels = fields.mapping("levels") if "levels" in fields else {}
         for key, value in levels.items():
             steps = (*fields.steps("levels"), key)
-            if not (key.isascii() and key.isdigit() and len(key) < 8):
+            if not re.fullmatch("0|[1-9][0-9]{0,6}", key):  # "01" would be a second name for "1"
                 message = "expected the number of a level as key"
                 self.problems.add(Problem("E102", steps, message, hint='write "1": "none"', at_key=True))
             elif isinstance(value, str):

@@ -16,7 +16,7 @@ import math
 import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from iqa_cli.hexgraph.problems import Problem, Problems, Steps, printable
+from iqa_cli.hexgraph.problems import Problem, Steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -60,7 +60,7 @@ class Located(NamedTuple):
     """The way to it, with keys as the file spells them; a value that is missing is found at its parent."""
 
 
-class _HugeNumber:
+class HugeNumber:
     """A whole number too long to be converted."""
 
     def __init__(self, digits: str) -> None:
@@ -123,11 +123,11 @@ class JsonText:
             self._has_odd_numbers = True
         return value
 
-    def _whole(self, text: str) -> int | _HugeNumber:
+    def _whole(self, text: str) -> int | HugeNumber:
         if len(text) <= MAX_DIGITS:
             return int(text)
         self._has_odd_numbers = True
-        return _HugeNumber(text)
+        return HugeNumber(text)
 
     def oddities(self) -> Iterator[Problem]:
         """Repeated keys and numbers that nobody can read alike, wherever they stand."""
@@ -257,7 +257,7 @@ def _oddities(document: object, repeated: Mapping[int, tuple[str, ...]]) -> Iter
                 break
             if isinstance(value, float) and not math.isfinite(value):
                 yield Problem("E101", _steps(here), f"{value} is not a number that JSON knows")
-            elif isinstance(value, _HugeNumber):
+            elif isinstance(value, HugeNumber):
                 yield Problem("E101", _steps(here), f"a number of {value.n_digits} digits cannot be read")
         else:
             stack.pop()
@@ -305,6 +305,10 @@ def read_json(path: Path) -> JsonText:
 def _grammar_hint(text: str, offset: int) -> str:
     """The likely cause of a mistake that people make, or nothing."""
     before, after = text[max(0, offset - 200) : offset].rstrip(), text[offset : offset + 200]
+    if not before and not after.strip():
+        return "the file is empty"
+    if not after.strip():
+        return "the file ends too early; is it complete?"
     if re.match(r",\s*[]}]", after) or (before.endswith(",") and after[:1] in ("]", "}")):
         return "remove the comma before the closing bracket"
     if after.startswith(("//", "/*", "#")):
@@ -324,123 +328,3 @@ def _steps(chain: _Chain) -> Steps:
         chain, step = chain
         steps.append(step)
     return tuple(reversed(steps))
-
-
-class Fields:
-    """An object of the document, its keys in lower case; every getter writes its complaint and gives None."""
-
-    def __init__(self, values: Mapping[str, tuple[str, object]], steps: Steps, problems: Problems) -> None:
-        self._values = values
-        self._steps = steps
-        self._problems = problems
-
-    @classmethod
-    def of(cls, value: object, steps: Steps, problems: Problems) -> Fields | None:
-        """The fields of a JSON object, or None (with a complaint) if it is something else."""
-        if not isinstance(value, dict):
-            problems.add(Problem("E102", steps, f"expected an object, got {shown(value)}"))
-            return None
-        values: dict[str, tuple[str, object]] = {}
-        for key, item in value.items():
-            lower = str(key).lower()
-            if lower in values:
-                message = "key is given more than once, in different case"
-                problems.add(Problem("E101", (*steps, key), message, hint="keep one of them", at_key=True))
-            values[lower] = (key, item)
-        return cls(values, steps, problems)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._values
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def steps(self, key: str) -> Steps:
-        """Where the value of a key stands, with the key as the file spells it."""
-        return (*self._steps, self._values[key][0] if key in self._values else key)
-
-    def get(self, key: str, default: object = None) -> object:
-        """The value as it is."""
-        return self._values[key][1] if key in self._values else default
-
-    def _wanted(self, key: str, kind: type, what: str) -> bool:
-        if key not in self._values:
-            self._problems.add(Problem("E102", self.steps(key), f"missing, expected {what}"))
-        elif type(self._values[key][1]) is not kind:
-            self._complain(self.steps(key), what, self._values[key][1])
-        else:
-            return True
-        return False
-
-    def _complain(self, steps: Steps, what: str, value: object) -> None:
-        self._problems.add(Problem("E102", steps, f"expected {what}, got {shown(value)}"))
-
-    def text(self, key: str) -> str | None:
-        """A string."""
-        return str(self.get(key)) if self._wanted(key, str, "a text") else None
-
-    def mapping(self, key: str) -> dict[str, object]:
-        """An object, empty if it is something else."""
-        value = self.get(key) if self._wanted(key, dict, "an object") else {}
-        return value if isinstance(value, dict) else {}
-
-    def items(self, key: str, *, optional: bool = False) -> Iterator[tuple[Steps, object]]:
-        """A list's items with their places, empty if it is something else."""
-        if optional and key not in self._values:
-            return
-        value = self.get(key) if self._wanted(key, list, "a list") else []
-        steps = self.steps(key)
-        for i, item in enumerate(_as_list(value)):
-            yield (*steps, i), item
-
-    def integers(self, key: str) -> tuple[int, ...] | None:
-        """A list of whole numbers; `true` is not 1 and 2.0 is not 2."""
-        if not self._wanted(key, list, "a list of levels"):
-            return None
-        return self._whole(self.steps(key), _as_list(self.get(key)))
-
-    def pairs(self, key: str) -> tuple[tuple[int, int], ...] | None:
-        """A list of pairs of whole numbers."""
-        if not self._wanted(key, list, "a list of pairs of levels"):
-            return None
-        pairs = []
-        items = _as_list(self.get(key))
-        for i, item in enumerate(items):
-            steps = (*self.steps(key), i)
-            if type(item) is not list or len(item) != 2:
-                self._complain(steps, "a pair of levels", item)
-                continue
-            whole = self._whole(steps, item)
-            if whole is not None:
-                pairs.append((whole[0], whole[1]))
-        return tuple(pairs) if len(pairs) == len(items) else None
-
-    def _whole(self, steps: Steps, items: list[object]) -> tuple[int, ...] | None:
-        whole = []
-        for i, item in enumerate(items):
-            if type(item) is int:
-                whole.append(item)
-            else:
-                self._complain((*steps, i), "a whole number", item)
-        return tuple(whole) if len(whole) == len(items) else None
-
-
-def _as_list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
-
-
-def shown(value: object) -> str:
-    """A value as JSON would show it, short; never looks inside lists and objects."""
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, list):
-        return "a list" if len(value) != 1 else "a list of one"
-    if isinstance(value, _HugeNumber):
-        return f"a number of {value.n_digits} digits"
-    if isinstance(value, str):
-        value = value[:100]
-    if value is None or isinstance(value, str | int | float):
-        text = printable(json.dumps(value, ensure_ascii=False))
-    else:
-        text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -193,6 +193,35 @@ def test_fix_of_a_file_that_cannot_be_read_writes_nothing(check: Run, save: Call
     assert not (tmp_path / "fixed.json").exists()
 
 
+@pytest.mark.parametrize("arguments", [("--draw", "g.json"), ("--fix", "photo.jpg")], ids=" ".join)
+def test_a_file_that_holds_something_else_is_not_replaced(
+    check: Run, save: Callable[..., str], tmp_path: Path, arguments: tuple[str, str]
+) -> None:
+    files = {save("g.json", DEAD), save("photo.jpg", "JFIF")}
+    before = {name: (tmp_path / name).read_bytes() for name in files}
+    code, out, err = check(*arguments, "smartphone-6")
+    assert (code, out) == (2, "")
+    assert "holds something else" in err
+    assert before == {name: (tmp_path / name).read_bytes() for name in files}
+
+
+def test_fix_and_draw_do_not_share_a_file_by_two_names(check: Run, tmp_path: Path) -> None:
+    (tmp_path / "out.json").touch()
+    (tmp_path / "out.svg").hardlink_to(tmp_path / "out.json")
+    code, out, err = check("smartphone-6", "--fix", "out.json", "--draw", "out.svg")
+    assert (code, out) == (2, "")
+    assert "--fix and --draw both name" in err
+
+
+def test_fix_does_not_write_into_the_report(tmp_path: Path) -> None:
+    report = tmp_path / "report.txt"
+    command = [sys.executable, "-m", "iqa_cli", "graph-check", "smartphone-6", "--fix", "/dev/stdout"]
+    with report.open("wb") as stdout:
+        done = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, report.read_bytes()) == (2, b"")
+    assert "the report is printed there" in done.stderr
+
+
 def test_draw_writes_a_picture_with_the_dead_levels(check: Run, tmp_path: Path) -> None:
     code, _, err = check("smartphone-6", "--draw", "g.svg")
     assert (code, err) == (0, "wrote g.svg\n")
@@ -206,6 +235,7 @@ def test_draw_writes_a_picture_with_the_dead_levels(check: Run, tmp_path: Path) 
         ["smartphone-6", "prism-53", "--fix", "x.json"],
         ["smartphone-6", "prism-53", "--draw", "x.svg"],
         ["smartphone-6", "--fix", "-"],
+        ["smartphone-6", "--draw", ""],
         ["smartphone-6", "--fix", "x", "--draw", "x"],
         ["smartphone-6", "--fix", "no/such/folder/x.json"],
         ["smartphone-6", "--max-states", "0"],

@@ -1,8 +1,9 @@
 """Proving a graph sound before anybody trains on it: `check_graph` gives a `GraphReport`.
 
-`codes` has the kinds of findings. `edges` looks at rules one by one and side by side; `implications` and `exact` answer
-what all rules mean together, for `logic` (contradictions, dead levels) and `redundancy` (what is said twice); `size`
-compiles the graph; `fix` writes it in canonical form. The finished report is rendered in `iqa_cli.report`.
+`codes` has the kinds of findings. `edges` looks at rules one by one and side by side, `direct` at two that clash;
+`implications` and `exact` answer what all rules mean together, gathered in `logic`, for `contradictions` (what can
+never hold) and `redundancy` (what is said twice); `size` compiles the graph; `fix` writes it in canonical form. The
+finished report is rendered in `iqa_cli.report`.
 """
 
 from iqa_cli.hexgraph.check.check import check_graph

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iqa_cli.hexgraph.check import edges
+from iqa_cli.hexgraph.check.contradictions import Contradictions
 from iqa_cli.hexgraph.check.findings import Finding, GraphReport, GraphSize, Severity
 from iqa_cli.hexgraph.check.logic import Logic
 from iqa_cli.hexgraph.check.places import Places
@@ -91,7 +92,7 @@ class _Checked:
         # Rules that others cover change nothing, and would only hide which rule implies which.
         idle = {r for r, _ in twice}
         logic = Logic(graph, [rule for r, rule in enumerate(rules) if r not in idle], self._max_states)
-        add(logic.problems(places))
+        add(Contradictions(logic, places).problems())
         add(Redundancy(logic).problems())
         add(equivalences(logic, places))
         if self._with_consequences:
@@ -125,7 +126,8 @@ class _Checked:
         rules = pair_rules(graph, places.rules)
         self._problems.extend(problem for _, problem in edges.said_twice(rules))
         logic = Logic(graph, rules, self._max_states)
-        self._problems.extend(problem for problem in logic.problems(places) if problem.code in _ALWAYS_TRUE)
+        found = Contradictions(logic, places).problems()
+        self._problems.extend(problem for problem in found if problem.code in _ALWAYS_TRUE)
 
     def _report(
         self,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import collections
-import unicodedata
 from typing import TYPE_CHECKING
 
 from iqa_cli.hexgraph.check.places import labels_of
 from iqa_cli.hexgraph.check.wording import listed
-from iqa_cli.hexgraph.problems import Problem, place, quote
+from iqa_cli.hexgraph.problems import Problem, folded, place, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,11 +19,10 @@ if TYPE_CHECKING:
 
 
 def look_alikes(graph: HexGraph, places: Places) -> Iterator[Problem]:
-    """Labels that differ in case, width or spaces only."""
+    """Labels that differ in case, width, spaces or characters without a shape only."""
     first: dict[str, str] = {}
     for label in graph.labels:
-        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", label.name).casefold()).strip()
-        other = first.setdefault(folded, label.name)
+        other = first.setdefault(folded(label.name), label.name)
         if other != label.name:
             yield Problem(
                 "W104",

@@ -85,7 +85,7 @@ class GraphSize:
     """Legal states of the largest clique."""
     max_clique_labels: tuple[str, ...] = ()
     """Labels of the widest clique."""
-    legal_states: int | None = None
+    legal_states: int | None = dataclasses.field(default=None, repr=False)  # Python shows no number of 4300 digits
     """Assignments of all labels that break no rule; None if the graph was refused, 0 if it contradicts itself."""
     bytes_at_batch_256: int | None = None
     """Memory of inference on 256 photos in float64."""

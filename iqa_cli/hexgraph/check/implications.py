@@ -23,6 +23,16 @@ _BITS_AT_ONCE = 4096
 """Exclusions that one sweep follows; a sweep keeps two numbers of so many bits for each literal of a component."""
 
 
+class Budget:
+    """Work that several searches share; a search that has none left ends without an answer.
+
+    left  clauses that may still be looked at; a literal of a hub has a hundred thousand
+    """
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+
 @dataclasses.dataclass(frozen=True)
 class Chain:
     """A shortest way from one literal to another."""
@@ -118,6 +128,10 @@ class Implications:
         """(literal that follows, clause) for each clause that the literal is in."""
         xor = self._xor
         return [(xor[c] ^ literal ^ 1, c) for c in self._clauses_of[literal]]
+
+    def degree(self, literal: int) -> int:
+        """How many clauses a literal is in."""
+        return len(self._clauses_of[literal])
 
     def strong_components(self) -> list[int]:
         """Strongly connected component of every literal; what follows has lower numbers (Tarjan, 1972)."""
@@ -215,24 +229,30 @@ class Implications:
             start = end
 
     def chain(
-        self, start: int, is_goal: Callable[[int], bool], allowed: Callable[[int], bool] | None = None, limit: int = 0
+        self,
+        start: int,
+        goal: int,
+        allowed: Callable[[int], bool] | None = None,
+        budget: Budget | None = None,
     ) -> Chain | None:
-        """A way of the fewest rules from a literal to the first that is a goal; None if none was found.
+        """A way of the fewest rules from a literal to another; None if none was found.
 
         allowed  whether a clause may be used
-        limit    literals to look at, at most; 0 for any number
+        budget   ends the search; None for no end
         """
         cost = {start: 0}
         came: dict[int, tuple[int, int]] = {}
         queue = collections.deque([start])
         done: set[int] = set()
-        while queue and (not limit or len(done) < limit):
+        while queue and (budget is None or budget.left > 0):
             v = queue.popleft()
             if v in done:
                 continue
             done.add(v)
-            if v != start and is_goal(v):
+            if v != start and v == goal:
                 return self._way(start, v, came)
+            if budget is not None:
+                budget.left -= self.degree(v)
             for w, c in self.follows(v):
                 if allowed is not None and not allowed(c):
                     continue

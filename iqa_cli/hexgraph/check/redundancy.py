@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import collections
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from iqa_cli.hexgraph.check.exact import Part
+from iqa_cli.hexgraph.check.implications import Budget
 from iqa_cli.hexgraph.check.places import labels_of
 from iqa_cli.hexgraph.check.rectangles import corner
 from iqa_cli.hexgraph.check.wording import listed
 from iqa_cli.hexgraph.problems import Problem, counted, place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
+    from iqa_cli.hexgraph.check.implications import Implications
     from iqa_cli.hexgraph.check.logic import Logic
     from iqa_cli.hexgraph.check.places import Places
 
-_SEARCH_STEPS = 5_000_000
-"""Literals looked at for rules that the others imply, in all; some ten seconds."""
+_SEARCH_CLAUSES = 30_000_000
+"""Clauses looked at for rules that the others imply, or for what no rule states, in all; some ten seconds."""
 
-_CHAIN_STEPS = 50_000
-"""Literals looked at to write down how one rule follows from the others."""
+_CHAIN_CLAUSES = 10_000_000
+"""Clauses looked at to write down how rules follow from the others, in all; later ones come without a witness."""
 
 _MAX_TREE_QUESTIONS = 200
 """Rules of a part without thresholds that are tried: each takes a junction tree."""
@@ -41,7 +44,8 @@ class Redundancy:
     def __init__(self, logic: Logic) -> None:
         self._logic = logic
         self._implications = logic.implications
-        self._left = _SEARCH_STEPS
+        self._budget = Budget(_SEARCH_CLAUSES)
+        self._for_chains = Budget(_CHAIN_CLAUSES)
         self._one_way = self._parts_of_one_way()
 
     def _parts_of_one_way(self) -> set[int]:
@@ -126,14 +130,20 @@ class Redundancy:
             return True
         # Two ways that stay on their side meet in the middle, so both have to be gone to their ends.
         is_over = all if keep_side and (p ^ q) & 1 == 0 else any
+        looked_at = [0, 0]
         while not is_over(not queue for _, queue in sides):
-            if self._left <= 0:
+            if self._budget.left <= 0:
                 return None
-            # The smaller search goes on: at a hub the other one would look at everything.
-            k = min((0, 1), key=lambda side: (not sides[side][1], len(sides[side][1])))
+            # The search that is cheaper so far goes on, and stops before a hub: often it ends without the other.
+            ahead = [
+                n + implications.degree(queue[0]) if queue else math.inf
+                for n, (_, queue) in zip(looked_at, sides, strict=True)
+            ]
+            k = ahead.index(min(ahead))
             (seen, queue), (other, _) = sides[k], sides[1 - k]
             v = queue.popleft()
-            self._left -= 1
+            looked_at[k] += implications.degree(v)
+            self._budget.left -= implications.degree(v)
             for w, c in implications.follows(v):
                 if w in seen or r in implications.owners(c):
                     continue
@@ -152,7 +162,7 @@ class Redundancy:
             return r not in implications.owners(clause)
 
         for start, goal in ((p, q ^ 1), (p, p ^ 1), (q, q ^ 1)):
-            chain = implications.chain(start, lambda w, goal=goal: w == goal, spared, limit=_CHAIN_STEPS)  # type: ignore[misc]
+            chain = implications.chain(start, goal, spared, self._for_chains)
             if chain is not None:
                 return self._logic.wording.chain(chain)
         return ""
@@ -209,7 +219,7 @@ def _equal_columns(logic: Logic, number: int) -> list[list[int]]:
 def consequences(logic: Logic, places: Places) -> Iterator[Problem]:
     """Strong facts between labels that no rule names together: the densified graph of Deng et al. (ECCV 2014)."""
     stated = {rule.pair for rule in logic.rules}
-    implications, found, left = logic.implications, 0, _SEARCH_STEPS
+    implications, found, budget = logic.implications, 0, Budget(_SEARCH_CLAUSES)
     for v, label in enumerate(logic.graph.labels):
         if logic.part_of[v] in logic.broken:
             continue
@@ -218,9 +228,8 @@ def consequences(logic: Logic, places: Places) -> Iterator[Problem]:
             start = implications.at_least(v, position)
             if logic.failed[start]:
                 break
-            reached = _closure(implications.follows, start, left)
-            left -= len(reached)
-            if left <= 0 or found >= _MAX_CONSEQUENCES:
+            reached = _closure(implications, start, budget)
+            if budget.left <= 0 or found >= _MAX_CONSEQUENCES:
                 yield Problem("I310", (), f"not all consequences are listed: the search ended after {found}")
                 return
             for literal in _strongest(logic, reached, v):
@@ -244,10 +253,12 @@ def consequences(logic: Logic, places: Places) -> Iterator[Problem]:
                 )
 
 
-def _closure(follows: Callable[[int], list[tuple[int, int]]], start: int, limit: int) -> set[int]:
+def _closure(implications: Implications, start: int, budget: Budget) -> set[int]:
     seen, queue = {start}, [start]
-    while queue and len(seen) < limit:
-        for w, _ in follows(queue.pop()):
+    while queue and budget.left > 0:
+        v = queue.pop()
+        budget.left -= implications.degree(v)
+        for w, _ in implications.follows(v):
             if w not in seen:
                 seen.add(w)
                 queue.append(w)

@@ -39,11 +39,11 @@ def measure(graph: HexGraph, logic: Logic, max_states: int) -> tuple[GraphSize, 
         wide = far_too_wide(graph.n_levels, logic.rules, max_states)
         if wide is not None:
             names = tuple(graph.labels[v].name for v in wide)
-            return dataclasses.replace(known, max_clique_labels=names), [_refusal(names, max_states)]
+            return dataclasses.replace(known, max_clique_labels=names), [_refusal(graph, names, max_states)]
     try:
         plan = compile_plan(graph, max_states=max_states)
     except GraphTooWideError as error:
-        return dataclasses.replace(known, max_clique_labels=error.labels), [_refusal(error.labels, max_states)]
+        return dataclasses.replace(known, max_clique_labels=error.labels), [_refusal(graph, error.labels, max_states)]
     except ContradictionError:  # of a part that was left undecided, which then is no more
         return dataclasses.replace(known, legal_states=0), []
     stats = plan.stats
@@ -61,15 +61,15 @@ def measure(graph: HexGraph, logic: Logic, max_states: int) -> tuple[GraphSize, 
     return size, list(_sizes(size, plan))
 
 
-def _refusal(labels: Sequence[str], max_states: int) -> Problem:
-    return Problem(
-        "E404",
-        (),
-        f"more than {max_states:,} states to look at: {counted(len(labels), 'label')} hang together,"
-        f" {listed(map(quote, labels), 8)}",
-        tuple(labels),
-        "take out rules between these labels, or allow more states (--max-states)",
-    )
+def _refusal(graph: HexGraph, labels: Sequence[str], max_states: int) -> Problem:
+    names = listed(map(quote, labels), 8)
+    if math.prod(len(graph.labels[graph.index(name)].levels) for name in labels) <= max_states:
+        why = f"no labels hang together more closely than {names}, but all {len(graph.labels):,} labels add up"
+        hint = "split the graph where no rule ties it, or allow more states (--max-states)"
+    else:
+        why = f"{counted(len(labels), 'label')} hang together, {names}"
+        hint = "take out rules between these labels, or allow more states (--max-states)"
+    return Problem("E404", (), f"more than {max_states:,} states to look at: {why}", tuple(labels), hint)
 
 
 def _sizes(size: GraphSize, plan: HexPlan) -> Iterator[Problem]:

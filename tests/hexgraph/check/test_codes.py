@@ -256,6 +256,38 @@ def test_a_graph_above_the_cap_is_refused_and_above_the_slow_mark_warned_of(tmp_
     assert set(refused.labels) <= {"a", "b", "c"}
 
 
+def test_labels_that_add_up_are_not_said_to_hang_together(tmp_path: Path) -> None:
+    (refused,) = [f for f in findings_of(tmp_path, text([A3, B3, C3]), max_states=8) if f.code == "E404"]
+    assert "hang together more closely" in refused.message
+    assert "all 3 labels add up" in refused.message
+    assert refused.hint.startswith("split the graph")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a  b", "A b", "a\u00a0b", "a\u200b b", "\u202ea b", "a\u00ad b"],
+    ids=lambda name: name.encode("unicode_escape"),
+)
+def test_labels_that_nobody_can_tell_apart_look_alike(tmp_path: Path, name: str) -> None:
+    nodes = [f'{{"label": {json.dumps(other)}, "levels": [1, 2]}}' for other in ("a b", "ab", name)]
+    (alike,) = [f for f in findings_of(tmp_path, text(nodes)) if f.code == "W104"]
+    assert alike.labels == (name, "a b")
+
+
+@pytest.mark.parametrize("key", ["01", "-1", "1.0", "+1", "\u0661", ""])
+def test_a_level_has_one_spelling_as_a_key(tmp_path: Path, key: str) -> None:
+    more = f'"levels": {{"1": "none", {json.dumps(key)}: "other"}},'
+    (finding,) = [f for f in findings_of(tmp_path, text([A2], more=more)) if f.code[0] == "E"]
+    assert (finding.code, finding.pointer) == ("E102", f"/levels/{key}")
+
+
+@pytest.mark.parametrize(("content", "hint"), [("", "is empty"), (" \n", "is empty"), ('{"nodes": [', "too early")])
+def test_a_file_that_is_empty_or_cut_off_is_said_to_be(tmp_path: Path, content: str, hint: str) -> None:
+    (finding,) = findings_of(tmp_path, content)
+    assert finding.code == "E101"
+    assert hint in finding.hint
+
+
 def test_every_code_has_a_case_here_or_in_the_logic_tests() -> None:
     elsewhere = {"W309", "I310", "W403", "E404"}
     assert set(CODES) == set(CASES) | set(WITH_OTHERS) | elsewhere

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from iqa_cli.errors import GraphError
 from iqa_cli.hexgraph import read_graph
-from iqa_cli.hexgraph.check import GraphReport, check_graph
+from iqa_cli.hexgraph.check import GraphReport, GraphSize, check_graph
 from iqa_cli.hexgraph.check.size import all_digits, short_count
 from iqa_cli.hexgraph.problems import MAX_KEPT
 from iqa_cli.paths import find_graph
@@ -176,6 +176,10 @@ def test_counts_for_people_are_those_for_programs(number: int) -> None:
         assert shown.replace(",", "") == str(number)
     else:
         assert abs(float(shown) / number - 1) < 0.006
+
+
+def test_a_size_of_any_length_can_be_shown_in_a_session() -> None:
+    assert "treewidth=1" in repr(GraphSize(treewidth=1, legal_states=10**5000))
 
 
 def test_counts_of_any_length_are_written() -> None:

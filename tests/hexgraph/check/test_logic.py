@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,6 +17,15 @@ from hypothesis import strategies as st
 from iqa_cli.hexgraph import Exclusion, HexGraph, Label, Subsumption
 from iqa_cli.hexgraph.check import Finding, GraphReport, check_graph
 from iqa_cli.hexgraph.check.conflict import minimal_conflict
+from iqa_cli.hexgraph.check.exact import Part
+from iqa_cli.hexgraph.check.implications import Budget
+from iqa_cli.hexgraph.check.logic import Logic
+from iqa_cli.hexgraph.check.places import Places
+from iqa_cli.hexgraph.check.rectangles import pair_rules
+from iqa_cli.hexgraph.check.redundancy import Redundancy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FACT = re.compile(r'"(label \d)" (>=|<) (\d+)')
 
@@ -251,6 +262,55 @@ def test_a_long_chain_of_implications_takes_no_square_of_its_length() -> None:
     report = check_graph(graph, max_states=10)
     assert report.dead == {(f"link {i}", 2) for i in range(6)}
     assert {f.labels[0] for f in of(report, "E302")} == {f"link {i}" for i in range(6)}
+
+
+@pytest.mark.parametrize("hub_first", [True, False], ids=["hub first", "hub last"])
+def test_a_hub_of_thousands_of_labels_takes_no_square_of_their_number(hub_first: bool) -> None:
+    n = 8_000
+    labels = tuple(Label(f"label {i}", (1, 2, 3)) for i in range(n))
+    hub = "label 0" if hub_first else f"label {n - 1}"
+    graph = HexGraph(
+        "star", labels, subsumptions=tuple(Subsumption(x.name, hub, ((2, 2),)) for x in labels if x.name != hub)
+    )
+    logic = Logic(graph, pair_rules(graph, Places.of(graph).rules), 10)
+    assert list(Redundancy(logic).problems()) == []  # neither a rule that follows nor one that was not tried
+
+
+def test_a_search_ends_when_its_budget_is_spent_and_a_hub_is_no_way_around_it() -> None:
+    labels = tuple(Label(f"label {i}", (1, 2)) for i in range(1_000))
+    rules = tuple(Exclusion("label 0", (2,), label.name, (2,)) for label in labels[1:])
+    graph = HexGraph("star", labels, exclusions=rules)
+    implications = Logic(graph, pair_rules(graph, Places.of(graph).rules), 10).implications
+    first, last = implications.at_least(0, 1), implications.at_least(999, 1)
+    enough, little = Budget(10_000), Budget(500)
+    assert implications.chain(first, last ^ 1, budget=enough) is not None
+    assert enough.left < 10_000
+    assert implications.chain(last, last - 2, budget=little) is None
+    assert little.left < 500
+    assert implications.chain(first, last ^ 1, budget=Budget(0)) is None
+
+
+def test_rules_whose_contradiction_is_too_large_to_be_tried_are_not_called_the_fewest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    labels = tuple(Label(name, (1, 2, 3)) for name in "abcd")
+    apart = tuple(
+        Exclusion(a, (level,), b, (level,)) for a, b in itertools.combinations("abcd", 2) for level in (1, 2, 3)
+    )
+    graph = HexGraph("colours", labels, exclusions=apart)
+    (proven,) = of(check_graph(graph), "E301")
+    assert proven.hint.endswith("without any one of them the rest can be satisfied")
+    monkeypatch.setattr(Part, "alive", functools.partialmethod(alive_within, Part.alive))
+    (open_one,) = of(check_graph(graph), "E301")
+    assert "perhaps fewer suffice" in open_one.message
+    assert "without any one" not in open_one.hint
+
+
+def alive_within(
+    part: Part, alive: Callable[..., dict[int, int] | None], max_states: int | None = None
+) -> dict[int, int] | None:
+    """Whole graphs are decided, the questions about some of their rules are not."""
+    return None if max_states is None else alive(part, max_states)
 
 
 def test_numbers_of_a_chain_are_exact() -> None:
