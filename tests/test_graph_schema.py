@@ -47,6 +47,7 @@ BROKEN: list[tuple[tuple[str | int, ...], object]] = [
     (("labels", 1), "a"),
     (("levels",), ["none", "some"]),
     (("levels", "one"), "none"),
+    (("levels", "01"), "none"),
     (("levels", "1"), 1),
     (("levels", "1", "en"), None),
     (("nodes",), DELETE),
@@ -200,7 +201,11 @@ def test_the_reader_finds_what_a_schema_cannot_say(path: tuple[str | int, ...], 
 
 
 def test_the_limits_of_the_schema_are_those_of_the_reader() -> None:
-    from iqa_cli.hexgraph.rules import MAX_LEVEL, MAX_LEVELS
+    from iqa_cli.hexgraph.rules import MAX_LEVEL, MAX_LEVELS, MAX_NAME
 
     assert SCHEMA["$defs"]["level"]["maximum"] == MAX_LEVEL
     assert SCHEMA["$defs"]["node"]["properties"]["levels"]["maxItems"] == MAX_LEVELS
+    assert SCHEMA["$defs"]["label"]["maxLength"] == MAX_NAME
+    HexGraph("longest", (Label("x" * MAX_NAME, (1, 2)),))
+    with pytest.raises(GraphError):
+        HexGraph("too long", (Label("x" * (MAX_NAME + 1), (1, 2)),))

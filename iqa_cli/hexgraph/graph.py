@@ -23,7 +23,7 @@ from iqa_cli.hexgraph.problems import Problems, counted
 from iqa_cli.hexgraph.rules import graph_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 BoolTable = NDArray[np.bool_]
 
@@ -149,25 +149,32 @@ class HexGraph:
     def tables(self) -> Mapping[tuple[int, int], BoolTable]:
         """All rules merged: (Ki, Kj) bool for i < j, True where legal; pairs without a rule left out."""
         tables: dict[tuple[int, int], BoolTable] = {}
+        position = [{level: k for k, level in enumerate(label.levels)} for label in self.labels]
 
-        def forbid(a: str, rows: BoolTable, b: str, columns: BoolTable) -> None:
-            i, j = self.index(a), self.index(b)
-            if i > j:
-                i, j, rows, columns = j, i, columns, rows
-            table = tables.setdefault((i, j), np.ones((len(rows), len(columns)), dtype=np.bool_))
-            table &= ~np.logical_and.outer(rows, columns)
+        def forbid(a: int, rows: BoolTable, b: int, columns: BoolTable) -> None:
+            if a > b:
+                a, b, rows, columns = b, a, columns, rows
+            table = tables.get((a, b))
+            if table is None:
+                table = tables[a, b] = np.ones((len(rows), len(columns)), dtype=np.bool_)
+            table &= ~(rows[:, None] & columns)
 
-        def levels(label: str) -> NDArray[np.int64]:
-            return np.array(self.labels[self.index(label)].levels, dtype=np.int64)
+        def among(label: int, levels: Iterable[int]) -> BoolTable:
+            found = np.zeros(len(position[label]), dtype=np.bool_)
+            found[[position[label][level] for level in levels]] = True  # np.isin would take ten times as long
+            return found
+
+        def from_on(label: int, level: int) -> BoolTable:
+            return np.arange(len(position[label])) >= position[label][level]
 
         for excl in self.exclusions:
-            rows = np.isin(levels(excl.label_a), excl.a_levels)
-            forbid(excl.label_a, rows, excl.label_b, np.isin(levels(excl.label_b), excl.b_levels))
+            a, b = self.index(excl.label_a), self.index(excl.label_b)
+            forbid(a, among(a, excl.a_levels), b, among(b, excl.b_levels))
         for sub in self.subsumptions:
-            if sub.label_a == sub.label_b:
-                continue
-            for x, y in sub.map:
-                forbid(sub.label_a, levels(sub.label_a) >= x, sub.label_b, levels(sub.label_b) < y)
+            a, b = self.index(sub.label_a), self.index(sub.label_b)
+            if a != b:
+                for x, y in sub.map:
+                    forbid(a, from_on(a, x), b, ~from_on(b, y))
         for table in tables.values():
             table.flags.writeable = False
         return {pair: tables[pair] for pair in sorted(tables) if not tables[pair].all()}

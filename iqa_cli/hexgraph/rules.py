@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MAX_LEVELS = 100
 """Levels a label may have; states are kept in 8 bits, and nobody tells 100 degrees of a fault apart."""
 
+MAX_NAME = 1000
+"""Characters a label's name may have: it heads columns and stands in messages."""
+
 MAX_LEVEL = 1_000_000
 """Highest number a level may have."""
 
@@ -58,6 +61,8 @@ def graph_problems(
 
 def name_problem(name: str) -> str | None:
     """Why a text cannot be the name of a label, or None if it can."""
+    if len(name) > MAX_NAME:
+        return f"label {quote(name)} has {len(name):,} characters, more than {MAX_NAME:,}"
     if not name.strip():
         return "a label needs a name"
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
