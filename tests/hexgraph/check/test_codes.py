@@ -252,8 +252,19 @@ def test_a_graph_above_the_cap_is_refused_and_above_the_slow_mark_warned_of(tmp_
     (slow,) = [f for f in found if f.code == "W403"]
     assert (slow.pointer, slow.labels) == ("", ("a", "b", "c"))
     assert "171,700" in slow.message
+    assert slow.hint == "take out rules between these labels"
     (refused,) = [f for f in findings_of(tmp_path, text(nodes, subsumptions=ties), max_states=5) if f.code == "E404"]
     assert set(refused.labels) <= {"a", "b", "c"}
+
+
+def test_small_cliques_that_add_up_to_a_slow_graph_are_not_blamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("iqa_cli.hexgraph.check.size.SLOW_FROM", 20)
+    nodes = [f'{{"label": "x{i}", {THREE}}}' for i in range(12)]
+    (slow,) = [f for f in findings_of(tmp_path, text(nodes)) if f.code == "W403"]
+    assert "has 3 of them" in slow.message
+    assert slow.hint == "split the graph, or leave out labels"
 
 
 def test_labels_that_add_up_are_not_said_to_hang_together(tmp_path: Path) -> None:
