@@ -46,20 +46,20 @@ def eliminate(graph: Adjacency, n_levels: Sequence[int], heuristic: str) -> list
     n_levels   K of every label
     heuristic  one of HEURISTICS
     """
-    live = [set(neighbours) for neighbours in graph]
-    score = _scorer(live, n_levels, heuristic)
-    current = [score(v) for v in range(len(live))]
-    heap = [(current[v], v) for v in range(len(live))]
+    left = _Remaining(graph, n_levels)
+    score = _scorer(left, heuristic)
+    current = [score(v) for v in range(len(graph))]
+    heap = [(current[v], v) for v in range(len(graph))]
     heapq.heapify(heap)
-    done = [False] * len(live)
+    done = [False] * len(graph)
     eliminated = []
     while heap:
         stamp, v = heapq.heappop(heap)
         if done[v] or stamp != current[v]:
             continue
         done[v] = True
-        eliminated.append((v, frozenset(live[v])))
-        for u in sorted(_remove(live, v)):
+        eliminated.append((v, frozenset(left.near[v])))
+        for u in sorted(left.remove(v)):
             fresh = score(u)
             if fresh != current[u]:
                 current[u] = fresh
@@ -67,40 +67,66 @@ def eliminate(graph: Adjacency, n_levels: Sequence[int], heuristic: str) -> list
     return eliminated
 
 
-def _remove(live: Adjacency, v: int) -> set[int]:
-    """Take a label out and connect its neighbours; gives the labels whose score may have changed."""
-    around = live[v]
-    touched = set(around)
-    for a in around:
-        added = around - live[a] - {a}
-        live[a] |= added
-        for b in added:
-            touched |= live[a] & live[b]
-        live[a].discard(v)
-    touched.discard(v)
-    return touched
+class _Remaining:
+    """The labels that are not yet eliminated, and what the rules ask of them.
+
+    A label whose neighbours all know each other changes a score by a number that is known at once. So a hub of
+    thousands of leaves, or hundreds of labels that all exclude each other, are not counted anew at every step.
+
+    graph     neighbours of every label; not changed
+    n_levels  K of every label
+
+    near      neighbours that are left
+    weight    logarithm of K, and around it the sum of the neighbours'; in whole 2**-32, so that no order of summing
+              breaks a tie at random
+    """
+
+    def __init__(self, graph: Adjacency, n_levels: Sequence[int]) -> None:
+        self.near = [set(neighbours) for neighbours in graph]
+        self.weight = [round(math.log(k) * 2**32) for k in n_levels]
+        self.weight_around = [sum(self.weight[u] for u in around) for around in self.near]
+        self._fill: dict[int, int] = {}
+
+    def fill(self, v: int) -> int:
+        """Edges that eliminating a label would add."""
+        if v not in self._fill:
+            around = self.near[v]
+            twice = sum(len(around & self.near[u]) for u in around)
+            self._fill[v] = (len(around) * (len(around) - 1) - twice) // 2
+        return self._fill[v]
+
+    def remove(self, v: int) -> set[int]:
+        """Take a label out and connect its neighbours; gives the labels whose score may have changed."""
+        around = self.near[v]
+        touched = set(around)
+        for a in around:
+            added = around - self.near[a] - {a}
+            self.near[a] |= added
+            for b in added:
+                touched |= self.near[a] & self.near[b]
+            self.near[a].discard(v)
+            self.weight_around[a] += sum(self.weight[b] for b in added) - self.weight[v]
+        touched.discard(v)
+        if self._fill.get(v) == 0:
+            for u in around & self._fill.keys():
+                self._fill[u] -= len(self.near[u]) - len(around) + 1  # the edges from the label to others of u
+        else:
+            for u in touched:
+                self._fill.pop(u, None)
+        return touched
 
 
-def _scorer(live: Adjacency, n_levels: Sequence[int], heuristic: str) -> Callable[[int], Score]:
+def _scorer(left: _Remaining, heuristic: str) -> Callable[[int], Score]:
     if heuristic == "min-fill":
-        return lambda v: (_fill(live, v), len(live[v]))
+        return lambda v: (left.fill(v), len(left.near[v]))
     if heuristic == "min-weight":
-        weight = [math.log(k) for k in n_levels]
-        # Rounded: sums of logarithms in set order differ in the last bit and would break ties at random.
-        return lambda v: (round(weight[v] + sum(weight[u] for u in live[v]), 9), _fill(live, v))
+        return lambda v: (left.weight[v] + left.weight_around[v], left.fill(v))
     if heuristic == "min-degree":
-        return lambda v: (len(live[v]), _fill(live, v) if len(live[v]) < 30 else 0)
+        return lambda v: (len(left.near[v]), left.fill(v) if len(left.near[v]) < 30 else 0)
     if heuristic == "reverse-cuthill-mckee":
-        rank = {v: i for i, v in enumerate(_reverse_cuthill_mckee(live))}
+        rank = {v: i for i, v in enumerate(_reverse_cuthill_mckee(left.near))}
         return lambda v: (rank[v],)
     raise ValueError(f"expected one of {HEURISTICS}, got {heuristic!r}")
-
-
-def _fill(live: Adjacency, v: int) -> int:
-    """Edges that eliminating a label would add."""
-    around = live[v]
-    degree = len(around)
-    return (degree * (degree - 1) - sum(len(around & live[a]) for a in around)) // 2
 
 
 def _reverse_cuthill_mckee(graph: Adjacency) -> list[int]:
