@@ -13,9 +13,10 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING
 
 import pytest
+from in_process import Outcome, Run, run_iqa
 
 from iqa_cli import pipeline
 from iqa_cli.cli.app import main
@@ -26,28 +27,12 @@ if TYPE_CHECKING:
 SaveGrey = Callable[..., Path]
 
 
-class Outcome(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Outcome]
-
-
 @pytest.fixture
-def iqa(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkpoint_folder: Path
-) -> Callable[..., Outcome]:
+def iqa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkpoint_folder: Path) -> Run:
     """Runs `iqa assess` with the hand-made checkpoint in this process."""
 
     def run(*arguments: object) -> Outcome:
-        command = ["iqa", "assess", "--checkpoint", str(checkpoint_folder), *map(str, arguments)]
-        monkeypatch.setattr(sys, "argv", command)
-        with pytest.raises(SystemExit) as leaving:
-            main()
-        out, err = capsys.readouterr()
-        return Outcome(int(leaving.value.code or 0), out, err)
+        return run_iqa(monkeypatch, capsys, "assess", "--checkpoint", checkpoint_folder, *arguments)
 
     return run
 

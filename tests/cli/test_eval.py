@@ -8,15 +8,13 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 pytest.importorskip("sklearn", reason="iqa eval needs the train extra")
 
-from iqa_cli.cli.app import main
+from in_process import Outcome, Run, run_iqa
 
 ROOT = Path(__file__).parents[2]
 SEED_FILE = ROOT.parent / "shared" / "seed" / "predictions_val.csv"
@@ -33,25 +31,12 @@ COUNTED = (
 ACCURACY = (0.950226, 0.864253, 0.950226, 0.927602, 0.986425, 0.981900)
 
 
-class Outcome(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Outcome]
-
-
 @pytest.fixture
 def iqa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs `iqa eval` in this process."""
 
     def run(*arguments: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["iqa", "eval", *map(str, arguments)])
-        with pytest.raises(SystemExit) as leaving:
-            main()
-        out, err = capsys.readouterr()
-        return Outcome(int(leaving.value.code or 0), out, err)
+        return run_iqa(monkeypatch, capsys, "eval", *arguments)
 
     return run
 

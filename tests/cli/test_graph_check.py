@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
+from in_process import Outcome, Run, run_iqa
 
 import iqa_cli
-from iqa_cli.cli.app import main
 from iqa_cli.hexgraph import compile_plan, read_graph
 from iqa_cli.paths import find_graph
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(iqa_cli.__file__).parents[1]
 FINDING = {"code", "severity", "pointer", "line", "column", "labels", "message", "hint", "witness"}
@@ -40,26 +42,13 @@ WARNED = DEAD.replace('"map": [[2, 2]]}\n', '"map": [[2, 1]]}\n').replace(
 )
 
 
-class Outcome(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Outcome]
-
-
 @pytest.fixture
 def check(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     """Runs `iqa graph-check` in this process, in the test's own folder."""
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["iqa", "graph-check", *map(str, arguments)])
-        with pytest.raises(SystemExit) as leaving:
-            main()
-        out, err = capsys.readouterr()
-        return Outcome(int(leaving.value.code or 0), out, err)
+        return run_iqa(monkeypatch, capsys, "graph-check", *arguments)
 
     return run
 

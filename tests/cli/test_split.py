@@ -4,39 +4,26 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from PIL import Image
 
 pytest.importorskip("iterstrat", reason="splitting needs the train extra")
 
-from iqa_cli.cli.app import main
-from iqa_cli.labels import split as splits
+from in_process import Outcome, Run, run_iqa
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from iqa_cli.labels import split as splits
 
 HEADER = "filename,bright,dark,low_contrast,high_contrast,overexposed,over_suppressed\n"
 
 
-class Outcome(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture
-def iqa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Outcome]:
+def iqa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     """Runs `iqa split` in this process, in an empty folder."""
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["iqa", "split", *arguments])
-        with pytest.raises(SystemExit) as leaving:
-            main()
-        out, err = capsys.readouterr()
-        return Outcome(int(leaving.value.code or 0), out, err)
+        return run_iqa(monkeypatch, capsys, "split", *arguments)
 
     return run
 
@@ -55,7 +42,7 @@ def rows_of(path: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("labels")
-def test_a_file_is_split_and_the_split_passes_its_own_check(iqa: Callable[..., Outcome]) -> None:
+def test_a_file_is_split_and_the_split_passes_its_own_check(iqa: Run) -> None:
     code, out, err = iqa("labels.csv", "--by", "regex:^S[0-9]+", "--out", "parts")
     files = ["parts/train.csv", "parts/val.csv", "parts/test.csv"]
     assert (code, err) == (0, f"wrote {', '.join(files)}\n")
@@ -74,7 +61,7 @@ def test_a_file_is_split_and_the_split_passes_its_own_check(iqa: Callable[..., O
 
 
 @pytest.mark.usefixtures("labels")
-def test_the_same_seed_gives_the_same_files(iqa: Callable[..., Outcome]) -> None:
+def test_the_same_seed_gives_the_same_files(iqa: Run) -> None:
     def train(*options: str) -> list[str]:
         assert iqa("labels.csv", "--force", *options).code == 0
         return rows_of("train.csv")
@@ -83,7 +70,7 @@ def test_the_same_seed_gives_the_same_files(iqa: Callable[..., Outcome]) -> None
 
 
 @pytest.mark.usefixtures("labels")
-def test_without_a_rule_it_is_said_that_every_photo_is_a_scene(iqa: Callable[..., Outcome]) -> None:
+def test_without_a_rule_it_is_said_that_every_photo_is_a_scene(iqa: Run) -> None:
     code, out, err = iqa("labels.csv", "--fractions", "fit=0.8,judge=0.2")
     assert code == 0
     assert out.startswith("labels.csv: 120 photos, 120 scenes\n")
@@ -95,7 +82,7 @@ def test_without_a_rule_it_is_said_that_every_photo_is_a_scene(iqa: Callable[...
 
 
 @pytest.mark.usefixtures("labels")
-def test_nothing_is_written_over_unless_forced(iqa: Callable[..., Outcome]) -> None:
+def test_nothing_is_written_over_unless_forced(iqa: Run) -> None:
     Path("val.csv").write_text("mine", encoding="utf-8")
     code, out, err = iqa("labels.csv")
     assert (code, out) == (2, "")
@@ -110,7 +97,7 @@ def test_nothing_is_written_over_unless_forced(iqa: Callable[..., Outcome]) -> N
     assert iqa("train.csv", "--force").code == 2
 
 
-def test_a_leaking_split_is_an_error_after_its_table(iqa: Callable[..., Outcome], labels: Path) -> None:
+def test_a_leaking_split_is_an_error_after_its_table(iqa: Run, labels: Path) -> None:
     lines = labels.read_text(encoding="utf-8").splitlines(keepends=True)
     Path("train.csv").write_text("".join(lines[:100]), encoding="utf-8")
     Path("test.csv").write_text("".join([HEADER, *lines[98:]]), encoding="utf-8")
@@ -128,7 +115,7 @@ def test_a_leaking_split_is_an_error_after_its_table(iqa: Callable[..., Outcome]
 
 
 @pytest.mark.usefixtures("labels")
-def test_shared_scenes_warn_and_pass(iqa: Callable[..., Outcome]) -> None:
+def test_shared_scenes_warn_and_pass(iqa: Run) -> None:
     assert iqa("labels.csv").code == 0
     code, _, err = iqa("--check", "train.csv", "test.csv", "--by", "regex:^S[0-9]+")
     assert code == 0
@@ -137,7 +124,7 @@ def test_shared_scenes_warn_and_pass(iqa: Callable[..., Outcome]) -> None:
     assert (code, err) == (0, "note: scenes were not compared; --by tells which photos show the same one\n")
 
 
-def test_a_split_column_is_checked_and_not_split_again(iqa: Callable[..., Outcome]) -> None:
+def test_a_split_column_is_checked_and_not_split_again(iqa: Run) -> None:
     Path("one.csv").write_text("image,bright,split\na,0,train\nb,1,test\nc,0,train\n", encoding="utf-8")
     code, out, err = iqa("--check", "one.csv")
     assert code == 0
@@ -149,7 +136,7 @@ def test_a_split_column_is_checked_and_not_split_again(iqa: Callable[..., Outcom
     assert err.startswith("error: one.csv: is split already, by its column `split`")
 
 
-def test_a_mistyped_file_is_told_although_parts_are_there(iqa: Callable[..., Outcome]) -> None:
+def test_a_mistyped_file_is_told_although_parts_are_there(iqa: Run) -> None:
     Path("train.csv").write_text("mine", encoding="utf-8")
     assert iqa("none.csv").code == 2
     code, _, err = iqa("none.csv", "--force")
@@ -159,7 +146,7 @@ def test_a_mistyped_file_is_told_although_parts_are_there(iqa: Callable[..., Out
 
 @pytest.mark.usefixtures("labels")
 def test_an_interruption_leaves_with_its_own_code_and_no_files(
-    iqa: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    iqa: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -173,7 +160,7 @@ def test_an_interruption_leaves_with_its_own_code_and_no_files(
     assert [path.name for path in tmp_path.iterdir()] == ["labels.csv"]
 
 
-def test_a_column_of_small_numbers_may_tell_scenes(iqa: Callable[..., Outcome]) -> None:
+def test_a_column_of_small_numbers_may_tell_scenes(iqa: Run) -> None:
     rows = (f"{number:02}.jpg,0,{number % 4}\n" for number in range(40))
     Path("labels.csv").write_text("image,dark,place\n" + "".join(rows), encoding="utf-8")
     refused = iqa("labels.csv")
@@ -185,7 +172,7 @@ def test_a_column_of_small_numbers_may_tell_scenes(iqa: Callable[..., Outcome]) 
     assert iqa("--check", "train.csv", "val.csv", "test.csv", "--by", "column:place").code == 0
 
 
-def test_photos_are_looked_for_and_copies_stay_together(iqa: Callable[..., Outcome]) -> None:
+def test_photos_are_looked_for_and_copies_stay_together(iqa: Run) -> None:
     Path("photos").mkdir()
     for number in range(12):
         Image.new("RGB", (8, 8), (20 * (number // 2), 0, 0)).save(f"photos/{number:02}.png")
@@ -206,9 +193,7 @@ def test_photos_are_looked_for_and_copies_stay_together(iqa: Callable[..., Outco
     assert not Path("other").exists()
 
 
-def test_wrong_labels_are_told_with_their_lines_and_nothing_is_written(
-    iqa: Callable[..., Outcome], labels: Path
-) -> None:
+def test_wrong_labels_are_told_with_their_lines_and_nothing_is_written(iqa: Run, labels: Path) -> None:
     with labels.open("a", encoding="utf-8") as file:
         file.write("x.jpg,1,1,0,0,0,9\n")
     code, out, err = iqa("labels.csv", "--out", "parts")
@@ -242,7 +227,7 @@ def test_wrong_labels_are_told_with_their_lines_and_nothing_is_written(
     ],
 )
 def test_what_cannot_be_done_is_refused_in_words(
-    iqa: Callable[..., Outcome], labels: Path, arguments: list[str], code: int, said: str
+    iqa: Run, labels: Path, arguments: list[str], code: int, said: str
 ) -> None:
     outcome = iqa(*arguments)
     assert (outcome.code, outcome.out) == (code, "")
@@ -251,7 +236,7 @@ def test_what_cannot_be_done_is_refused_in_words(
 
 
 @pytest.mark.usefixtures("labels")
-def test_a_missing_library_names_the_extra(iqa: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_names_the_extra(iqa: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "iterstrat.ml_stratifiers", None)
     code, _, err = iqa("labels.csv")
     assert code == 3
@@ -261,7 +246,7 @@ def test_a_missing_library_names_the_extra(iqa: Callable[..., Outcome], monkeypa
     ]
 
 
-def test_the_published_split_is_found_to_leak(iqa: Callable[..., Outcome]) -> None:
+def test_the_published_split_is_found_to_leak(iqa: Run) -> None:
     folder = Path(__file__).parents[3] / "shared" / "seed"
     if not folder.is_dir():
         pytest.skip("the published label files are not here")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,9 +13,9 @@ pytest.importorskip("torch", reason="training needs the train extra")
 pytest.importorskip("open_clip", reason="training needs the train extra")
 pytest.importorskip("onnxscript", reason="export needs the train extra")
 
+from in_process import Outcome, Run, run_iqa
 from rich.console import Console
 
-from iqa_cli.cli.app import main
 from iqa_cli.cli.training_view import LiveView
 from iqa_cli.hexgraph.read import read_graph
 from iqa_cli.metrics.records import LabelMetrics
@@ -52,12 +52,6 @@ FIGURES = LabelMetrics(
     ece=0.1,
 )
 UNDEFINED = dataclasses.replace(FIGURES, qwk=float("nan"))
-
-
-class Outcome(NamedTuple):
-    code: int
-    out: str
-    err: str
 
 
 class FakeData:
@@ -97,7 +91,7 @@ class FakeTrainer:
 
 
 @pytest.fixture
-def iqa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Outcome]:
+def iqa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     """Runs `iqa train` with a fake trainer in this process."""
     (tmp_path / "run.toml").write_text(
         '[data]\nladder = "photos"\n[optim]\nepochs = 2\n[run]\nout = "mine"\nwork = "state"\n', encoding="utf-8"
@@ -106,18 +100,12 @@ def iqa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     def run(*arguments: str, interrupted: str = "") -> Outcome:
         monkeypatch.setattr(FakeTrainer, "interrupted", interrupted)
         monkeypatch.setattr(module, "Trainer", FakeTrainer)
-        monkeypatch.setattr(sys, "argv", ["iqa", "train", "--config", str(tmp_path / "run.toml"), *arguments])
-        with pytest.raises(SystemExit) as leaving:
-            main()
-        out, err = capsys.readouterr()
-        return Outcome(int(leaving.value.code or 0), out, err)
+        return run_iqa(monkeypatch, capsys, "train", "--config", tmp_path / "run.toml", *arguments)
 
     return run
 
 
-def test_a_run_reports_on_stdout_and_tells_its_progress_on_stderr_unwrapped(
-    iqa: Callable[..., Outcome], tmp_path: Path
-) -> None:
+def test_a_run_reports_on_stdout_and_tells_its_progress_on_stderr_unwrapped(iqa: Run, tmp_path: Path) -> None:
     code, out, err = iqa()
     assert code == 0
     # The figures are those of the checkpoint that was written.
@@ -147,16 +135,14 @@ def test_a_run_reports_on_stdout_and_tells_its_progress_on_stderr_unwrapped(
         ((), "after 2", "epoch 2 of 2 is kept; the same command with --resume goes on"),
     ],
 )
-def test_an_interruption_tells_what_is_kept(
-    iqa: Callable[..., Outcome], arguments: tuple[str, ...], interrupted: str, said: str
-) -> None:
+def test_an_interruption_tells_what_is_kept(iqa: Run, arguments: tuple[str, ...], interrupted: str, said: str) -> None:
     code, out, err = iqa(*arguments, interrupted=interrupted)
     assert code == 130
     assert out == ""
     assert err.splitlines()[-1] == f"interrupted: {said}"
 
 
-def test_another_out_keeps_its_own_state(iqa: Callable[..., Outcome], tmp_path: Path) -> None:
+def test_another_out_keeps_its_own_state(iqa: Run, tmp_path: Path) -> None:
     iqa()
     assert FakeTrainer.started is not None
     assert FakeTrainer.started.config.work == tmp_path / "state"
@@ -164,13 +150,13 @@ def test_another_out_keeps_its_own_state(iqa: Callable[..., Outcome], tmp_path: 
     assert FakeTrainer.started.config.work == tmp_path / "other-run"
 
 
-def test_the_root_folder_is_no_checkpoint(iqa: Callable[..., Outcome]) -> None:
+def test_the_root_folder_is_no_checkpoint(iqa: Run) -> None:
     code, _, err = iqa("--out", "/")
     assert code == 3
     assert err.startswith("error: run.out: expected a folder with a name")
 
 
-def test_a_missing_library_names_the_extra(iqa: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_names_the_extra(iqa: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("iqa_cli.models.export", "iqa_cli.training.checks", "iqa_cli.training.trainer"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, "onnxscript", None)
@@ -182,9 +168,7 @@ def test_a_missing_library_names_the_extra(iqa: Callable[..., Outcome], monkeypa
     ]
 
 
-def test_only_the_first_of_several_processes_speaks(
-    iqa: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_the_first_of_several_processes_speaks(iqa: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     start = FakeTrainer.__init__
 
     def second(self: FakeTrainer, config: TrainConfig, base: Path, device: str, *, resume: bool) -> None:
