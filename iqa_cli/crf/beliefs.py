@@ -53,7 +53,7 @@ class Beliefs:
         Computed when it is asked for: one more pass over a component of the graph for every two labels with rules
         between them, and one compilation the first time.
         """
-        return influences(self.plan, self.unary, self.marginals)
+        return influences(self.plan, self.unary, self.independent, self.marginals)
 
 
 def make_beliefs(

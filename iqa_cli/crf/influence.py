@@ -42,26 +42,25 @@ def independent_marginals(plan: HexPlan, unary: Floats) -> Floats:
     return share
 
 
-def influences(plan: HexPlan, unary: Floats, after: Floats) -> tuple[tuple[Influence, ...], ...]:
+def influences(plan: HexPlan, unary: Floats, before: Floats, after: Floats) -> tuple[tuple[Influence, ...], ...]:
     """The influences in every photo, the largest shift first; those below `SMALLEST_SHIFT` are left out.
 
-    unary  (B, C) float  log-potential of every level
-    after  (B, C) float  marginals with all rules
+    unary   (B, C) float  log-potential of every level
+    before  (B, C) float  marginals without any rule, see `independent_marginals`
+    after   (B, C) float  marginals with all rules
     """
-    graph = plan.graph
-    before = independent_marginals(plan, unary)
     found: list[list[Influence]] = [[] for _ in unary]
     # Every pair, even where levels that its rules forbid would hardly come together by themselves: without them other
     # rules may push the levels there.
-    for pair in graph.tables:
-        relaxed = _relaxed(graph, pair)
-        cells = np.concatenate([_cells(plan, label) for label in relaxed.labels])
+    for pair in plan.graph.tables:
+        relaxed = _relaxed(plan, pair)
+        cells = np.flatnonzero(np.isin(plan.cell_label, relaxed.labels))
         thresholds = [
             cumulative(values, relaxed.crf.plan)
             for values in (before[:, cells], relaxed.crf.marginals(unary[:, cells]), after[:, cells])
         ]
         for row in range(len(found)):
-            found[row] += _of_photo(graph, pair, relaxed, [values[row] for values in thresholds])
+            found[row] += _of_photo(plan.graph, relaxed, [values[row] for values in thresholds])
     return tuple(tuple(sorted(own, key=lambda entry: -abs(entry.shift))) for own in found)
 
 
@@ -69,46 +68,37 @@ def influences(plan: HexPlan, unary: Floats, after: Floats) -> tuple[tuple[Influ
 class _Relaxed:
     """The component of two labels without the rules between them."""
 
+    between: tuple[str, str]
+    """The two labels."""
+    rules: tuple[str, ...]
+    """JSON pointers of the rules that are left out."""
     labels: tuple[int, ...]
-    """Its labels, as positions in the whole graph, rising."""
+    """Labels of the component, as positions in the whole graph, rising."""
     crf: NumpyCRF
     """Inference on it."""
 
 
 @functools.lru_cache(maxsize=_PLANS_KEPT)
-def _relaxed(graph: HexGraph, pair: tuple[int, int]) -> _Relaxed:
+def _relaxed(plan: HexPlan, pair: tuple[int, int]) -> _Relaxed:
     from iqa_cli.crf.numpy_crf import NumpyCRF  # it imports the beliefs, which import this module
 
-    labels = _component(graph, pair[0])
+    graph, component = plan.graph, plan.layout.component
+    labels = tuple(np.flatnonzero(component == component[pair[0]]).tolist())
     names = {graph.label_names[label] for label in labels}
-    apart = {graph.label_names[label] for label in pair}
+    between = (graph.label_names[pair[0]], graph.label_names[pair[1]])
+    apart = set(between)
     smaller = dataclasses.replace(
         graph,
         labels=tuple(graph.labels[label] for label in labels),
         exclusions=tuple(r for r in graph.exclusions if r.label_a in names and {r.label_a, r.label_b} != apart),
         subsumptions=tuple(r for r in graph.subsumptions if r.label_a in names and {r.label_a, r.label_b} != apart),
     )
-    return _Relaxed(labels, NumpyCRF(compile_plan(smaller)))
+    return _Relaxed(between, _rules_between(graph, apart), labels, NumpyCRF(compile_plan(smaller)))
 
 
-def _component(graph: HexGraph, start: int) -> tuple[int, ...]:
-    """The labels that hang together with one, rising."""
-    near: dict[int, list[int]] = {}
-    for a, b in graph.tables:
-        near.setdefault(a, []).append(b)
-        near.setdefault(b, []).append(a)
-    seen, queue = {start}, [start]
-    for label in queue:
-        fresh = [other for other in near.get(label, []) if other not in seen]
-        seen.update(fresh)
-        queue += fresh
-    return tuple(sorted(seen))
-
-
-def _of_photo(graph: HexGraph, pair: tuple[int, int], relaxed: _Relaxed, thresholds: list[Floats]) -> list[Influence]:
+def _of_photo(graph: HexGraph, relaxed: _Relaxed, thresholds: list[Floats]) -> list[Influence]:
     """The influences of one pair's rules in one photo; thresholds are (nodes of the component,) each."""
     before, without, after = thresholds
-    between = (graph.label_names[pair[0]], graph.label_names[pair[1]])
     found, start = [], 0
     for label in relaxed.labels:
         levels = graph.labels[label].levels
@@ -118,8 +108,8 @@ def _of_photo(graph: HexGraph, pair: tuple[int, int], relaxed: _Relaxed, thresho
         if abs(after[node] - without[node]) >= SMALLEST_SHIFT:
             found.append(
                 Influence(
-                    rules=_rules_between(graph, between),
-                    between=between,
+                    rules=relaxed.rules,
+                    between=relaxed.between,
                     label=graph.label_names[label],
                     level=levels[1 + node - nodes.start],
                     before=_probability(before[node]),
@@ -130,20 +120,16 @@ def _of_photo(graph: HexGraph, pair: tuple[int, int], relaxed: _Relaxed, thresho
     return found
 
 
-def _rules_between(graph: HexGraph, between: tuple[str, str]) -> tuple[str, ...]:
+def _rules_between(graph: HexGraph, apart: set[str]) -> tuple[str, ...]:
     exclusions = [{rule.label_a, rule.label_b} for rule in graph.exclusions]
     subsumptions = [{rule.label_a, rule.label_b} for rule in graph.subsumptions]
     return tuple(
         f"/{section}/{index}"
         for section, pairs in (("exclusions", exclusions), ("subsumptions", subsumptions))
         for index, pair in enumerate(pairs)
-        if pair == set(between)
+        if pair == apart
     )
 
 
 def _probability(value: float) -> float:
     return min(1.0, max(0.0, float(value)))
-
-
-def _cells(plan: HexPlan, label: int) -> NDArray[np.intp]:
-    return np.arange(plan.cell_start[label], plan.cell_start[label] + plan.level_counts[label])

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from iqa_cli.crf.torch_crf import TorchCRF
     from iqa_cli.hexgraph.plan import HexPlan
 
-LossName = Literal["nll", "focal", "focal-fidelity"]
-
 _EPSILON = 1e-8
 """Inside the square roots, as in the published code: the root has no gradient at zero."""
 _SMALLEST = 1e-12

@@ -12,7 +12,6 @@ import numpy as np
 from iqa_cli.errors import LabelsError, NothingReadable
 from iqa_cli.hexgraph.problems import counted, quote
 from iqa_cli.labels import LabelTable, image_path, read_labels, require_images
-from iqa_cli.labels.levels import UNOBSERVED
 from iqa_cli.labels.problems import shortened
 from iqa_cli.metrics.records import Predictions
 from iqa_cli.photos.discover import as_utf8
@@ -72,7 +71,7 @@ def labelled_photos(
         source=str(labels) if split is None else f"{labels}, split {split}",
         names=table.names,
         photos=tuple(PhotoRef(path, as_utf8(str(path))) for path in paths),
-        truth=np.where(table.at_least, UNOBSERVED, table.positions),
+        truth=table.known_positions,
         notes=tuple(notes),
     )
 

@@ -68,6 +68,11 @@ class LabelTable:
         """n, the photos."""
         return len(self.names)
 
+    @property
+    def known_positions(self) -> NDArray[np.int64]:
+        """(n, L) positions where the level is known exactly; -1 elsewhere, also for "this level or worse"."""
+        return np.where(self.at_least, UNOBSERVED, self.positions)
+
     def allowed(self, graph: HexGraph) -> NDArray[np.bool_]:
         """The cells that the labels leave open, as the CRF's partial likelihood takes them.
 

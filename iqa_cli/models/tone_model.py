@@ -69,7 +69,6 @@ class ToneModel(nn.Module):
         """Whether the visual tower is a constant, so that features may be computed once."""
         self.architecture = model_config(config.backbone)
         """The backbone's architecture as data."""
-        self._description = {**dataclasses.asdict(config), "config": self.architecture}
 
     def train(self, mode: bool = True) -> Self:
         """Training mode; a frozen visual tower stays as it is, drop-out and batch statistics included."""
@@ -98,6 +97,10 @@ class ToneModel(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Prepared pictures (B, 3, S, S) float32, or their features (B, D), to node scores (B, N) float32."""
         return self.scores(inputs if inputs.ndim == 2 else self.features(inputs))
+
+    def ready(self, inputs: Tensor) -> Tensor:
+        """What `forward` takes of a batch's inputs: uint8 pictures prepared, features (B, D) as they are."""
+        return self.prepared(inputs) if inputs.dtype == torch.uint8 else inputs
 
     def prepared(self, pictures: Tensor) -> Tensor:
         """uint8 pictures (B, 3, S, S) as the model takes them; the torch twin of `prepare.normalise`."""
@@ -130,10 +133,10 @@ class ToneModel(nn.Module):
         ]
 
     def description(self) -> dict[str, Any]:
-        """The model as the card tells it: configuration, architecture, number of parameters."""
+        """What the card tells of the model beside its configuration: architecture, number of parameters."""
         visual = sum(int(parameter.numel()) for parameter in self.clip.visual.parameters())
         total = sum(parameter.numel() for parameter in self.parameters())
-        return {**self._description, "parameters": total, "parameters_visual": visual}
+        return {"config": self.architecture, "parameters": total, "parameters_visual": visual}
 
 
 def _part(name: str) -> str:

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from iqa_cli.hexgraph.graph import HexGraph
 
-UNOBSERVED = -1
-"""Position of a level that nobody looked at, or that is known only as "k or worse"."""
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Batch:

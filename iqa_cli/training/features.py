@@ -39,6 +39,7 @@ def tower_hash(model: ToneModel) -> str:
 
 def frozen_features(
     model: ToneModel,
+    tower: str,
     pictures: Tensor,
     folder: Path,
     device: torch.device,
@@ -48,13 +49,14 @@ def frozen_features(
 ) -> Tensor:
     """Features of pictures, from the file in `folder` if they are there, else computed and written to it.
 
+    tower     `tower_hash` of the model
     pictures  (n, 3, S, S) uint8
     mirrored  whether the features are those of the pictures mirrored, which are never all in memory
     keep      whether what was computed is written; of several processes one is enough
     returns   (n, D) float32 on the CPU
     raises    OutputError  if the file cannot be written
     """
-    digest = hashlib.sha256(tower_hash(model).encode())
+    digest = hashlib.sha256(tower.encode())
     digest.update(b"mirrored" if mirrored else b"")
     for chunk in torch.split(pictures, _BATCH):
         digest.update(chunk.contiguous().numpy().tobytes())

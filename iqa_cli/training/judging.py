@@ -49,8 +49,7 @@ def judge(model: ToneModel, crf: TorchCRF, batches: Iterable[Batch], device: tor
     model.eval()
     scores, positions, allowed = [], [], []
     for batch in batches:
-        inputs = batch.inputs.to(device)
-        scores.append(model(model.prepared(inputs) if inputs.dtype == torch.uint8 else inputs).float().cpu())
+        scores.append(model(model.ready(batch.inputs.to(device))).float().cpu())
         positions.append(batch.positions)
         allowed.append(batch.allowed)
     return compared(crf, torch.cat(scores), torch.cat(positions), torch.cat(allowed), device)

@@ -8,7 +8,7 @@ import torch
 
 from iqa_cli.errors import ConfigError
 from iqa_cli.training.data import Batch, Share, counts_of
-from iqa_cli.training.features import frozen_features
+from iqa_cli.training.features import frozen_features, tower_hash
 from iqa_cli.training.pictures import Pictures, load_pictures
 from iqa_cli.training.sides import read_sides
 
@@ -75,10 +75,11 @@ class LabelledData:
         keep    whether they are written to `folder`, for the next run; see `frozen_features`
         raises  OutputError  if they cannot be kept in `folder`
         """
+        tower = tower_hash(model)
         for side, pictures in self._sides.items():
             ways = (False, True) if side == "training" and self._config.data.mirror else (False,)
             self._features[side] = tuple(
-                frozen_features(model, pictures.pixels, folder, device, mirrored=mirrored, keep=keep)
+                frozen_features(model, tower, pictures.pixels, folder, device, mirrored=mirrored, keep=keep)
                 for mirrored in ways
             )
 

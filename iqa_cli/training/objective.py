@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from iqa_cli.config import LossConfig
     from iqa_cli.crf.torch_crf import TorchCRF
+    from iqa_cli.hexgraph.plan import HexPlan
 
 _BETA = 0.999
 """Of the effective number of photographs, (1 - beta^n) / (1 - beta): a level seen a thousand times counts like 630.
@@ -72,13 +73,7 @@ class _Likelihood:
     def __call__(self, unary: Tensor, allowed: Tensor) -> Tensor:
         if self._per_cell is None:
             return nll(self._crf, unary, allowed)
-        label, decided = _decided(self._crf, allowed)
-        # A label that is not known exactly has nothing to say about the photograph's weight.
-        per_label = unary.new_zeros((len(allowed), self._crf.plan.n_labels), dtype=torch.float64)
-        per_label = per_label.index_add(1, label, self._per_cell * (allowed & decided))
-        known = decided[:, torch.tensor(self._crf.plan.cell_start.tolist(), device=allowed.device)]
-        weights = (per_label.sum(1) + (~known).sum(1)) / known.shape[1]
-        return nll(self._crf, unary, allowed, weights)
+        return nll(self._crf, unary, allowed, _label_weights(self._crf.plan, self._per_cell, allowed).mean(1))
 
 
 class _OnMarginals:
@@ -95,19 +90,16 @@ class _OnMarginals:
         weights = None
         if self._per_cell is not None:
             plan = self._crf.plan
-            label, decided = _decided(self._crf, allowed)
-            per_label = unary.new_zeros((len(allowed), plan.n_labels), dtype=torch.float64)
-            per_label = per_label.index_add(1, label, torch.where(decided, self._per_cell * allowed, 0.0))
-            weights = per_label[:, torch.tensor(plan.node_label.tolist(), device=allowed.device)]
-            weights = torch.where(weights > 0, weights, 1.0)
+            node_label = torch.tensor(plan.node_label.tolist(), device=allowed.device)
+            weights = _label_weights(plan, self._per_cell, allowed)[:, node_label]
         return marginal_loss(
             self._crf, unary, allowed, name=self._name, gamma=self._gamma, alpha=self._alpha, weights=weights
         )
 
 
-def _decided(crf: TorchCRF, allowed: Tensor) -> tuple[Tensor, Tensor]:
-    """(C,) the label of each cell, and (B, C) whether its label is known exactly."""
-    label = torch.tensor(crf.plan.cell_label.tolist(), device=allowed.device)
-    open_levels = allowed.new_zeros((len(allowed), crf.plan.n_labels), dtype=torch.int64)
-    open_levels = open_levels.index_add(1, label, allowed.long())
-    return label, (open_levels == 1)[:, label]
+def _label_weights(plan: HexPlan, per_cell: Tensor, allowed: Tensor) -> Tensor:
+    """(B, L) weight of each label's level; 1 where it is not known exactly and so has nothing to say."""
+    cell_label = torch.tensor(plan.cell_label.tolist(), device=allowed.device)
+    sums = per_cell.new_zeros((len(allowed), plan.n_labels))
+    n_open = sums.index_add(1, cell_label, allowed.to(per_cell.dtype))
+    return torch.where(n_open == 1, sums.index_add(1, cell_label, per_cell * allowed), 1.0)

@@ -128,8 +128,8 @@ def _card(outcome: Outcome, folder: Path, epoch: int, model: ToneModel, judged: 
         "graph": outcome.graph.to_json(),
         "preprocessing": dataclasses.asdict(model.preprocessing),
         "model": {
+            **document["model"],
             **model.description(),
-            "pretrained": document["model"]["pretrained"],  # told like all paths, without the folders of a machine
             "fitted_temperature": round(float(model.temperature), 6),
         },
         "training": training,

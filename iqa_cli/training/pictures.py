@@ -18,7 +18,6 @@ from iqa_cli.labels import image_path
 from iqa_cli.models.prepare import squash
 from iqa_cli.photos.decode import read_photo
 from iqa_cli.records import PhotoRef, Unreadable
-from iqa_cli.training.data import UNOBSERVED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,11 +97,10 @@ def load_pictures(
                 else:
                     pixels[len(kept)] = picture.transpose(2, 0, 1)
                     kept.append(row)
-    known = np.where(table.at_least, UNOBSERVED, table.positions)
     pictures = Pictures(
         names=tuple(table.names[row] for row in kept),
         pixels=torch.from_numpy(pixels[: len(kept)]),
-        positions=torch.from_numpy(known[kept]),
+        positions=torch.from_numpy(table.known_positions[kept]),
         allowed=torch.from_numpy(table.allowed(graph)[kept]),
     )
     return pictures, tuple(unreadable)

@@ -352,9 +352,7 @@ class Trainer:
 
     def _unary(self, model: nn.Module, batch: Batch, place: str) -> Tensor:
         """Cell potentials (B, C) float64 of a batch; TrainingDiverged if they are no numbers."""
-        inputs = batch.inputs.to(self._device)
-        if inputs.dtype == torch.uint8:
-            inputs = self._model.prepared(inputs)
+        inputs = self._model.ready(batch.inputs.to(self._device))
         enabled = self.config.run.precision == "bfloat16"
         with torch.autocast(self._device.type, torch.bfloat16, enabled=enabled):
             scores: Tensor = model(inputs)
