@@ -1,0 +1,69 @@
+"""Part: what the model costs."""
+
+from __future__ import annotations
+
+import platform
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iqa_cli.models.runner import OnnxModel
+from iqa_cli.pipeline import BATCH
+from quality_parts.document import Cell, Estimate, Goal, Part, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from quality_parts.judges import Judge
+
+MS_A_PHOTO, MEGABYTES = Goal(2.0, at_most=True), Goal(16.0, at_most=True)
+
+
+def cost_part(judges: Sequence[Judge], *, batches: int = 20, rounds: int = 5) -> Part:
+    """CPU time of the exported model on one thread, and the checkpoint's bytes.
+
+    batches, rounds  of `BATCH` photos; the best round counts, as other work on the machine only adds
+    """
+    times = [Estimate(_cpu_ms_a_photo(judge, batches, rounds), digits=2) for judge in judges]
+    sizes = [
+        Estimate(
+            sum(file.stat().st_size for file in judge.checkpoint.folder.iterdir() if file.is_file()) / 1e6, digits=1
+        )
+        for judge in judges
+    ]
+    rows: tuple[tuple[Cell, ...], ...] = (
+        ("model, CPU ms a photo", *times, "≤ 2.0 ms", MS_A_PHOTO.met(times[0].value)),
+        ("checkpoint on disk, MB", *sizes, "≤ 16 MB", MEGABYTES.met(sizes[0].value)),
+    )
+    note = (
+        f"`OnnxModel.node_scores` on one thread, batches of {BATCH}, normalisation included, best of {rounds} rounds "
+        f"of {batches} batches; {processor()}. A megabyte is a million bytes."
+    )
+    columns = ("", *(judge.name for judge in judges), "goal", "met")
+    return Part("cost", "Cost", (note,), (Table("", columns, rows),))
+
+
+def _cpu_ms_a_photo(judge: Judge, batches: int, rounds: int) -> float:
+    model = OnnxModel(judge.checkpoint, threads=1)
+    size = judge.checkpoint.preprocessing.size
+    pictures = list(np.random.default_rng(0).integers(0, 256, (BATCH, size, size, 3), np.uint8))
+    model.node_scores(pictures)
+    best = float("inf")
+    for _ in range(rounds):
+        started = time.process_time()
+        for _ in range(batches):
+            model.node_scores(pictures)
+        best = min(best, time.process_time() - started)
+    return best / (batches * BATCH) * 1000
+
+
+def processor() -> str:
+    """What the machine calls its processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.machine()

@@ -1,0 +1,100 @@
+"""Checkpoints as judges of pictures and of files."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iqa_cli.checkpoint import load_checkpoint
+from iqa_cli.crf.numpy_crf import NumpyCRF
+from iqa_cli.crf.unary import unary_from_nodes
+from iqa_cli.hexgraph import compile_plan
+from iqa_cli.models.prepare import squash
+from iqa_cli.models.runner import OnnxModel
+from iqa_cli.paths import find_checkpoint
+from iqa_cli.pipeline import BATCH, Auditor
+from iqa_cli.records import PhotoRef
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from iqa_cli.checkpoint import Checkpoint
+    from iqa_cli.records import Finding, PhotoReport
+
+    Floats = NDArray[np.floating]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Answers:
+    """What a judge says of n pictures."""
+
+    predicted: NDArray[np.int64]
+    """(n, L) zero-based levels."""
+    marginals: tuple[NDArray[np.float64], ...] | None
+    """Per label (n, K): the probability of every level, or what stands for it in a ranking."""
+    calibrated: bool = True
+    """Whether those are probabilities, so that a calibration error means something."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Judge:
+    """A checkpoint under the name that the tables call it by."""
+
+    name: str
+    """Head of its column."""
+    checkpoint: Checkpoint
+    """The card, read and checked."""
+
+    @classmethod
+    def load(cls, name: str, where: str) -> Judge:
+        """A checkpoint by name or folder.
+
+        raises  CheckpointError  if there is none, or it is damaged
+        """
+        return cls(name, load_checkpoint(find_checkpoint(where)))
+
+    def reports(self, paths: Mapping[str, Path]) -> dict[str, PhotoReport]:
+        """What `iqa assess` says of files, by their names in `paths`."""
+        refs = {name: PhotoRef(path, name) for name, path in paths.items()}
+        return dict(zip(refs, Auditor(self.checkpoint).run(refs.values()), strict=True))
+
+    def of_pictures(self, pictures: NDArray[np.uint8]) -> tuple[Answers, Answers]:
+        """Levels of drawn pictures, under the graph's rules (the best joint state) and without them (the most probable
+        level of each label by itself).
+
+        pictures  (n, S, S, 3) uint8; squashed if the checkpoint takes another size
+        """
+        graph, preprocessing = self.checkpoint.graph, self.checkpoint.preprocessing
+        plan = compile_plan(graph)
+        crf, model = NumpyCRF(plan), OnnxModel(self.checkpoint)
+        ends = np.cumsum(graph.n_levels)[:-1]
+        joint, joint_marginals, alone = [], [], []
+        for start in range(0, len(pictures), BATCH):
+            prepared = list(pictures[start : start + BATCH])
+            if pictures.shape[1] != preprocessing.size:
+                prepared = [squash(rgb, preprocessing.size, preprocessing.interpolation) for rgb in prepared]
+            beliefs = crf.infer(unary_from_nodes(model.node_scores(prepared), plan))
+            joint.append(beliefs.positions)
+            joint_marginals.append(beliefs.marginals)
+            alone.append(beliefs.independent)
+        ruled = np.split(np.concatenate(joint_marginals).astype(np.float64), ends, axis=1)
+        independent = np.split(np.concatenate(alone).astype(np.float64), ends, axis=1)
+        levels = np.stack([table.argmax(1) for table in independent], 1).astype(np.int64)
+        return (
+            Answers(np.concatenate(joint).astype(np.int64), tuple(ruled)),
+            Answers(levels, tuple(independent)),
+        )
+
+
+def said(findings: Sequence[Finding]) -> str:
+    """What a report says, for the lists of failures: label, level 2..4, probability of a problem."""
+    present = [f"{found.label} {found.level} ({found.probability:.2f})" for found in findings if found.level > 1]
+    if present:
+        return ", ".join(present)
+    likeliest = max(findings, key=lambda found: found.probability)
+    return f"nothing; likeliest {likeliest.label} ({likeliest.probability:.2f})"
