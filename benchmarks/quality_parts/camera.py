@@ -109,14 +109,20 @@ def _by_label(judged: Predictions) -> Iterator[tuple[Cell, ...]]:
         interval = intervals[name]["qwk"] if (truth > 0).sum() >= FEWEST else None
         qwk = Estimate(metrics.qwk) if interval is None else Estimate(metrics.qwk, interval.low, interval.high)
         yield (name, qwk, *_counts(truth, predicted))
-    yield ("any", None, *_counts(judged.truth.max(1), judged.predicted.max(1)))
+    yield ("any", None, *_counts(*_worst(judged)))
 
 
 def _by_confidence(judged: Predictions, confidence: Sequence[str]) -> Iterator[tuple[Cell, ...]]:
     """A photograph's worst label, by how sure those were who labelled it."""
+    truth, predicted = _worst(judged)
     for value in sorted(set(confidence)):
         own = np.array([entry == value for entry in confidence])
-        yield (value or "not said", *_counts(judged.truth[own].max(1), judged.predicted[own].max(1)))
+        yield (value or "not said", *_counts(truth[own], predicted[own]))
+
+
+def _worst(judged: Predictions) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(n,) each: the worst true and predicted level of a photograph among the labels that somebody looked at."""
+    return judged.truth.max(1), np.where(judged.truth >= 0, judged.predicted, 0).max(1)
 
 
 def _by_kind(names: Sequence[str], kinds: Sequence[str], reports: Mapping[str, Mapping[str, PhotoReport]]) -> Table:
