@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from iqa_cli.photos.discover import discover
 from iqa_cli.pipeline import Auditor
-from quality_parts.document import Cell, Failure, Goal, Part, Table, share_of_groups
+from quality_parts.document import Cell, Failure, Goal, Part, Table, share, share_of_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -51,6 +51,7 @@ def stability_part(folders: Sequence[Path], judges: Sequence[Judge]) -> Part:
     changed: dict[tuple[str, str], list[tuple[int, int]]] = {
         (judge.name, way): [] for way in ("full decode", *COPIES) for judge in judges
     }
+    doubted = dict.fromkeys(changed, 0)
     failures: list[Failure] = []
     photos, uncopied = 0, 0
     main = judges[0].name
@@ -68,6 +69,7 @@ def stability_part(folders: Sequence[Path], judges: Sequence[Judge]) -> Part:
                 for way, other in others.items():
                     differing = list(_differing(report, other))
                     changed[name, way].append((len(differing), len(report.findings)))
+                    doubted[name, way] += other.status != report.status
                     if name == main and differing:
                         failures.append(Failure(f"{ref.source_file}, {way}", ", ".join(differing)))
     rows: list[tuple[Cell, ...]] = []
@@ -79,7 +81,13 @@ def stability_part(folders: Sequence[Path], judges: Sequence[Judge]) -> Part:
         f"{photos} photos that `{main}` judges with status ok; {uncopied} of them could not be copied. Mirrored and "
         f"half-size copies are JPEGs of quality {FINE}, all upright. Intervals: 95 %, resampled photos."
     )
-    tables = (Table("", ("scaled decode against", *(judge.name for judge in judges), "goal", "met"), tuple(rows)),)
+    statuses: tuple[tuple[Cell, ...], ...] = tuple(
+        (way, *(share(doubted[judge.name, way], len(changed[judge.name, way])) for judge in judges))
+        for way in ("full decode", *COPIES)
+    )
+    names = tuple(judge.name for judge in judges)
+    levels = Table("Levels", ("scaled decode against", *names, "goal", "met"), tuple(rows))
+    tables = (levels, Table("Status", ("scaled decode against", *names), statuses))
     return Part("stability", "Stability", (note,), tables, tuple(failures), "Levels that changed")
 
 
