@@ -1,6 +1,11 @@
-"""The ladder: repeatable, about half without a problem, every level of every label, never an illegal pair."""
+"""The ladder: repeatable, about half without a problem, every level of every label, never an illegal pair.
+
+And natures: scenes that are dark, bright or clipped from the start, of which no untouched one has a label.
+"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -9,7 +14,13 @@ torch = pytest.importorskip("torch", reason="the tone ladder needs the train ext
 
 from iqa_cli.hexgraph.read import read_graph  # noqa: E402 - torch may be missing
 from iqa_cli.paths import find_graph  # noqa: E402
-from iqa_cli.training.ladder import _OPPOSITES, FAULTS, Ladder, _faults, batches  # noqa: E402
+from iqa_cli.training import ladder as ladder_module  # noqa: E402
+from iqa_cli.training import severity, tone  # noqa: E402
+from iqa_cli.training.ladder import _TOGETHER, FAULTS, Drawn, Ladder, _faults, batches  # noqa: E402
+from iqa_cli.training.natures import NATURES, with_natures  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 GRAPH = read_graph(find_graph("smartphone-6"))
 
@@ -30,17 +41,27 @@ def photographs() -> torch.Tensor:
 def drawn(photographs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """1,500 pictures of 48 pixels."""
     made = list(batches(Ladder(), photographs, GRAPH.label_names, size=48, batch_size=250, samples=1500, seed=5))
-    return torch.cat([pictures for pictures, _ in made]), torch.cat([positions for _, positions in made])
+    return torch.cat([batch.pictures for batch in made]), torch.cat([batch.positions for batch in made])
 
 
 def test_the_same_seed_gives_the_same_pictures(photographs: torch.Tensor) -> None:
-    def draw(seed: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    def draw(seed: int) -> list[Drawn]:
         return list(batches(Ladder(), photographs, GRAPH.label_names, size=32, batch_size=8, samples=20, seed=seed))
 
     first, again, other = draw(1), draw(1), draw(2)
-    assert [len(pictures) for pictures, _ in first] == [8, 8, 4]
-    assert all(torch.equal(a[0], b[0]) and torch.equal(a[1], b[1]) for a, b in zip(first, again, strict=True))
-    assert not torch.equal(first[0][0], other[0][0])
+    assert [len(batch.pictures) for batch in first] == [8, 8, 4]
+    for one, same in zip(first, again, strict=True):
+        assert torch.equal(one.pictures, same.pictures)
+        assert torch.equal(one.positions, same.positions)
+        assert torch.equal(one.photographs, same.photographs)
+    assert not torch.equal(first[0].pictures, other[0].pictures)
+
+
+def test_what_is_drawn_has_the_shapes_and_types_it_says(photographs: torch.Tensor) -> None:
+    drawn = Ladder().draw(photographs[:6], GRAPH.label_names, 40, torch.Generator().manual_seed(0))
+    assert drawn.pictures.shape == drawn.photographs.shape == (6, 3, 40, 40)
+    assert drawn.pictures.dtype == drawn.photographs.dtype == torch.uint8
+    assert (drawn.positions.shape, drawn.positions.dtype) == ((6, len(GRAPH.labels)), torch.int64)
 
 
 def test_about_half_have_no_problem(drawn: tuple[torch.Tensor, torch.Tensor]) -> None:
@@ -69,17 +90,111 @@ def test_dark_pictures_are_darker_and_bright_ones_brighter_than_the_rest(
     assert mean[dark].median() < fine - 40
 
 
-def test_opposite_faults_are_never_drawn_together() -> None:
-    chosen = _faults(torch.ones(4000, dtype=torch.bool), torch.Generator().manual_seed(0))
-    assert set(chosen.sum(0).tolist()) == {1, 2, 3}
-    for one, other in _OPPOSITES:
-        assert not bool((chosen[FAULTS.index(one)] & chosen[FAULTS.index(other)]).any())
-    assert bool((chosen.sum(1) > 0).all())
+@pytest.fixture(scope="module")
+def faults() -> torch.Tensor:
+    """The faults of 20,000 faulty pictures. (F, 20000) bool."""
+    return _faults(torch.ones(20_000, dtype=torch.bool), torch.Generator().manual_seed(0))
 
 
-def test_a_clean_picture_without_crop_is_the_photograph(photographs: torch.Tensor) -> None:
-    ladder = Ladder(clean_share=1.0, untouched_share=1.0, crop=1.0, varied_share=0.0)
-    pictures, positions = ladder.draw(photographs, GRAPH.label_names, 64, torch.Generator().manual_seed(0))
-    same = (pictures == photographs).flatten(1).all(1) | (pictures == photographs.flip(-1)).flatten(1).all(1)
-    assert bool(same.all())
-    assert int(positions.sum()) == 0
+def together(faults: torch.Tensor, one: str, other: str) -> float:
+    """How much oftener than by chance two faults are in one picture."""
+    first, second = faults[FAULTS.index(one)], faults[FAULTS.index(other)]
+    return float((first & second).float().mean() / (first.float().mean() * second.float().mean()))
+
+
+def test_a_faulty_picture_has_one_to_three_faults_and_a_clean_one_none(faults: torch.Tensor) -> None:
+    assert set(faults.sum(0).tolist()) == {1, 2, 3}
+    assert bool((faults.sum(1) > 0).all())
+    clean = torch.zeros(100, dtype=torch.bool)
+    assert not bool(_faults(clean, torch.Generator().manual_seed(0)).any())
+
+
+def test_faults_that_undo_each_other_are_never_drawn_together(faults: torch.Tensor) -> None:
+    never = [pair for pair, factor in _TOGETHER.items() if factor == 0]
+    assert ("bright", "dark") in never
+    assert ("clip", "suppress") in never
+    assert [together(faults, *pair) for pair in never] == [0.0] * len(never)
+
+
+def test_faults_that_come_together_do_so_oftener_than_by_chance(
+    faults: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    often = [pair for pair, factor in _TOGETHER.items() if factor > 1]
+    monkeypatch.setattr(ladder_module, "_TOGETHER", {pair: 0.0 for pair in _TOGETHER if pair not in often})
+    by_chance = _faults(torch.ones(20_000, dtype=torch.bool), torch.Generator().manual_seed(0))
+    for pair in often:
+        assert together(faults, *pair) > 1.1 * together(by_chance, *pair), pair
+
+
+def test_a_clean_picture_without_crop_is_the_photograph(
+    photographs: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ladder_module, "with_natures", lambda scenes, _: scenes)
+    ladder = Ladder(clean_share=1.0, untouched_share=1.0, crop=1.0, varied_share=0.0, jpeg_share=0.0)
+    drawn = ladder.draw(photographs, GRAPH.label_names, 64, torch.Generator().manual_seed(0))
+    same = (drawn.pictures == photographs).flatten(1).all(1)
+    mirrored = (drawn.pictures == photographs.flip(-1)).flatten(1).all(1)
+    assert bool((same | mirrored).all())
+    assert 0 < int(mirrored.sum()) < len(mirrored)
+    assert torch.equal(drawn.photographs, drawn.pictures)
+    assert int(drawn.positions.sum()) == 0
+
+
+def test_a_jpeg_file_changes_pixels_but_no_tone(photographs: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ladder_module, "with_natures", lambda scenes, _: scenes)
+    ladder = Ladder(clean_share=1.0, untouched_share=1.0, varied_share=0.0, jpeg_share=1.0)
+    drawn = ladder.draw(photographs, GRAPH.label_names, 96, torch.Generator().manual_seed(0))
+    assert bool((drawn.pictures != drawn.photographs).flatten(1).any(1).all())
+    error = drawn.pictures.float().mean((1, 2, 3)) - drawn.photographs.float().mean((1, 2, 3))
+    assert float(error.abs().max()) < 1.5
+    assert int(drawn.positions.sum()) == 0
+
+
+ONE_NATURE = pytest.mark.parametrize("nature", [nature for nature, _ in NATURES], ids=lambda nature: nature.__name__)
+
+
+@ONE_NATURE
+def test_an_untouched_nature_has_no_label_at_any_draw(
+    photographs: torch.Tensor, monkeypatch: pytest.MonkeyPatch, nature: Callable[..., torch.Tensor]
+) -> None:
+    """Though its good rendering was varied, and half of the pictures went through a JPEG file."""
+    monkeypatch.setattr(ladder_module, "with_natures", lambda scenes, generator: nature(scenes, generator).clamp(0, 1))
+    ladder = Ladder(clean_share=1.0, untouched_share=1.0, varied_share=1.0, jpeg_share=0.5)
+    for seed in range(5):
+        drawn = ladder.draw(photographs, GRAPH.label_names, 96, torch.Generator().manual_seed(seed))
+        assert int(drawn.positions.sum()) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("night", "dark"), ("on_black", "dark"), ("on_white", "bright"), ("snow", "bright"), ("document", "bright")],
+)
+def test_a_nature_looks_like_a_fault_of_the_photograph_it_was_made_from(
+    photographs: torch.Tensor, name: str, label: str
+) -> None:
+    """Else it would teach nothing: against the photograph, and not against itself, it has the label."""
+    nature = next(nature for nature, _ in NATURES if nature.__name__ == name)
+    scenes = photographs.float() / 255
+    made = tone.quantised(nature(scenes, torch.Generator().manual_seed(0)))
+    levels = severity.deviation(photographs, made).positions((label,))
+    assert float((levels > 0).float().mean()) > 0.2
+
+
+@pytest.mark.parametrize("name", ["night", "on_white", "white_sky", "lamps"])
+def test_what_is_clipped_by_nature_is_clipped(name: str) -> None:
+    nature = next(nature for nature, _ in NATURES if nature.__name__ == name)
+    sky = torch.tensor([0.45, 0.6, 0.8]).view(1, 3, 1, 1).expand(20, 3, 64, 64)
+    made = tone.quantised(nature(sky, torch.Generator().manual_seed(0)))
+    assert float((made >= severity.CLIPPED).all(1).flatten(1).any(1).float().mean()) > 0.25
+
+
+def test_natures_come_in_their_shares_and_leave_the_other_photographs_alone() -> None:
+    scenes = torch.rand(2000, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 0.8
+    changed = with_natures(scenes, torch.Generator().manual_seed(1))
+    touched = (changed != scenes).flatten(1).any(1).float().mean()
+    # A white sky finds no sky in noise, so its share may change nothing.
+    total = sum(share for _, share in NATURES)
+    sky = next(share for nature, share in NATURES if nature.__name__ == "white_sky")
+    assert total - sky - 0.03 < float(touched) < total + 0.03
+    assert 0 <= float(changed.min()) <= float(changed.max()) <= 1
+    assert torch.equal(changed, with_natures(scenes, torch.Generator().manual_seed(1)))

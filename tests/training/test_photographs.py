@@ -1,4 +1,4 @@
-"""Photographs are loaded whole, split before anything else, and a scene is never on both sides."""
+"""Photographs are loaded whole, split before anything else, and a scene is never on two sides."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from PIL import Image
 
 from iqa_cli.errors import ConfigError
 
-pytest.importorskip("torch", reason="training needs the train extra")
+torch = pytest.importorskip("torch", reason="training needs the train extra")
 
-from iqa_cli.training.photographs import load_photographs, split
+from iqa_cli.training.photographs import load_photographs, split  # noqa: E402 - torch may be missing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ def test_unreadable_files_are_left_out_and_named(ladder_folder: Path, tmp_path: 
     assert [name for name, _ in photographs.unreadable] == ["empty.jpg"]
 
 
-def test_no_photograph_and_no_scene_is_on_both_sides(ladder_folder: Path, tmp_path: Path) -> None:
+def test_no_photograph_and_no_scene_is_on_two_sides(ladder_folder: Path, tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     shutil.copytree(ladder_folder, folder)
     for name in ("scene03", "scene07"):  # a bracket: the same scene, darker and brighter
@@ -38,14 +38,20 @@ def test_no_photograph_and_no_scene_is_on_both_sides(ladder_folder: Path, tmp_pa
             Image.fromarray((picture * ev).clip(0, 255).astype(np.uint8)).save(folder / f"{name}-{ev}.png")
     photographs = load_photographs(folder, 32)
     for seed in range(8):
-        training, held_out = split(photographs, 0.3, seed)
-        assert sorted([*training.tolist(), *held_out.tolist()]) == list(range(16))
-        scenes = [
-            {photographs.names[i].split("-")[0].removesuffix(".png") for i in side.tolist()}
-            for side in (training, held_out)
-        ]
-        assert not scenes[0] & scenes[1]
-        assert len(held_out) > 0
+        sides = [side.tolist() for side in split(photographs, 0.3, seed)]
+        assert all(side == sorted(side) and side for side in sides)
+        assert sorted(index for side in sides for index in side) == list(range(16))
+        scenes = [{photographs.names[index].split("-")[0].removesuffix(".png") for index in side} for side in sides]
+        assert sum(len(side) for side in scenes) == 12
+
+
+@pytest.mark.parametrize(("holdout", "sizes"), [(0.15, (10, 1, 1)), (0.25, (9, 1, 2)), (0.5, (6, 3, 3))])
+def test_validation_and_test_share_what_is_held_out(
+    ladder_folder: Path, holdout: float, sizes: tuple[int, ...]
+) -> None:
+    sides = split(load_photographs(ladder_folder, 32), holdout, 0)
+    assert tuple(len(side) for side in sides) == sizes
+    assert {side.dtype for side in sides} == {torch.int64}
 
 
 def test_a_sky_over_the_ground_does_not_make_two_photographs_one_scene(tmp_path: Path) -> None:
@@ -54,8 +60,8 @@ def test_a_sky_over_the_ground_does_not_make_two_photographs_one_scene(tmp_path:
         sky_and_ground = np.repeat(np.linspace(220, 60, 96)[:, None, None], 96, 1).repeat(3, 2)
         texture = np.kron(rng.normal(0, 12, (32, 32, 1)), np.ones((3, 3, 3)))
         Image.fromarray((sky_and_ground + texture).clip(0, 255).astype(np.uint8)).save(tmp_path / f"{seed}.png")
-    training, held_out = split(load_photographs(tmp_path, 64), 0.25, 0)
-    assert (len(training), len(held_out)) == (6, 2)
+    sides = split(load_photographs(tmp_path, 64), 0.25, 0)
+    assert [len(side) for side in sides] == [6, 1, 1]
 
 
 def test_one_scene_alone_cannot_be_split(ladder_folder: Path, tmp_path: Path) -> None:
@@ -65,10 +71,24 @@ def test_one_scene_alone_cannot_be_split(ladder_folder: Path, tmp_path: Path) ->
         split(load_photographs(tmp_path, 32), 0.3, 0)
 
 
+@pytest.mark.parametrize("holdout", [0.05, 0.99])
+def test_each_side_needs_a_scene(ladder_folder: Path, holdout: float) -> None:
+    with pytest.raises(ConfigError, match=rf"12 scene\(s\) cannot be split with holdout = {holdout}") as error:
+        split(load_photographs(ladder_folder, 32), holdout, 0)
+    assert "two scenes at least are held out" in (error.value.hint or "")
+
+
+def test_three_scenes_are_one_for_each_side(ladder_folder: Path, tmp_path: Path) -> None:
+    for seed in range(3):
+        shutil.copy(ladder_folder / f"scene{seed:02d}.png", tmp_path)
+    assert [len(side) for side in split(load_photographs(tmp_path, 32), 0.6, 0)] == [1, 1, 1]
+
+
 def test_the_split_depends_on_the_seed_alone(ladder_folder: Path) -> None:
     photographs = load_photographs(ladder_folder, 32)
-    assert split(photographs, 0.25, 1)[1].tolist() == split(photographs, 0.25, 1)[1].tolist()
-    assert len({tuple(split(photographs, 0.25, seed)[1].tolist()) for seed in range(6)}) > 1
+    for side in (1, 2):
+        assert split(photographs, 0.25, 1)[side].tolist() == split(photographs, 0.25, 1)[side].tolist()
+        assert len({tuple(split(photographs, 0.25, seed)[side].tolist()) for seed in range(6)}) > 1
 
 
 def test_a_missing_or_empty_folder_is_a_config_error(tmp_path: Path) -> None:
