@@ -94,11 +94,18 @@ class ModelConfig:
     train_visual: Literal["all", "none"] | int = "all"
     """How much of the visual tower learns: all, none, or the last N groups of layers as open_clip counts them (1 is the
     final projection, 2 adds the last block). With none, the features of labelled photographs are computed once."""
+    statistics: int = 0
+    """Width of a second, small path to the features that reads histograms of the full frame, which a narrow visual
+    tower alone has to work for. 0 is none."""
+    mirror: bool = False
+    """Whether the visual tower is kept blind to left and right, so that a mirrored photograph gets the same levels. For
+    CLIP's residual networks that start from nothing."""
     train_text: bool = True
     """Whether the text tower of the coop head learns too. False is CoOp as published; true is needed when it starts
     from nothing."""
     temperature: bool = False
-    """Whether one temperature is fitted on the validation pictures at the end, so that probabilities are honest."""
+    """Whether a temperature for each label is fitted on the validation pictures at the end, so that probabilities are
+    honest."""
 
     def __post_init__(self) -> None:
         """Every template has one place for the words."""
@@ -109,6 +116,10 @@ class ModelConfig:
         ]
         if not self.templates:
             problems.append("model.templates: expected at least one")
+        if self.statistics < 0:
+            problems.append(f"model.statistics: expected 0 or more, got {self.statistics}")
+        if self.statistics and self.train_visual == "none" and not str(self.pretrained).startswith("checkpoint:"):
+            problems.append('model.statistics: with train_visual = "none" they would stay random; leave them out')
         if problems:
             raise ConfigError("model", problems=problems)
 

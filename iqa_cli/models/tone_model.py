@@ -14,6 +14,8 @@ from torch.nn import functional
 
 from iqa_cli.models.backbone import build_backbone, freeze, model_config
 from iqa_cli.models.heads import CoopHead, FcHead, OrdinalThresholds, word_features
+from iqa_cli.models.mirror import mirrored_twins
+from iqa_cli.models.statistics import ToneStatistics
 from iqa_cli.models.warm_start import PREFIX, checkpoint_of, take_over
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ class ToneModel(nn.Module):
     """
 
     temperature: Tensor
-    """() float32, scores are divided by it; 1 unless it was fitted."""
+    """(L,) float32, the scores of a label are divided by it; 1 unless it was fitted."""
 
     def __init__(self, config: ModelConfig, graph: HexGraph) -> None:
         super().__init__()
@@ -58,13 +60,20 @@ class ToneModel(nn.Module):
         else:
             zero_shot = word_features(backbone, words, config.templates) if config.start == "words" else None
             self.head = FcHead(backbone.embedding, len(words), zero_shot)
+        self.statistics = (
+            ToneStatistics(config.statistics, backbone.embedding, backbone.preprocessing) if config.statistics else None
+        )
         self.thresholds = OrdinalThresholds([len(label.levels) for label in graph.labels])
-        self.register_buffer("temperature", torch.ones(()))
+        self._twins = mirrored_twins(self.clip.visual) if config.mirror else ()
+        self.register_buffer("temperature", torch.ones(len(graph.labels)))
         if source is not None:
             take_over(source, self, graph)
+        self.keep_symmetric()
         # In a tuple, so that the compiled tower is no second module with the same weights.
         self._compiled: tuple[Any, ...] = ()
         freeze(backbone.clip, visual=config.train_visual, text=config.train_text and config.head == "coop")
+        if self.statistics is not None:
+            self.statistics.requires_grad_(config.train_visual != "none")
         self.frozen_visual = config.train_visual == "none"
         """Whether the visual tower is a constant, so that features may be computed once."""
         self.architecture = model_config(config.backbone)
@@ -80,7 +89,19 @@ class ToneModel(nn.Module):
     def features(self, pictures: Tensor) -> Tensor:
         """Prepared pictures (B, 3, S, S) float32 to visual features (B, D) float32 of unit length."""
         visual: Tensor = (self._compiled[0] if self._compiled else self.clip.visual)(pictures)
-        return functional.normalize(visual.float(), dim=-1)
+        return _joined(visual, self.statistics, pictures)
+
+    @torch.no_grad()
+    def keep_symmetric(self) -> None:
+        """Make weights and gradients of a mirror-blind tower the same as their mirror images; nothing for others.
+
+        Called at the start and before every step of the optimiser: AdamW moves equal weights with equal gradients
+        equally, so they stay equal.
+        """
+        for parameter, mirrored in self._twins:
+            parameter.copy_((parameter + mirrored(parameter)) / 2)
+            if parameter.grad is not None:
+                parameter.grad.copy_((parameter.grad + mirrored(parameter.grad)) / 2)
 
     def compile_visual(self) -> None:
         """Run the visual tower through torch.compile from now on; its weights keep their names."""
@@ -92,7 +113,7 @@ class ToneModel(nn.Module):
         # The towers may run in bfloat16; a score of 10 in its eight bits would be 0.03 off.
         with torch.autocast(features.device.type, enabled=False):
             scores: Tensor = self.thresholds(features.float() @ weight.float().T + bias)
-        return scores / self.temperature
+        return scores / self.temperature[self.thresholds.label_of_node]
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Prepared pictures (B, 3, S, S) float32, or their features (B, D), to node scores (B, N) float32."""
@@ -120,7 +141,9 @@ class ToneModel(nn.Module):
         for name, parameter in self.named_parameters():
             if not parameter.requires_grad:
                 continue
-            part = {"clip.visual": "visual", "thresholds": "thresholds"}.get(_part(name), "head")
+            part = {"clip.visual": "visual", "statistics": "visual", "thresholds": "thresholds"}.get(
+                _part(name), "head"
+            )
             # Scales, biases, norms and cut points are not drawn to zero.
             groups.setdefault((part, parameter.ndim >= 2), []).append(parameter)
         return [
@@ -145,6 +168,14 @@ def _part(name: str) -> str:
     return f"clip.{rest.partition('.')[0]}" if first == "clip" else first
 
 
+def _joined(visual: Tensor, statistics: ToneStatistics | None, pictures: Tensor) -> Tensor:
+    """Features (B, D) float32 of unit length from what the visual tower made of pictures, and their statistics."""
+    features = visual.float()
+    if statistics is not None:
+        features = functional.normalize(features, dim=-1) + statistics(pictures).float()
+    return functional.normalize(features, dim=-1)
+
+
 class ExportedModel(nn.Module):
     """What assessment needs of a trained model: the visual tower and a matrix; the text features are constants."""
 
@@ -154,15 +185,17 @@ class ExportedModel(nn.Module):
     def __init__(self, model: ToneModel) -> None:
         super().__init__()
         self.visual: Any = model.clip.visual
+        self.statistics = model.statistics
         with torch.no_grad():
             weight, bias = model.head.weight_and_bias()
-            weight, bias = weight / model.temperature, bias / model.temperature
-            self.register_buffer("weight", weight[model.thresholds.label_of_node].detach().clone())
-            offset = bias[model.thresholds.label_of_node] - model.thresholds.cuts() / model.temperature
+            label = model.thresholds.label_of_node
+            temperature = model.temperature[label]
+            self.register_buffer("weight", (weight[label] / temperature[:, None]).detach().clone())
+            offset = (bias[label] - model.thresholds.cuts()) / temperature
             self.register_buffer("offset", offset.detach().clone())
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Prepared pictures (B, 3, S, S) float32 to node scores (B, N) float32."""
-        features = functional.normalize(self.visual(pictures), dim=-1)
+        features = _joined(self.visual(pictures), self.statistics, pictures)
         scores: Tensor = features @ self.weight.T + self.offset
         return scores

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 PREFIX = "checkpoint:"
 """How `pretrained` says that it means one of our checkpoints, and neither a tag nor a file of weights."""
+_TOWERS = ("clip.", "statistics.")
+"""Parameters that turn pictures and texts into features."""
 _PER_LABEL = ("head.bias", "head.linear.weight", "head.linear.bias", "thresholds.first")
 """Parameters with a row per label."""
 
@@ -61,12 +63,12 @@ def take_over(checkpoint: Checkpoint, model: ToneModel, graph: HexGraph) -> None
     except (CheckpointError, safetensors.SafetensorError) as error:
         raise ConfigError(f"model.pretrained: {error}") from None
     own = model.state_dict()
-    towers = {name: value for name, value in kept.items() if name.startswith("clip.")}
-    expected = {name: value.shape for name, value in own.items() if name.startswith("clip.")}
+    towers = {name: value for name, value in kept.items() if name.startswith(_TOWERS)}
+    expected = {name: value.shape for name, value in own.items() if name.startswith(_TOWERS)}
     if {name: value.shape for name, value in towers.items()} != expected:
         raise ConfigError(
             f"model.pretrained: {checkpoint.folder / WEIGHTS}: its towers do not fit this backbone",
-            hint="the architecture's config has changed since it was trained",
+            hint="set model.statistics as it was, or the architecture's config has changed since it was trained",
         )
     taken = dict(towers)
     for name in ("head.context", "head.log_scale"):

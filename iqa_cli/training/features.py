@@ -34,6 +34,10 @@ def tower_hash(model: ToneModel) -> str:
     for name, value in sorted(model.clip.visual.state_dict().items()):
         digest.update(name.encode())
         digest.update(value.detach().cpu().float().numpy().tobytes())
+    if model.statistics is not None:
+        for name, value in sorted(model.statistics.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(value.detach().cpu().float().numpy().tobytes())
     return digest.hexdigest()
 
 

@@ -1,38 +1,81 @@
 """The tone ladder: good photographs put through known faults, labelled by what is visible afterwards.
 
-A recipe of knobs is drawn for every picture: about half are left alone or moved so little that nothing is wrong; the
-others get one to three faults whose strengths are drawn without gaps, from unnoticeable to beyond repair. The labels
-come from `severity.deviation` of the result against the photograph, so a knob that did nothing visible gives no label.
+A photograph is framed, perhaps turned into a scene of another nature (`natures`), and rendered a little differently:
+that is the good rendering. Then a recipe of knobs is drawn: about half of the pictures are left alone or moved so
+little that nothing is wrong; the others get one to three faults whose strengths are drawn without gaps, from
+unnoticeable to beyond repair. The labels come from `severity.deviation` of the result against the good rendering, so a
+knob that did nothing visible gives no label, and what was dark or clipped from the start is no fault.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import io
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from iqa_cli.training import tone
+from iqa_cli.training import layout, tone
+from iqa_cli.training.natures import with_natures
 from iqa_cli.training.severity import deviation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-FAULTS = ("bright", "dark", "contrast_up", "contrast_down", "haze", "backlight", "clip", "suppress")
-_FAULT_WEIGHTS = (1.3, 1.5, 1.5, 0.7, 0.8, 0.7, 1.1, 2.8)
-_OPPOSITES = (
-    ("bright", "dark"),
-    ("contrast_up", "contrast_down"),
-    ("contrast_up", "haze"),
-    ("backlight", "haze"),
-    ("backlight", "contrast_down"),
-    ("clip", "suppress"),
-    ("bright", "suppress"),
-)
-"""Pairs never drawn together: they undo each other, or the graph excludes what they lead to."""
+_FAULTS = {
+    "bright": 1.4,
+    "dark": 1.5,
+    "contrast_up": 1.9,
+    "contrast_down": 0.6,
+    "haze": 1.1,
+    "flare": 0.4,
+    "backlight": 1.2,
+    "clip": 1.0,
+    "suppress": 2.6,
+    "flatten": 0.4,
+}
+"""Every fault with the weight it is drawn with; rare labels need more."""
+FAULTS = tuple(_FAULTS)
+_TOGETHER = {
+    # They undo each other, or the graph excludes what they lead to.
+    ("bright", "dark"): 0.0,
+    ("contrast_up", "contrast_down"): 0.0,
+    ("contrast_up", "haze"): 0.0,
+    ("contrast_up", "flatten"): 0.0,
+    ("backlight", "haze"): 0.0,
+    ("backlight", "contrast_down"): 0.0,
+    ("backlight", "flatten"): 0.0,
+    ("clip", "suppress"): 0.0,
+    ("bright", "suppress"): 0.0,
+    # They come together: a face against the sky is dark and the sky blown, a cheap HDR is flat and grey.
+    ("bright", "clip"): 3.0,
+    ("bright", "haze"): 1.5,
+    ("backlight", "clip"): 3.0,
+    ("backlight", "dark"): 2.0,
+    ("contrast_up", "clip"): 2.0,
+    ("contrast_up", "dark"): 1.5,
+    ("suppress", "flatten"): 3.0,
+    ("suppress", "contrast_down"): 1.5,
+}
+"""How much likelier than by chance two faults are drawn together; 0 is never."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Drawn:
+    """Pictures of the ladder with what they were made from."""
+
+    pictures: Tensor
+    """(B, 3, S, S) uint8, as a camera would have written them."""
+    positions: Tensor
+    """(B, L) int64 zero-based levels."""
+    photographs: Tensor
+    """(B, 3, S, S) uint8, the framed scenes before their good rendering was varied: all that a judge could know who has
+    seen the scene but not how it was to be rendered."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,28 +86,33 @@ class Ladder:
     untouched_share  share of the clean ones that stay exactly as they were
     crop             smallest share of the photograph's sides that is kept; 1 keeps the whole frame
     varied_share     share of photographs whose good rendering is itself varied a little before anything else: exposure
-                     by a fraction of an EV, highlights up to natural clipping. What is there from the start is no
-                     fault, and a model that never saw a sunlit white wall calls each of them overexposed
+                     by a fraction of an EV, highlights up to natural clipping, shadows lifted as phones do. What is
+                     there from the start is no fault
+    jpeg_share       share of pictures that went through a JPEG file of quality 50 to 95
     """
 
     clean_share: float = 0.40
     untouched_share: float = 0.35
     crop: float = 0.75
     varied_share: float = 0.5
+    jpeg_share: float = 0.15
 
-    def draw(
-        self, photographs: Tensor, labels: tuple[str, ...], size: int, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
+    def draw(self, photographs: Tensor, labels: tuple[str, ...], size: int, generator: torch.Generator) -> Drawn:
         """One picture and its labels for each photograph.
 
         photographs  (B, 3, P, P) uint8, good renderings, P >= size
         labels       the graph's labels, in order
         size         S, side of the pictures
-        returns      (B, 3, S, S) uint8 pictures, (B, L) int64 zero-based levels
         """
-        reference = tone.quantised(self._varied(self._framed(photographs.float() / 255, size, generator), generator))
+        scenes = with_natures(self._framed(photographs.float() / 255, size, generator), generator)
+        reference = tone.quantised(self._varied(scenes, generator))
         pictures = tone.quantised(_apply(reference, self._knobs(len(photographs), generator), generator))
-        return pictures, deviation(reference, pictures).positions(labels)
+        through_jpeg = torch.rand(len(pictures), generator=generator) < self.jpeg_share
+        quality = torch.randint(50, 96, (len(pictures),), generator=generator)
+        for row in through_jpeg.nonzero()[:, 0].tolist():
+            pictures[row] = _saved(pictures[row], int(quality[row]))
+        positions = deviation(reference, pictures).positions(labels)
+        return Drawn(pictures, positions, tone.quantised(scenes))
 
     def _framed(self, photographs: Tensor, size: int, generator: torch.Generator) -> Tensor:
         """A random frame of each photograph, mirrored at random, resampled to (B, 3, S, S)."""
@@ -80,14 +128,17 @@ class Ladder:
         framed = functional.grid_sample(photographs, grid, padding_mode="border", align_corners=False)
         return framed.clamp(0.0, 1.0)
 
-    def _varied(self, photographs: Tensor, generator: torch.Generator) -> Tensor:
+    def _varied(self, scenes: Tensor, generator: torch.Generator) -> Tensor:
         """Good renderings as different photographers and cameras would have them. (B, 3, S, S) encoded to the same."""
-        uniform = functools.partial(_uniform, len(photographs), generator)
+        uniform = functools.partial(_uniform, len(scenes), generator)
         varied = (uniform(0, 1) < self.varied_share).float()
         lifted = (uniform(0, 1) < 0.5).float()
-        light = tone.linear_from_srgb(photographs) * torch.exp2(varied * uniform(-0.35, 0.35))
+        evened = (uniform(0, 1) < 0.3).float()
+        light = tone.linear_from_srgb(scenes) * torch.exp2(varied * uniform(-0.35, 0.35))
+        light = _where(varied * evened * uniform(0.1, 0.8), _evened, light)
         encoded = tone.srgb_from_linear(light.clamp_max(1.0))
-        return tone.highlights_lifted(encoded, varied * lifted * uniform(0.1, 0.6), uniform(0.5, 0.85))
+        gain = varied * lifted * uniform(0.05, 0.3)
+        return _where(gain, tone.highlights_lifted, encoded, uniform(0.5, 0.85))
 
     def _knobs(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Strengths of all operators, (B, 1, 1, 1) each; see `_apply` for their meaning."""
@@ -102,24 +153,30 @@ class Ladder:
         touched = (~untouched).view(-1, 1, 1, 1)
         zero = torch.zeros(count, 1, 1, 1)
         one = torch.ones(count, 1, 1, 1)
-        ev = torch.where(fault["bright"], uniform(0.3, 3.6), normal(0.2))
+        ev = torch.where(fault["bright"], uniform(0.3, 3.8), normal(0.2))
         ev = torch.where(fault["dark"], -uniform(0.4, 4.6), ev)
-        factor = torch.where(fault["contrast_up"], torch.exp(uniform(0.1, 1.5)), torch.exp(normal(0.06)))
+        factor = torch.where(fault["contrast_up"], torch.exp(uniform(0.1, 1.7)), torch.exp(normal(0.06)))
         factor = torch.where(fault["contrast_down"], torch.exp(-uniform(0.1, 1.6)), factor)
         hard_clip = torch.rand(count, 1, 1, 1, generator=generator) < 0.4
         noise = torch.where(ev < -0.5, uniform(0.0, 0.03), uniform(0.0, 0.006))
         return {
             "knee": torch.where(hard_clip.logical_or(~touched), one, uniform(0.5, 0.9)),
             "ev": torch.where(touched, ev, zero),
-            "haze": torch.where(fault["haze"], uniform(0.05, 0.85), zero),
-            "airlight": uniform(0.35, 0.95) * (1 + 0.04 * torch.randn(count, 3, 1, 1, generator=generator)),
-            "slope": uniform(-0.1, 0.5),
-            "backlight": torch.where(fault["backlight"], uniform(0.5, 5.0), zero),
+            "haze": torch.where(fault["haze"], uniform(0.08, 0.95), zero),
+            "haze_uneven": uniform(0.0, 1.0),
+            "airlight": uniform(0.3, 0.95) * (1 + 0.06 * torch.randn(count, 3, 1, 1, generator=generator)),
+            "flare": torch.where(fault["flare"], uniform(0.05, 0.9), zero),
+            "backlight": torch.where(fault["backlight"], uniform(0.5, 5.5), zero),
+            # Most cameras expose for the sky, or for something in between.
+            "backlight_ev": uniform(-1.0, 0.3),
+            "skyline": (uniform(0, 1) < 0.5).float(),
+            "sharpness": uniform(2.0, 12.0),
+            "flatten": torch.where(fault["flatten"], uniform(0.5, 4.0), zero),
             "factor": torch.where(touched, factor, one),
             "softness": uniform(0.0, 1.0),
             "lift": torch.where(fault["clip"], uniform(0.05, 1.2), zero),
             "lift_start": uniform(0.25, 0.7),
-            "squeeze": torch.where(fault["suppress"], uniform(0.2, 1.0), zero),
+            "squeeze": torch.where(fault["suppress"], 1 - 0.8 * uniform(0.0, 1.0) ** 1.5, zero),
             "squeeze_start": uniform(0.35, 0.7),
             "noise": torch.where(touched, noise, zero),
         }
@@ -131,35 +188,78 @@ def _uniform(count: int, generator: torch.Generator, low: float, high: float) ->
 
 
 def _faults(faulty: Tensor, generator: torch.Generator) -> Tensor:
-    """Which faults each picture gets: (F, B) bool, one to three where `faulty`, never a pair of opposites."""
+    """Which faults each picture gets: (F, B) bool, one to three where `faulty`, together as `_TOGETHER` says."""
     count = len(faulty)
-    weights = torch.tensor(_FAULT_WEIGHTS).expand(count, -1)
-    order = torch.multinomial(weights, 3, generator=generator)
+    affinity = torch.ones(len(FAULTS), len(FAULTS))
+    for (one, other), factor in _TOGETHER.items():
+        a, b = FAULTS.index(one), FAULTS.index(other)
+        affinity[a, b] = affinity[b, a] = factor
+    affinity.fill_diagonal_(0.0)
     how_many = 1 + torch.multinomial(torch.tensor([0.55, 0.35, 0.10]), count, replacement=True, generator=generator)
-    chosen = torch.zeros(len(FAULTS), count, dtype=torch.bool)
+    weights = torch.tensor(tuple(_FAULTS.values())).expand(count, -1)
+    chosen = torch.zeros(count, len(FAULTS), dtype=torch.bool)
     for turn in range(3):
-        pick = functional.one_hot(order[:, turn], len(FAULTS)).bool().T
-        blocked = torch.zeros(len(FAULTS), count, dtype=torch.bool)
-        for one, other in _OPPOSITES:
-            a, b = FAULTS.index(one), FAULTS.index(other)
-            blocked[a] |= chosen[b]
-            blocked[b] |= chosen[a]
-        chosen |= pick & ~blocked & (how_many > turn) & faulty
-    return chosen
+        pick = torch.multinomial(weights, 1, generator=generator)[:, 0]
+        chosen |= functional.one_hot(pick, len(FAULTS)).bool() & ((how_many > turn) & faulty)[:, None]
+        weights = weights * affinity[pick]
+    return chosen.T
+
+
+def _where(
+    strength: Tensor, operator: Callable[..., Tensor], pictures: Tensor, *arguments: Tensor, neutral: float = 0.0
+) -> Tensor:
+    """An operator on those pictures alone whose strength is not neutral: most are left alone by most operators.
+
+    operator  called with pictures, their strength and their rows of the further arguments
+    """
+    rows = (strength.flatten() != neutral).nonzero()[:, 0]
+    if not len(rows):
+        return pictures
+    changed = operator(pictures[rows], strength[rows], *(argument[rows] for argument in arguments))
+    return pictures.index_copy(0, rows, changed)
 
 
 def _apply(reference: Tensor, knobs: dict[str, Tensor], generator: torch.Generator) -> Tensor:
     """The recipe, in the order in which light meets weather, lens, sensor and processing. 8-bit in, encoded out."""
+
+    def hazed(scene: Tensor, amount: Tensor, uneven: Tensor, airlight: Tensor) -> Tensor:
+        far = layout.depth(len(scene), scene.shape[-1], generator)
+        return tone.hazed(scene, amount * (1 - uneven * (1 - far)), airlight)
+
+    def flared(scene: Tensor, amount: Tensor) -> Tensor:
+        glow = layout.spots(len(scene), scene.shape[-1], generator, low=0.15, high=0.5, most=1)
+        return tone.flared(scene, amount, glow)
+
+    def backlit(scene: Tensor, stops: Tensor, ev: Tensor, skyline: Tensor, sharpness: Tensor) -> Tensor:
+        drawn = layout.upper_side(len(scene), scene.shape[-1], generator, sharpness)
+        side = torch.where(skyline > 0, 0.7 * drawn + 0.3 * tone.bright_side(scene), tone.bright_side(scene))
+        return tone.relit(scene, stops, side) * torch.exp2(0.5 * stops * ev)
+
     knee = knobs["knee"]
     scene = tone.scene_from_linear(tone.linear_from_srgb8(reference), knee)
-    scene = tone.hazed(scene, knobs["haze"], knobs["airlight"], knobs["slope"])
-    scene = tone.backlit(scene, knobs["backlight"])
+    scene = _where(knobs["haze"], hazed, scene, knobs["haze_uneven"], knobs["airlight"])
+    scene = _where(knobs["flare"], flared, scene)
+    scene = _where(knobs["backlight"], backlit, scene, knobs["backlight_ev"], knobs["skyline"], knobs["sharpness"])
+    scene = _where(knobs["flatten"], _evened, scene)
     scene = scene * torch.exp2(knobs["ev"])
     encoded = tone.srgb_from_linear(tone.linear_from_scene(scene, knee))
-    encoded = tone.contrast_scaled(encoded, knobs["factor"], knobs["softness"])
-    encoded = tone.highlights_lifted(encoded, knobs["lift"], knobs["lift_start"])
-    encoded = tone.highlights_suppressed(encoded.clamp(0.0, 1.0), knobs["squeeze"], knobs["squeeze_start"])
-    return tone.noisy(encoded, knobs["noise"], generator)
+    encoded = _where(knobs["factor"], tone.contrast_scaled, encoded, knobs["softness"], neutral=1.0)
+    encoded = _where(knobs["lift"], tone.highlights_lifted, encoded, knobs["lift_start"])
+    encoded = _where(knobs["squeeze"], tone.highlights_suppressed, encoded.clamp(0.0, 1.0), knobs["squeeze_start"])
+    lifted = (knobs["ev"].clamp_min(0.0) + 0.5 * knobs["flatten"]) * 0.004
+    return _where(knobs["noise"] + lifted, lambda rows, sigma: tone.noisy(rows, sigma, generator), encoded)
+
+
+def _evened(scene: Tensor, stops: Tensor) -> Tensor:
+    """Local tone mapping as phones do it: large areas brought nearer to each other by `stops`."""
+    return tone.relit(scene, -stops, tone.bright_side(scene))
+
+
+def _saved(picture: Tensor, quality: int) -> Tensor:
+    """A picture (3, S, S) uint8 as it comes back from a JPEG file."""
+    stream = io.BytesIO()
+    Image.fromarray(picture.permute(1, 2, 0).numpy()).save(stream, "JPEG", quality=quality)
+    return torch.from_numpy(np.array(Image.open(stream))).permute(2, 0, 1)
 
 
 def batches(
@@ -171,11 +271,11 @@ def batches(
     batch_size: int,
     samples: int,
     seed: int,
-) -> Iterator[tuple[Tensor, Tensor]]:
+) -> Iterator[Drawn]:
     """`samples` pictures in batches: the same ones for the same seed, whoever asks.
 
     photographs  (M, 3, P, P) uint8
-    yields       (B, 3, S, S) uint8 pictures and (B, L) int64 zero-based levels; the last batch may be short
+    yields       B pictures with their labels; the last batch may be short
     """
     generator = torch.Generator().manual_seed(seed)
     remaining = samples

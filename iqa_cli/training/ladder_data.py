@@ -9,7 +9,7 @@ import torch
 
 from iqa_cli.training.checks import refuse_forbidden, refuse_unmeasured_labels
 from iqa_cli.training.data import Batch, Share, counts_of, exactly
-from iqa_cli.training.ladder import Ladder, batches
+from iqa_cli.training.ladder import Drawn, Ladder, batches
 from iqa_cli.training.photographs import load_photographs, split
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from iqa_cli.config import TrainConfig
     from iqa_cli.hexgraph.graph import HexGraph
 
+_SIDES = ("training", "validation", "test")
 _CROP_ROOM = 4 / 3
 """Photographs are kept this much larger than the model's input, so that a cropped frame is not blown up."""
 _COUNTED = 2_000
@@ -50,15 +51,15 @@ class LadderData:
         self.unreadable = photographs.unreadable
         self.notes: tuple[str, ...] = ()
         self._content_hash = photographs.content_hash()
-        training, held_out = split(photographs, config.data.holdout, config.run.seed)
-        self._held_out_names = tuple(self.names[index] for index in held_out.tolist())
-        self._training, self._held_out = photographs.pictures[training], photographs.pictures[held_out]
+        self._sides = dict(zip(_SIDES, split(photographs, config.data.holdout, config.run.seed), strict=True))
+        self._photographs = photographs.pictures
         self._validation: list[Batch] | None = None
 
     def describe(self) -> str:
         """See `Data`."""
         return (
-            f"tone ladder on {len(self._training)} photographs, judged on {len(self._held_out)} others; "
+            f"tone ladder on {len(self._sides['training'])} photographs, "
+            f"judged on {len(self._sides['validation']) + len(self._sides['test'])} others; "
             f"{len(self._graph.labels)} labels"
         )
 
@@ -71,23 +72,23 @@ class LadderData:
         """See `Data`."""
         # Seeds of training start far above those of judging, so no recipe is met twice.
         seed = (self._config.run.seed + 1) * 1_000_003 + number * share.world + share.rank
-        for batch in self._drawn(self._training, share.of(self._config.data.samples), seed):
+        for batch in self._drawn("training", share.of(self._config.data.samples), seed):
             if len(batch.inputs) >= 2:
                 yield batch
 
     def validation(self) -> Iterator[Batch]:
         """See `Data`."""
         if self._validation is None:
-            self._validation = list(self._drawn(self._held_out, self._config.data.validation_samples, _VALIDATION_SEED))
+            self._validation = list(self._drawn("validation", self._config.data.validation_samples, _VALIDATION_SEED))
         yield from self._validation
 
     def test(self) -> Iterator[Batch]:
         """See `Data`."""
-        return self._drawn(self._held_out, self._config.data.test_samples, _TEST_SEED)
+        return self._drawn("test", self._config.data.test_samples, _TEST_SEED)
 
     def level_counts(self) -> list[Tensor]:
         """See `Data`."""
-        drawn = [batch.positions for batch in self._drawn(self._training, _COUNTED, _COUNTING_SEED)]
+        drawn = [batch.positions for batch in self._drawn("training", _COUNTED, _COUNTING_SEED)]
         return counts_of(torch.cat(drawn), self._graph)
 
     def identity(self) -> dict[str, Any]:
@@ -100,21 +101,30 @@ class LadderData:
         return {
             "kind": "tone ladder",
             "photographs": len(self.names),
-            "photographs_training": len(self._training),
-            "photographs_held_out": len(self._held_out),
+            "photographs_training": len(self._sides["training"]),
             "photographs_sha256": self._content_hash,
-            "held_out": list(self._held_out_names),
+            "validation": self.names_of("validation"),
+            "test": self.names_of("test"),
         }
 
-    def _drawn(self, photographs: Tensor, samples: int, seed: int) -> Iterator[Batch]:
-        for pictures, positions in batches(
+    def names_of(self, side: str) -> list[str]:
+        """Photographs of a side: training, validation or test."""
+        return [self.names[index] for index in self._sides[side].tolist()]
+
+    def drawn(self, side: str, samples: int, seed: int) -> Iterator[Drawn]:
+        """Pictures made from the photographs of a side, with what they were made from; the same for the same seed."""
+        for drawn in batches(
             self._ladder,
-            photographs,
+            self._photographs[self._sides[side]],
             self._graph.label_names,
             size=self._size,
             batch_size=self._config.optim.batch_size,
             samples=samples,
             seed=seed,
         ):
-            refuse_forbidden(self._graph, self._config.graph.name, positions)
-            yield Batch(pictures, positions, exactly(positions, self._graph))
+            refuse_forbidden(self._graph, self._config.graph.name, drawn.positions)
+            yield drawn
+
+    def _drawn(self, side: str, samples: int, seed: int) -> Iterator[Batch]:
+        for drawn in self.drawn(side, samples, seed):
+            yield Batch(drawn.pictures, drawn.positions, exactly(drawn.positions, self._graph))

@@ -15,7 +15,7 @@ from iqa_cli._version import __version__
 from iqa_cli.checkpoint import CARD, ONNX, WEIGHTS, make_writable, write_atomically, write_checkpoint
 from iqa_cli.metrics.ordinal import mean_of
 from iqa_cli.models.export import onnx_bytes
-from iqa_cli.training.calibration import fitted_temperature
+from iqa_cli.training.calibration import fitted_temperatures
 from iqa_cli.training.curves import curves_png
 from iqa_cli.training.judging import Judged, compared, judge
 from iqa_cli.training.state import BEST, load_weights, weights_of
@@ -82,12 +82,13 @@ def write_outcome(outcome: Outcome, model: ToneModel, crf: TorchCRF, device: tor
 
 
 def _calibrated(outcome: Outcome, model: ToneModel, crf: TorchCRF, device: torch.device) -> dict[str, Judged]:
-    """Figures on the validation pictures, with the temperature fitted on them if the config wants one."""
+    """Figures on the validation pictures, with the temperatures fitted on them if the config wants one."""
     judged = judge(model, crf, outcome.data.validation(), device)
     if outcome.config.model.temperature:
-        temperature = fitted_temperature(crf, judged.scores.to(device), judged.allowed.to(device))
-        model.temperature.mul_(temperature)
-        judged = compared(crf, judged.scores / temperature, judged.positions, judged.allowed, device)
+        temperatures = fitted_temperatures(crf, judged.scores.to(device), judged.allowed.to(device))
+        model.temperature.mul_(temperatures)
+        per_node = temperatures[model.thresholds.label_of_node].cpu()
+        judged = compared(crf, judged.scores / per_node, judged.positions, judged.allowed, device)
     return {"validation": judged}
 
 
@@ -130,7 +131,10 @@ def _card(outcome: Outcome, folder: Path, epoch: int, model: ToneModel, judged: 
         "model": {
             **document["model"],
             **model.description(),
-            "fitted_temperature": round(float(model.temperature), 6),
+            "fitted_temperature": {
+                label: round(value, 6)
+                for label, value in zip(outcome.graph.label_names, model.temperature.tolist(), strict=True)
+            },
         },
         "training": training,
         "data": {"provenance": config.data.provenance, **outcome.data.card()},

@@ -87,25 +87,32 @@ def _name(ref: PhotoRef, folder: Path) -> str:
     return Path(ref.source_file).relative_to(folder).as_posix()
 
 
-def split(photographs: Photographs, holdout: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Indices of photographs for training and for judging; frames of one scene stay together.
+def split(photographs: Photographs, holdout: float, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Indices of photographs for training, for validation and for the test; frames of one scene stay together.
 
-    holdout  share of the scenes, above 0 and below 1
-    returns  two (m,) int64, disjoint, ascending
-    raises   ConfigError  if there are too few scenes for both sides
+    holdout  share of the scenes for validation and test together, half of it for each; above 0 and below 1
+    returns  three (m,) int64, disjoint, ascending
+    raises   ConfigError  if there are too few scenes for all three
     """
     groups = _scenes(photographs.pictures)
     scenes = int(groups.max()) + 1
     # The splitter rounds the held-out side up.
-    if not 0 < math.ceil(holdout * scenes) < scenes:
+    if not 2 <= math.ceil(holdout * scenes) < scenes:
         raise ConfigError(
             f"data.ladder: {len(photographs.names)} photographs of {scenes} scene(s) cannot be split with "
             f"holdout = {holdout:g}",
-            hint="add photographs of other scenes, or change holdout",
+            hint="add photographs of other scenes, or change holdout; two scenes at least are held out",
         )
-    splitter = GroupShuffleSplit(n_splits=1, test_size=holdout, random_state=seed)
-    training, held_out = next(splitter.split(groups, groups=groups))
-    return torch.from_numpy(np.sort(training)), torch.from_numpy(np.sort(held_out))
+    training, held_out = _halves(groups, holdout, seed)
+    validation, test = (held_out[part] for part in _halves(groups[held_out], 0.5, seed))
+    return torch.from_numpy(training), torch.from_numpy(validation), torch.from_numpy(test)
+
+
+def _halves(groups: NDArray[np.int32], share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Ascending places of two sides, the second one of a `share` of the groups."""
+    splitter = GroupShuffleSplit(n_splits=1, test_size=share, random_state=seed)
+    first, second = next(splitter.split(groups, groups=groups))
+    return np.sort(first), np.sort(second)
 
 
 def _scenes(pictures: Tensor) -> NDArray[np.int32]:

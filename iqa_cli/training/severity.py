@@ -17,6 +17,7 @@ import dataclasses
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from iqa_cli.training.tone import linear_from_srgb8, lstar_from_luminance, weighted_rec709
 
@@ -29,13 +30,9 @@ THRESHOLDS: dict[str, tuple[float, float, float]] = {
     "bright": (0.7, 1.2, 2.0),  # EV above the good exposure
     "dark": (0.9, 1.5, 2.5),  # EV below it
     "high_contrast": (1.35, 1.7, 2.3),  # spread of L* over that of the re-exposed reference
-    "low_contrast": (1 / 0.75, 1 / 0.55, 1 / 0.35),  # the inverse of that ratio
+    "low_contrast": (1 / 0.75, 1 / 0.55, 1 / 0.35),  # the inverse of that ratio, of the frame or within small areas
     "overexposed": (0.02, 0.05, 0.15),  # fraction of pixels clipped where the reference had detail
-    "over_suppressed": (
-        8.0,
-        14.0,
-        22.0,
-    ),  # mean L* lost in the brightest tenth beyond what the darker half explains
+    "over_suppressed": (8.0, 14.0, 22.0),  # mean L* lost in the brightest tenth beyond what the darker half explains
 }
 """Where ordinary, severe and blocking begin, in the unit of each deviation."""
 
@@ -44,15 +41,42 @@ _FLARE = 0.001
 black into anything else, and a night sky would be an infinite exposure error away from a night sky with noise."""
 _KEY_LUMINANCE = 0.184
 """Luminance of L* 50, the middle of the lightness scale."""
-_KEY_MARGIN_EV = 1.3
+_KEY_MARGIN_EV = {"bright": 1.0, "dark": 1.3}
 """How far beyond the middle an exposure error may reach: a picture whose mean lightness is ordinary is not blocked for
-being too bright only because its scene was a dark one. +0.7 EV needs L* 41 or lighter, +2.0 EV L* 62; -0.9 EV needs
+being too bright only because its scene was a dark one. +0.7 EV needs L* 45 or lighter, +2.0 EV L* 68; -0.9 EV needs
 L* 56 or darker, -2.5 EV L* 34."""
+_HARD_SPREAD = 20.0
+"""Standard deviation of L* of the median of 1,012 good photographs."""
+_HARD_POWER = 1.6
+"""A spread counts as hard only if it is large: (spread / 20)^1.6 is 1.35 at 24, where a quarter of good photographs lie
+above, 1.7 at 28 (one in twenty) and 2.3 at 34 (one in two hundred)."""
+_FLAT_SPREAD = 23.5
+"""And as flat only if it is small: 23.5 / spread is 1 / 0.75 at 17.6, 1 / 0.55 at 12.9 (three in a hundred good
+photographs lie below) and 1 / 0.35 at 8.2 (none)."""
+_FLAT_DETAIL = 9.0
+"""The same for the standard deviation within blocks, whose median is 8.4: 1 / 0.75 at 6.8, 1 / 0.35 at 3.2."""
+_DETAIL_MARGIN = 1.15
+"""Detail has to lose a little more than the frame: noise, JPEG and blown areas take some of it in any case."""
+_BLOCK = 8
+"""Pixels a side of the blocks in which detail is measured: a twelfth of the frame."""
+_CRUSHED_BELOW, _CRUSHED_FROM = 4.0, 10.0
+"""L* below which the picture shows nothing, and from which the re-exposed reference showed something."""
+_CRUSHED_SLOPE = (1.0, 5.0)
+"""Share c of crushed pixels counts as a ratio of 1 + 5 c: 1.35 at 7 %, 1.7 at 14 %, 2.3 at 26 %."""
+_WHITE_KEPT = 96.0
+"""L*. A brightest tenth at this lightness has lost nothing that anyone would miss."""
+_PLAIN_LOSS, _PLAIN_SPREAD, _PLAIN_POWER = 8.0, 4.5, 1.4
+"""And highlights that still differ were not pressed down: a loss counts up to 8 (4.5 / s)^1.4, s the standard deviation
+of L* within the brightest tenth. 8 needs 4.5 or less, the median of good photographs, 14 needs 3.0 and 22 needs 2.2."""
 _SPREAD_FLOOR = 1.0
 """L* added to both spreads: below about one step of L* nobody sees a difference, and a ratio of nothings is noise."""
 _MAX_EV = 6.0
 _BISECTIONS = 12  # 12 EV of range halved 12 times: 0.003 EV
 _QUANTILE_STEP = 16  # every 16th of the sorted pixels stands for its neighbours: mean L* to 0.05
+
+
+_EXCLUSIVE = (("high_contrast", "low_contrast"), ("overexposed", "over_suppressed"))
+"""Pairs of which a picture may have both by measure: crushed shadows below a veil, a lamp in a greyed sky."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,8 +89,8 @@ class Deviation:
     def positions(self, labels: tuple[str, ...]) -> Tensor:
         """Zero-based level positions (B, L) int64 in the order of `labels`.
 
-        A picture whose highlights are both clipped and suppressed keeps the graver of the two, as our graphs exclude
-        the pair; equal ones keep `overexposed`, which cannot be repaired.
+        Of two labels that our graphs exclude, measured in different parts of a picture, the graver one is kept; of
+        equal ones the first of the pair, which is harder to repair.
 
         raises  KeyError    for a label the ladder does not measure
                 ValueError  for a deviation that is not a number
@@ -78,11 +102,10 @@ class Deviation:
             name: torch.bucketize(value, torch.tensor(THRESHOLDS[name], dtype=value.dtype), right=True)
             for name, value in self.values.items()
         }
-        if {"overexposed", "over_suppressed"} <= set(labels):
-            clipped, suppressed = level["overexposed"], level["over_suppressed"]
-            nothing = torch.zeros_like(clipped)
-            level["overexposed"] = torch.where(clipped >= suppressed, clipped, nothing)
-            level["over_suppressed"] = torch.where(clipped >= suppressed, nothing, suppressed)
+        for one, other in _EXCLUSIVE:
+            if {one, other} <= set(labels):
+                first = level[one] >= level[other]
+                level[one], level[other] = level[one] * first, level[other] * ~first
         return torch.stack([level[label] for label in labels], 1)
 
 
@@ -92,31 +115,69 @@ def deviation(reference: Tensor, picture: Tensor) -> Deviation:
     reference, picture  (B, 3, S, S) uint8, sRGB-encoded
     returns             the six deviations of `THRESHOLDS`
     """
-    luminance, order = _seen(reference).sort(1)
-    lstar = lstar_from_luminance(_seen(picture).gather(1, order))
-    middle = slice(luminance.shape[1] // 4, -(luminance.shape[1] // 4))
+    seen, lstar = _seen(reference), lstar_from_luminance(_seen(picture))
+    flat, order = seen.flatten(1).sort(1)
+    ranked = lstar.flatten(1).gather(1, order)
+    middle = slice(flat.shape[1] // 4, -(flat.shape[1] // 4))
     exposure_ev = _exposure_error_ev(
-        luminance[:, middle][:, _QUANTILE_STEP // 2 :: _QUANTILE_STEP], lstar[:, middle].mean(1)
+        flat[:, middle][:, _QUANTILE_STEP // 2 :: _QUANTILE_STEP], ranked[:, middle].mean(1)
     )
-    good = lstar_from_luminance((luminance * torch.exp2(exposure_ev)[:, None]).clamp_max(1.0))
-    ratio = (lstar.std(1) + _SPREAD_FLOOR) / (good.std(1) + _SPREAD_FLOOR)
-    key_ev = torch.log2(_luminance_from_lstar(lstar.mean(1)) / _KEY_LUMINANCE)
+    good = lstar_from_luminance((seen * torch.exp2(exposure_ev)[:, None, None, None]).clamp_max(1.0))
+    key_ev = torch.log2(_luminance_from_lstar(ranked.mean(1)) / _KEY_LUMINANCE)
     newly_clipped = (_second_highest(picture) >= CLIPPED) & (_second_highest(reference) < DETAIL)
     return Deviation(
         {
-            "bright": torch.minimum(exposure_ev, key_ev + _KEY_MARGIN_EV),
-            "dark": torch.minimum(-exposure_ev, -key_ev + _KEY_MARGIN_EV),
-            "high_contrast": ratio,
-            "low_contrast": 1 / ratio,
+            "bright": torch.minimum(exposure_ev, key_ev + _KEY_MARGIN_EV["bright"]),
+            "dark": torch.minimum(-exposure_ev, -key_ev + _KEY_MARGIN_EV["dark"]),
+            "high_contrast": _hardness(good, lstar),
+            "low_contrast": _flatness(good, lstar),
             "overexposed": newly_clipped.float().mean((1, 2)),
-            "over_suppressed": _highlight_loss(good, lstar),
+            "over_suppressed": _highlight_loss(good.flatten(1).gather(1, order), ranked),
         }
     )
 
 
+def _hardness(good: Tensor, lstar: Tensor) -> Tensor:
+    """How much harder than good: the ratio of spreads as far as the spread is large, or shadows that were crushed.
+
+    good, lstar  (B, 1, S, S) float  L* of the re-exposed reference and the picture
+    returns      (B,)         float  as a ratio, 1 is as good
+    """
+    spread = lstar.flatten(1).std(1)
+    ratio = (spread + _SPREAD_FLOOR) / (good.flatten(1).std(1) + _SPREAD_FLOOR)
+    crushed = ((lstar < _CRUSHED_BELOW) & (good >= _CRUSHED_FROM)).float().mean((1, 2, 3))
+    base, slope = _CRUSHED_SLOPE
+    return torch.maximum(torch.minimum(ratio, (spread / _HARD_SPREAD) ** _HARD_POWER), base + slope * crushed)
+
+
+def _flatness(good: Tensor, lstar: Tensor) -> Tensor:
+    """How much flatter than good, in the frame as a whole or in its detail, as far as it looks flat.
+
+    Haze over the distance leaves the frame its spread, because near things keep their blacks; what it takes is the
+    contrast within small areas.
+
+    good, lstar  (B, 1, S, S) float  L* of the re-exposed reference and the picture
+    returns      (B,)         float  as an inverse ratio, 1 is as good
+    """
+    spread, detail = lstar.flatten(1).std(1), _detail(lstar)
+    frame = (good.flatten(1).std(1) + _SPREAD_FLOOR) / (spread + _SPREAD_FLOOR)
+    within = (_detail(good) + _SPREAD_FLOOR) / (detail + _SPREAD_FLOOR) / _DETAIL_MARGIN
+    return torch.maximum(
+        torch.minimum(frame, _FLAT_SPREAD / spread.clamp_min(0.1)),
+        torch.minimum(within, _FLAT_DETAIL / detail.clamp_min(0.1)),
+    )
+
+
+def _detail(lstar: Tensor) -> Tensor:
+    """Mean standard deviation of L* within blocks. (B, 1, S, S) to (B,)."""
+    mean = functional.avg_pool2d(lstar, _BLOCK)
+    variance = functional.avg_pool2d(lstar * lstar, _BLOCK) - mean * mean
+    return variance.clamp_min(0.0).sqrt().mean((1, 2, 3))
+
+
 def _seen(picture: Tensor) -> Tensor:
-    """Luminance as it reaches an eye, flare included. (B, 3, S, S) uint8 to (B, S * S) float 0..1."""
-    return weighted_rec709(linear_from_srgb8(picture)).flatten(1) * (1 - _FLARE) + _FLARE
+    """Luminance as it reaches an eye, flare included. (B, 3, S, S) uint8 to (B, 1, S, S) float 0..1."""
+    return weighted_rec709(linear_from_srgb8(picture)) * (1 - _FLARE) + _FLARE
 
 
 def _second_highest(picture: Tensor) -> Tensor:
@@ -126,7 +187,7 @@ def _second_highest(picture: Tensor) -> Tensor:
 
 
 def _highlight_loss(good: Tensor, lstar: Tensor) -> Tensor:
-    """Mean L* the brightest tenth lost, beyond what follows from the darker half being flatter.
+    """Mean L* the brightest tenth lost, beyond what follows from the darker half being flatter, as far as it is flat.
 
     good, lstar  (B, P) float  L* of the re-exposed reference and the picture, pixels in the reference's order of light
     returns      (B,)   float  L*
@@ -137,7 +198,10 @@ def _highlight_loss(good: Tensor, lstar: Tensor) -> Tensor:
     spread_good, spread = body_good.std(1, correction=0), body.std(1, correction=0)
     flattening = ((spread + _SPREAD_FLOOR) / (spread_good + _SPREAD_FLOOR)).clamp_max(1.0)
     expected = body.mean(1) + flattening * (good[:, -tenth:].mean(1) - body_good.mean(1))
-    return expected - lstar[:, -tenth:].mean(1)
+    left = lstar[:, -tenth:]
+    loss = expected.clamp_max(_WHITE_KEPT) - left.mean(1)
+    flat = _PLAIN_LOSS * (_PLAIN_SPREAD / left.std(1, correction=0).clamp_min(0.1)) ** _PLAIN_POWER
+    return torch.minimum(loss, flat)
 
 
 def _luminance_from_lstar(lstar: Tensor) -> Tensor:

@@ -72,28 +72,43 @@ def linear_from_scene(scene: Tensor, knee: Tensor) -> Tensor:
     return torch.where((scene > knee) & (knee < 1), knee + room * rise, scene).clamp(0.0, 1.0)
 
 
-def hazed(scene: Tensor, amount: Tensor, airlight: Tensor, slope: Tensor) -> Tensor:
-    """Light scattered into the path: Koschmieder's law with a transmission that varies down the frame.
+def hazed(scene: Tensor, share: Tensor, airlight: Tensor) -> Tensor:
+    """Light scattered into the path: Koschmieder's law with a transmission that differs over the frame.
 
-    amount    (B, 1, 1, 1)  share of airlight in the middle of the frame, 0..1
+    share     (B, 1, S, S)  share of airlight, 0..1: 1 - transmission, which falls with depth
     airlight  (B, 3, 1, 1)  colour of the veil, light
-    slope     (B, 1, 1, 1)  how much thicker the veil is at the top than in the middle, -1..1 of `amount`
     """
-    down = torch.linspace(1, -1, scene.shape[-2], dtype=scene.dtype, device=scene.device).view(1, 1, -1, 1)
-    share = (amount * (1 + slope * down)).clamp(0.0, 1.0)
     return scene * (1 - share) + airlight * share
 
 
-def backlit(scene: Tensor, stops: Tensor) -> Tensor:
-    """Push bright regions up and dark regions down, as light from behind does: contrast between large areas.
+def flared(scene: Tensor, amount: Tensor, glow: Tensor) -> Tensor:
+    """Veiling glare: light spread by the lens is added, most around its source and a part of it everywhere.
 
-    stops  (B, 1, 1, 1)  EV between what is brightest and what is darkest, 0..
+    amount  (B, 1, 1, 1)  light added at the source, 0..
+    glow    (B, 1, S, S)  shape of the glow, 0..1
+    """
+    return scene + amount * (0.2 + 0.8 * glow)
+
+
+def relit(scene: Tensor, stops: Tensor, side: Tensor) -> Tensor:
+    """Light that differs between large areas: from behind (stops above 0), or evened out as phones do (below 0).
+
+    stops  (B, 1, 1, 1)  EV between the lit and the unlit side
+    side   (B, 1, S, S)  1 on the lit side, -1 on the other, in between where they meet
+    """
+    return scene * torch.exp2(stops * 0.5 * side)
+
+
+def bright_side(scene: Tensor) -> Tensor:
+    """Where large areas are brighter (towards 1) or darker (towards -1) than the picture on average in EV.
+
+    scene    (B, 3, S, S)
+    returns  (B, 1, S, S)  -1..1
     """
     luminance = weighted_rec709(scene).clamp_min(1e-4).log2()
     coarse = functional.avg_pool2d(luminance, 8, stride=4, padding=2, count_include_pad=False)
     region = functional.interpolate(coarse, size=scene.shape[-2:], mode="bilinear", align_corners=False)
-    centred = region - region.mean((2, 3), keepdim=True)
-    return scene * torch.exp2(stops * 0.5 * torch.tanh(centred / 1.5))
+    return torch.tanh((region - region.mean((2, 3), keepdim=True)) / 1.5)
 
 
 def contrast_scaled(encoded: Tensor, factor: Tensor, softness: Tensor) -> Tensor:
@@ -137,7 +152,7 @@ def highlights_suppressed(encoded: Tensor, squeeze: Tensor, start: Tensor) -> Te
 def noisy(encoded: Tensor, sigma: Tensor, generator: torch.Generator) -> Tensor:
     """Add sensor noise: Gaussian, mostly luma, partly chroma.
 
-    sigma  (B, 1, 1, 1)  standard deviation in encoded units, 0..0.1
+    sigma  (B, 1, 1, 1) or (B, 1, S, S)  standard deviation in encoded units, 0..0.1
     """
     size = encoded.shape
     luma = torch.randn(size[0], 1, *size[2:], generator=generator, dtype=encoded.dtype)

@@ -31,6 +31,7 @@ from iqa_cli.metrics.ordinal import mean_of
 from iqa_cli.models.backbone import is_own
 from iqa_cli.models.tone_model import ToneModel
 from iqa_cli.paths import find_graph
+from iqa_cli.training.ahead import ahead
 from iqa_cli.training.checks import device_named, refuse_unexportable
 from iqa_cli.training.distributed import agreed, launched_share, local_device, process_group
 from iqa_cli.training.judging import Judged, judge
@@ -314,7 +315,7 @@ class Trainer:
         steps = math.ceil(batches / optim.accumulate)
         model.train()
         total, seen, started = 0.0, 0, time.monotonic()
-        for index, batch in enumerate(self.data.epoch(number, self.share)):
+        for index, batch in enumerate(ahead(self.data.epoch(number, self.share))):
             group = index // optim.accumulate
             last_of_group = (index + 1) % optim.accumulate == 0 or index + 1 == batches
             size = min(optim.accumulate, batches - group * optim.accumulate)
@@ -344,6 +345,7 @@ class Trainer:
         """Move the weights by the gradient that was gathered."""
         for group in self._optimiser.param_groups:
             group["lr"] = rate * group["peak_lr"]
+        self._model.keep_symmetric()
         norm = torch.nn.utils.clip_grad_norm_(self._model.parameters(), self.config.optim.clip_norm)
         if not bool(norm.isfinite()):
             raise _diverged("the gradient is no number", place)

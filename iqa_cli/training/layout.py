@@ -1,0 +1,101 @@
+"""Where things lie in a frame: smooth maps that tell sky from ground, near from far, lit from unlit.
+
+Photographs come without depth or light, so plausible maps are drawn. All are (B, 1, S, S) float32.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_UNEVEN = 5
+"""Nodes a side of the random field that makes borders crooked: features of about a quarter of the frame."""
+
+
+def uneven(count: int, size: int, generator: torch.Generator) -> Tensor:
+    """A smooth random field, mean about 0, standard deviation about 1. (count, 1, size, size)."""
+    nodes = torch.randn(count, 1, _UNEVEN, _UNEVEN, generator=generator)
+    return functional.interpolate(nodes, size=(size, size), mode="bilinear", align_corners=True) * 1.5
+
+
+def upper_side(count: int, size: int, generator: torch.Generator, sharpness: Tensor) -> Tensor:
+    """The upper part of a frame against the lower one, with a tilted and crooked border near the middle.
+
+    sharpness  (count, 1, 1, 1)  1 is a slope over the whole frame, 10 a skyline
+    returns    -1 (below) to 1 (above)
+    """
+    tilt = (torch.rand(count, 1, 1, 1, generator=generator) - 0.5) * 1.2
+    height = (torch.rand(count, 1, 1, 1, generator=generator) - 0.5) * 1.0
+    across, up = _grid(size)
+    return torch.tanh(sharpness * (up + tilt * across - height + 0.2 * uneven(count, size, generator)))
+
+
+def depth(count: int, size: int, generator: torch.Generator) -> Tensor:
+    """How far away things are: further up the frame, mostly, with near objects at any side. 0 (near) to 1 (far)."""
+    angle = torch.randn(count, 1, 1, 1, generator=generator) * 0.8
+    across, up = _grid(size)
+    plane = up * torch.cos(angle) + across * torch.sin(angle)
+    return torch.sigmoid(2.0 * plane + 1.2 * uneven(count, size, generator))
+
+
+def spots(count: int, size: int, generator: torch.Generator, *, low: float, high: float, most: int = 3) -> Tensor:
+    """One to `most` round spots at random places, fading like a Gaussian. 0 to 1.
+
+    low, high  standard deviation of a spot as a share of the frame
+    """
+    across, up = _grid(size)
+    result = torch.zeros(count, 1, size, size)
+    how_many = torch.randint(1, most + 1, (count, 1, 1, 1), generator=generator)
+    for index in range(most):
+        x, y = (torch.rand(2, count, 1, 1, 1, generator=generator) * 1.8 - 0.9).unbind(0)
+        width, height = (low + (high - low) * torch.rand(2, count, 1, 1, 1, generator=generator)).mul(2).unbind(0)
+        spot = torch.exp(-0.5 * (((across - x) / width) ** 2 + ((up - y) / height) ** 2))
+        result = torch.maximum(result, spot * (index < how_many))
+    return result
+
+
+def subject(count: int, size: int, generator: torch.Generator) -> Tensor:
+    """A thing in the middle that fills a third to most of the frame, with a soft border. 0 (ground) to 1 (thing)."""
+    across, up, width, height = _placed(count, size, generator)
+    radius = torch.sqrt((across / width) ** 2 + (up / height) ** 2)
+    return torch.sigmoid(16.0 * (1 - radius + 0.1 * uneven(count, size, generator)))
+
+
+def page(count: int, size: int, generator: torch.Generator) -> Tensor:
+    """A sheet that fills a third to all of the frame, a little turned. 0 (what it lies on) to 1 (sheet)."""
+    across, up, width, height = _placed(count, size, generator)
+    turn = 0.15 * torch.randn(count, 1, 1, 1, generator=generator)
+    radius = torch.maximum((across + turn * up).abs() / width, (up - turn * across).abs() / height)
+    return torch.sigmoid(60.0 * (1.25 - radius))
+
+
+def _placed(count: int, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Places relative to a middle near that of the frame, and half the width and height of what lies there."""
+    across, up = _grid(size)
+    width, height = (0.45 + 0.45 * torch.rand(2, count, 1, 1, 1, generator=generator)).unbind(0)
+    x, y = (0.4 * torch.rand(2, count, 1, 1, 1, generator=generator) - 0.2).unbind(0)
+    return across - x, up - y, width, height
+
+
+def text_lines(count: int, size: int, generator: torch.Generator) -> Tensor:
+    """Ink of a page of text: lines of words with gaps and margins. 0 (paper) to 1 (ink)."""
+    across, up = _grid(size)
+    lines = 10 + 18 * torch.rand(count, 1, 1, 1, generator=generator)
+    tilt = 0.06 * torch.randn(count, 1, 1, 1, generator=generator)
+    row = (up + tilt * across) * lines
+    words = torch.rand(count, 1, size, size // 4, generator=generator)
+    words = functional.interpolate(words, size=(size, size), mode="nearest") > 0.25
+    margin = 0.75 + 0.2 * torch.rand(count, 1, 1, 1, generator=generator)
+    inside = (across.abs() < margin) & (up.abs() < margin)
+    return ((torch.sin(math.pi * row) > 0.3) & words & inside).float() * (
+        0.35 + 0.5 * torch.rand(count, 1, 1, 1, generator=generator)
+    )
+
+
+def _grid(size: int) -> tuple[Tensor, Tensor]:
+    """Place across (-1 left, 1 right) and up (-1 bottom, 1 top), (1, 1, 1, size) and (1, 1, size, 1)."""
+    line = torch.linspace(-1, 1, size)
+    return line.view(1, 1, 1, -1), -line.view(1, 1, -1, 1)
