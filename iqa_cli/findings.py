@@ -15,6 +15,7 @@ from iqa_cli.records import Finding
 
 if TYPE_CHECKING:
     from iqa_cli.hexgraph.graph import HexGraph
+    from iqa_cli.photometry import Doubt
     from iqa_cli.records import Capture, Language, Measurement
 
 Values = Mapping[str, float]
@@ -56,6 +57,11 @@ def too_small_note(width: int, height: int, lang: Language = "en") -> str:
         "en": f"only {width} x {height} pixels: too small to judge",
         "zh": f"只有 {width} x {height} 像素：太小，无法可靠判断",
     }[lang]
+
+
+def no_photograph_note(doubt: Doubt, lang: Language = "en") -> str:
+    """The note on a picture that seems to be no photograph."""
+    return _NO_PHOTOGRAPH[lang][doubt]
 
 
 def in_percent(fraction: float) -> str:
@@ -123,6 +129,21 @@ def _highlights(values: Values, lang: Language) -> str:
         "zh": f"最亮的十分之一像素平均 L* {mean}，标准差 {std}",
     }[lang]
 
+
+_NO_PHOTOGRAPH: dict[Language, dict[Doubt, str]] = {
+    "en": {
+        "flat": "one even colour: nothing to judge",
+        "noise": "looks like random noise, not like a photograph",
+        "gradient": "looks like a drawn gradient, not like a photograph",
+        "drawing": "looks like a drawing, a screenshot or text, not like a photograph",
+    },
+    "zh": {
+        "flat": "几乎只有一种颜色：无从评判",
+        "noise": "看起来是随机噪声，不像照片",
+        "gradient": "看起来是绘制的渐变，不像照片",
+        "drawing": "看起来是图形、截图或文字，不像照片",
+    },
+}
 
 # The spellings of the shipped graphs and of the label sets they go back to, in lower case with blanks.
 _SUBJECTS: dict[str, Writer] = {

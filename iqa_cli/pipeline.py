@@ -27,12 +27,12 @@ from iqa_cli.checkpoint import Checkpoint, load_checkpoint
 from iqa_cli.crf.numpy_crf import NumpyCRF
 from iqa_cli.crf.unary import unary_from_nodes
 from iqa_cli.errors import UsageError
-from iqa_cli.findings import find, too_small_note
+from iqa_cli.findings import find, no_photograph_note, too_small_note
 from iqa_cli.hexgraph import compile_plan
 from iqa_cli.models.prepare import squash
 from iqa_cli.models.runner import OnnxModel
 from iqa_cli.paths import find_checkpoint
-from iqa_cli.photometry import measure
+from iqa_cli.photometry import examine
 from iqa_cli.photos import read_photo
 from iqa_cli.photos.discover import as_utf8, discover
 from iqa_cli.records import Capture, Language, Photo, PhotoRef, PhotoReport, Unreadable
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from iqa_cli.checkpoint import Preprocessing
     from iqa_cli.crf.beliefs import Beliefs
+    from iqa_cli.photometry import Doubt
     from iqa_cli.records import Influence, Measurement
 
 logger = logging.getLogger(__name__)
@@ -71,6 +72,8 @@ class Look:
     """From the decoder."""
     measurements: tuple[Measurement, ...] = ()
     """Of the decoded picture."""
+    doubt: Doubt | None = None
+    """What it seems to be, if no photograph."""
     capture: Capture = dataclasses.field(default_factory=Capture)
     """Camera settings, as far as they could be read."""
 
@@ -92,13 +95,15 @@ def look(ref: PhotoRef, decode: Decode, preprocessing: Preprocessing) -> Look:
 def _look_at(source_file: str, photo: Photo | Unreadable, capture: Capture, preprocessing: Preprocessing) -> Look:
     if isinstance(photo, Unreadable):
         return Look(source_file, error=photo.reason, capture=capture)
+    measurements, doubt = examine(photo.rgb)
     return Look(
         source_file,
         error=None,
         prepared=squash(photo.rgb, preprocessing.size, preprocessing.interpolation),
         size=(photo.width, photo.height),
         notes=photo.notes,
-        measurements=measure(photo.rgb),
+        measurements=measurements,
+        doubt=doubt,
         capture=capture,
     )
 
@@ -222,12 +227,12 @@ class Auditor:
             )
 
     def _report(self, seen: Look, judged: _Judgement) -> PhotoReport:
-        too_small = min(seen.size) < SMALLEST_SIDE
+        why = self._uncertain(seen)
         rows = list(judged.marginals.values())
         return PhotoReport(
             seen.source_file,
-            "uncertain" if too_small else "ok",
-            notes=(*seen.notes, too_small_note(*seen.size, self.lang)) if too_small else seen.notes,
+            "ok" if why is None else "uncertain",
+            notes=seen.notes if why is None else (*seen.notes, why),
             findings=find(self.graph, rows, judged.levels, seen.measurements, seen.capture, self.lang),
             marginals=judged.marginals,
             independent=judged.independent,
@@ -235,6 +240,12 @@ class Auditor:
             measurements=seen.measurements,
             capture=seen.capture,
         )
+
+    def _uncertain(self, seen: Look) -> str | None:
+        """Why the judgement of a photo should not be trusted, if so."""
+        if min(seen.size) < SMALLEST_SIDE:
+            return too_small_note(*seen.size, self.lang)
+        return None if seen.doubt is None else no_photograph_note(seen.doubt, self.lang)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

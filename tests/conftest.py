@@ -78,12 +78,17 @@ def _model(labels: list[str]) -> bytes:
 
 @pytest.fixture
 def save_grey(tmp_path: Path) -> Callable[..., Path]:
-    """Writes an even grey picture, 64 x 48 unless told, under the test's own folder."""
+    """Writes a grey photo of this mean, shaded and grained, 64 x 48 unless told, under the test's own folder."""
 
     def save(name: str, value: int, size: tuple[int, int] = (64, 48)) -> Path:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", size, (value, value, value)).save(path)
+        width, height = size
+        reach = min(12, value, 255 - value)
+        grain = np.random.default_rng(0).integers(-1, 2, (height, width))
+        # Turned by half a turn it is its own negative, so its mean is the value.
+        pattern = 0.8 * reach * np.linspace(-1, 1, width) + 0.1 * reach * (grain - grain[::-1, ::-1])
+        Image.fromarray((value + np.rint(pattern)).astype(np.uint8)).convert("RGB").save(path)
         return path
 
     return save

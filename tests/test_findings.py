@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
-from iqa_cli.findings import find, in_percent, too_small_note
+from iqa_cli.findings import find, in_percent, no_photograph_note, too_small_note
 from iqa_cli.hexgraph import HexGraph, Label, read_graph
 from iqa_cli.paths import find_graph
-from iqa_cli.photometry import measure
-from iqa_cli.records import Capture
+from iqa_cli.photometry import Doubt, measure
+from iqa_cli.records import Capture, Language
 
 GRAPH = read_graph(find_graph("smartphone-6"))
 NONE = [1.0, 0.0, 0.0, 0.0]
@@ -99,6 +101,12 @@ def test_shares_are_written_in_digits_that_mean_something(fraction: float, words
     picture.reshape(-1, 3)[: round(fraction * 10_000)] = 255
     found = find(GRAPH, [NONE] * 6, [1] * 6, measure(picture), Capture())
     assert found[0].evidence.endswith(f", {words} of pixels clipped")
+
+
+def test_every_doubt_has_words_in_both_languages() -> None:
+    notes = [no_photograph_note(doubt, lang) for doubt in get_args(Doubt) for lang in get_args(Language)]
+    assert len(set(notes)) == 2 * len(get_args(Doubt))
+    assert all(notes)
 
 
 def test_the_small_picture_note_names_both_sides() -> None:

@@ -17,7 +17,7 @@ from iqa_cli.checkpoint import load_checkpoint
 from iqa_cli.errors import CheckpointError, InvalidInput, UsageError
 from iqa_cli.photos.discover import Discovery, discover
 from iqa_cli.pipeline import BATCH, Auditor, assess, assess_photo
-from iqa_cli.records import PhotoRef, PhotoReport, Unreadable
+from iqa_cli.records import Language, PhotoRef, PhotoReport, Unreadable
 
 SaveGrey = Callable[..., Path]
 
@@ -47,12 +47,21 @@ def test_a_report_is_complete_and_consistent(roll: Path, checkpoint_folder: Path
     for finding in dark.findings:
         assert sum(dark.marginals[finding.label]) == pytest.approx(1)
         assert finding.probability == pytest.approx(sum(dark.marginals[finding.label][1:]), abs=1e-9)
-    assert dark.findings[1].evidence == "median luma 0.02, 100% of pixels darker than 2% luma"
+    assert dark.findings[1].evidence == "median luma 0.02, 56% of pixels darker than 2% luma"
     assert dark.capture.image_width == 64
     assert reports[5].notes[-1] == "only 8 x 8 pixels: too small to judge"
     assert "empty" in (reports[6].error or "")
     assert not reports[6].findings
     assert not reports[6].measurements
+
+
+@pytest.mark.parametrize(("lang", "words"), [("en", "one even colour"), ("zh", "一种颜色")])
+def test_what_is_no_photograph_is_uncertain_and_says_why(lang: Language, words: str, checkpoint_folder: Path) -> None:
+    report = assess_photo(np.full((48, 64, 3), 5, np.uint8), checkpoint=checkpoint_folder, lang=lang)
+    assert report.status == "uncertain"
+    assert words in report.notes[-1]
+    assert report.worst is not None
+    assert report.worst.level == 4
 
 
 def test_an_explanation_is_there_when_it_is_asked_for(roll: Path, checkpoint_folder: Path) -> None:

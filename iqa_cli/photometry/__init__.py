@@ -1,8 +1,8 @@
-"""What can be measured about the tone of a picture: pure functions of pixels, no opinions.
+"""What can be measured about the tone of a picture, and whether it is a photograph: pure functions of pixels.
 
-Every function takes an upright sRGB picture, (H, W, 3) uint8, and every number is computed from histograms on
-a fine integer scale, so that a picture of 512 x 384 costs a few milliseconds and its mirror image gives the
-very same numbers.
+Every function takes an upright sRGB picture, (H, W, 3) uint8, and every number is a count or comes from
+histograms on a fine integer scale, so that a picture of 512 x 384 costs a few milliseconds and its mirror image
+gives the very same numbers.
 
 Words used here
     luma       Y' of Rec. ITU-R BT.709-6, on the encoded sRGB values; 0..1; what a camera's histogram shows
@@ -10,6 +10,7 @@ Words used here
     lstar      lightness L* of CIE 1976 (CIE 015:2018), from luminance against the display's white; 0..100
 """
 
-from iqa_cli.photometry.measure import MEASUREMENT_NAMES, measure
+from iqa_cli.photometry.measure import MEASUREMENT_NAMES, examine, measure
+from iqa_cli.photometry.subject import Doubt
 
-__all__ = ["MEASUREMENT_NAMES", "measure"]
+__all__ = ["MEASUREMENT_NAMES", "Doubt", "examine", "measure"]

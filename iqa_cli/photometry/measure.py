@@ -23,10 +23,13 @@ import numpy as np
 
 from iqa_cli.photometry.clipping import clipped_fractions
 from iqa_cli.photometry.luma import lstar_cie1976_histogram, luma_rec709_histogram
+from iqa_cli.photometry.subject import doubt, structure
 from iqa_cli.records import Measurement
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from iqa_cli.photometry.subject import Doubt
 
 DARK_BELOW = 0.02
 """Luma. About 5 of 255: on a screen in a lit room nothing is told apart below it."""
@@ -58,6 +61,15 @@ def measure(rgb: NDArray[np.uint8]) -> tuple[Measurement, ...]:
     rgb      (H, W, 3) uint8, encoded sRGB, at least one pixel
     returns  one record per name, in the order of `MEASUREMENT_NAMES`
     """
+    return examine(rgb)[0]
+
+
+def examine(rgb: NDArray[np.uint8]) -> tuple[tuple[Measurement, ...], Doubt | None]:
+    """Every measurement of one picture, and what it seems to be if it is no photograph.
+
+    rgb      (H, W, 3) uint8, encoded sRGB, at least one pixel
+    returns  as `measure`; as `subject.doubt`
+    """
     # Planes one after the other in memory, the shape unchanged: every pass below reads one channel at a time.
     rgb = np.ascontiguousarray(rgb.transpose(2, 0, 1)).transpose(1, 2, 0)
     luma = luma_rec709_histogram(rgb)
@@ -78,4 +90,5 @@ def measure(rgb: NDArray[np.uint8]) -> tuple[Measurement, ...]:
         highlights.mean(),
         highlights.std(),
     )
-    return tuple(Measurement(name, value, unit) for (name, unit), value in zip(_UNITS.items(), values, strict=True))
+    measurements = (Measurement(name, value, unit) for (name, unit), value in zip(_UNITS.items(), values, strict=True))
+    return tuple(measurements), doubt(structure(rgb, luma))

@@ -1,0 +1,215 @@
+"""Whether a picture is a photograph at all, told from its fine structure.
+
+A model of tone has an answer for everything: noise is "contrast too high", a page of text "too bright". This module
+measures what photographs have in common whatever their exposure, haze, noise or compression, and drawings, flat cards
+and noise have not: areas larger than pixels, and small steps between neighbours in them.
+
+All numbers are counts over the whole picture, so its mirror image gives the very same ones. A step is the difference
+of two neighbours, across or down, in the channel where it is largest, 0..255. Steps inside clipped white or black say
+nothing and are left out: a burnt sky is as even as a drawn one.
+
+Axes: H, W pixels of the working picture.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from iqa_cli.photometry.luma import luma_rec709_histogram
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from iqa_cli.photometry.histogram import Histogram
+
+Doubt = Literal["flat", "noise", "gradient", "drawing"]
+"""What a picture seems to be instead of a photograph."""
+
+_WHITE_FROM, _BLACK_UP_TO = 250, 5
+_BLOCK = 8
+_BEND = 5
+"""Steps, in the mean of the channels; JPEG of quality 75 bends drawn gradients by up to 4."""
+
+_FLAT_BELOW = 6.0
+"""Steps between block means. The flattest hazy photographs have 15."""
+_NOISE_BELOW = 6.0
+"""Coherence. Noise has 1 to 3.3 after shrinking and JPEG, photographs with strong grain 11 and more."""
+_NOISE_BENT = 0.1
+"""Noise bends everywhere; a night sky, black with a few stars, is as incoherent and bends in few places."""
+_SMOOTH_BENT = 0.0002
+"""Bent share. Drawn gradients rarely have more, the haziest photograph has 0.0003."""
+_SMOOTH_SPREAD = 24.0
+"""Steps between block means: below it a photograph in the dark may have no visible bend either."""
+_RAMP_COHERENCE = 63.0
+"""Above it a picture is as smooth as a ramp; one photograph in a hundred reaches 62."""
+
+_DRAWN = {"fine": -3.5, "large": -11.0, "huge": 4.2, "common": 2.0, "coherence": -5.5, "side": -2.1}
+_DRAWN_STEPPED, _DRAWN_LARGE_HUGE, _DRAWN_INTERCEPT = -3.8, -1.5, 31.95
+"""Weights of a logistic regression of drawn pictures against photographs, also dark, burnt out, hazy, noisy, small and
+badly compressed ones: of logarithms, of the share `stepped`, of a product. See docs/decisions/0070."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Structure:
+    """Fine structure of a picture, in numbers."""
+
+    side: int
+    """The shorter side of the working picture, pixels."""
+    spread: float
+    """Lightest minus darkest block mean, 0..255."""
+    coherence: float
+    """Variance of block means over what it were if all pixels were independent: white noise has 1, an even ramp 64."""
+    bent: float
+    """Share of the pixels where the mean of the channels bends by more than `_BEND` steps, across or down, 0..1."""
+    stepped: float
+    """Share of the neighbours that are not alike because both are clipped, 0..1."""
+    equal: float
+    """Share of their steps that are 0."""
+    fine: float
+    """Share of their steps that are 1 to 16: texture, shading, grain."""
+    large: float
+    """Share of their steps that are above 24."""
+    huge: float
+    """Share of their steps that are above 48."""
+    common: float
+    """Share that the four commonest lumas have of the pixels that are not clipped, 0..1."""
+
+
+def structure(rgb: NDArray[np.uint8], luma: Histogram) -> Structure | None:
+    """Measure the fine structure.
+
+    rgb      (H, W, 3) uint8, encoded sRGB; quickest where each channel is contiguous
+    luma     of the same picture, 0..1
+    returns  None for a picture that is less than two blocks (16 pixels) high or wide
+    """
+    height, width = rgb.shape[:2]
+    if min(height, width) < 2 * _BLOCK:
+        return None
+    planes = (rgb[..., 0], rgb[..., 1], rgb[..., 2])
+    clipped = _at_an_end(planes[0]) & _at_an_end(planes[1]) & _at_an_end(planes[2])
+    total = excluded = equal = small = large = huge = 0
+    for one, other in (
+        ((slice(1, None),), (slice(None, -1),)),
+        ((slice(None), slice(1, None)), (slice(None), slice(-1))),
+    ):
+        steps = _steps(planes, one, other)
+        inside = clipped[one] & clipped[other]
+        # Two pixels that are both clipped may still be a black letter on white.
+        excluded += int(np.count_nonzero(inside & (steps <= _BLACK_UP_TO)))
+        total += steps.size
+        equal += int(np.count_nonzero((steps == 0) & ~inside))
+        small += int(np.count_nonzero(steps <= 16))
+        large += int(np.count_nonzero(steps > 24))
+        huge += int(np.count_nonzero(steps > 48))
+    counted = max(1, total - excluded)
+    sums = planes[0].astype(np.int16) + planes[1] + planes[2]
+    spread, coherence = _blocks(sums)
+    bends = _bends(sums) + _bends(sums.T)
+    return Structure(
+        side=min(height, width),
+        spread=spread,
+        coherence=coherence,
+        bent=bends / (2 * sums.size),
+        stepped=(total - excluded) / total,
+        equal=equal / counted,
+        fine=(small - excluded - equal) / counted,
+        large=large / counted,
+        huge=huge / counted,
+        common=_common(luma, planes, clipped),
+    )
+
+
+def doubt(found: Structure | None) -> Doubt | None:
+    """What the picture seems to be, if not a photograph.
+
+    found    None for a picture too small to tell
+    returns  None if nothing speaks against a photograph
+    """
+    if found is None:
+        return None
+    if found.spread < _FLAT_BELOW and found.large == 0:
+        return "flat"
+    if found.coherence < _NOISE_BELOW and found.bent > _NOISE_BENT:
+        return "noise"
+    if found.bent < _SMOOTH_BENT and (found.spread >= _SMOOTH_SPREAD or found.coherence > _RAMP_COHERENCE):
+        return "gradient"
+    return "drawing" if _is_drawn(found) else None
+
+
+def _is_drawn(found: Structure) -> bool:
+    """Even areas side by side with sharp edges, and little between."""
+    if (
+        found.equal > 0.5
+        and found.fine < 0.15
+        and (found.huge > 0.001 or (found.equal > 0.97 and found.large > 0.0002))
+    ):
+        return True  # nothing else, as in a PNG file
+    if found.coherence < 18 and found.huge > 0.2 and (found.equal > 0.012 or found.common > 0.08):
+        return True  # thin lines: text
+    if found.large < 0.005:
+        return False  # in the dark and in haze areas are even, but no edge is sharp
+    if found.equal < 0.03 and found.huge < 0.6 and found.common < 0.1:
+        return False  # hard light on sand or water has sharp edges, but no even areas
+    large, huge = math.log(found.large + 0.01), math.log(found.huge + 0.01)
+    logarithms = {
+        "fine": math.log(found.fine + 0.02),
+        "large": large,
+        "huge": huge,
+        "common": math.log(found.common + 0.02),
+        "coherence": math.log(max(1.0, found.coherence)),
+        "side": math.log(found.side),
+    }
+    score = _DRAWN_INTERCEPT + _DRAWN_STEPPED * found.stepped + _DRAWN_LARGE_HUGE * large * huge
+    return score + sum(weight * logarithms[name] for name, weight in _DRAWN.items()) > 0
+
+
+def _at_an_end(plane: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where one channel is clipped, at either end."""
+    # One comparison instead of two: 8 bits wrap, so white comes to lie next to black.
+    return plane + np.uint8(256 - _WHITE_FROM) <= 256 - _WHITE_FROM + _BLACK_UP_TO
+
+
+def _steps(
+    planes: tuple[NDArray[np.uint8], ...], one: tuple[slice, ...], other: tuple[slice, ...]
+) -> NDArray[np.uint8]:
+    """Differences of neighbours in the channel where they are largest."""
+    differences = (np.maximum(plane[one], plane[other]) - np.minimum(plane[one], plane[other]) for plane in planes)
+    return functools.reduce(np.maximum, differences)
+
+
+def _blocks(sums: NDArray[np.int16]) -> tuple[float, float]:
+    """Spread and coherence of (H, W) sums of three channels."""
+    rows, columns = (side // _BLOCK for side in sums.shape)
+    whole = sums[: rows * _BLOCK, : columns * _BLOCK]
+    blocks = np.add.reduce(whole.reshape(rows, _BLOCK, -1), 1, dtype=np.int32).reshape(rows, columns, _BLOCK).sum(2)
+    means = blocks / (_BLOCK * _BLOCK)
+    variance = float(np.square(whole, dtype=np.int32).sum()) / whole.size - float(means.mean()) ** 2
+    spread = float(means.max() - means.min()) / 3
+    return spread, float(means.var()) * _BLOCK * _BLOCK / variance if variance > 1e-6 else 0.0
+
+
+def _bends(sums: NDArray[np.int16]) -> int:
+    """Pixels where a line down (H, W) sums of three channels bends visibly."""
+    bend = sums[1:-1] + sums[1:-1]
+    bend -= sums[2:]
+    bend -= sums[:-2]
+    return int(np.count_nonzero(np.abs(bend, out=bend) > 3 * _BEND))
+
+
+def _common(luma: Histogram, planes: tuple[NDArray[np.uint8], ...], clipped: NDArray[np.bool_]) -> float:
+    """See `Structure`; what a luma holds in clipped pixels, of any pure colour, is taken off."""
+    places = np.flatnonzero(clipped)
+    pixels = luma.total - places.size
+    if not pixels:
+        return 1.0
+    often = np.flatnonzero(luma.counts > pixels // 256)
+    counts = luma.counts[often]
+    if places.size:
+        ends = np.stack([plane.ravel()[places] for plane in planes], -1)[None]
+        counts = counts - luma_rec709_histogram(ends).counts[often]
+    return int(np.sort(counts)[-4:].sum()) / pixels
