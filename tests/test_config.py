@@ -108,6 +108,13 @@ def test_mistakes_come_in_the_order_of_the_keys(tmp_path: Path) -> None:
         ('[model]\ntemplates = ["a photo"]\n', "model.templates: 'a photo' needs exactly one {}"),
         ("[model]\ntemplates = []\n", "model.templates: expected at least one"),
         ('[model]\ntemplates = "a {} photo"\n', "model.templates: expected a list of texts"),
+        ("[model]\nstatistics = -1\n", "model.statistics: expected 0 "),
+        ("[model]\nstatistics = true\n", "model.statistics: expected a whole number, got True"),
+        ("[model]\nmirror = 1\n", "model.mirror: expected true or false, got 1"),
+        (
+            '[model]\nstatistics = 8\ntrain_visual = "none"\n',
+            'model.statistics: with train_visual = "none" they would stay random',
+        ),
         ("[model]\ntrain_text = 1\n", "model.train_text: expected true or false, got 1"),
         ("[optim]\naccumulate = 0\n", "optim.accumulate: expected 1 to 65536, got 0"),
         ('precision = "float16"\n', "run.precision: expected 'float32' or 'bfloat16', got 'float16'"),

@@ -95,7 +95,8 @@ def test_the_five_commands_go_from_labels_to_a_judged_folder(
     assert [code for code, _ in results] == [0] * 5
     card = json.loads((workplace / "checkpoints" / "mine" / "card.json").read_text("utf-8"))
     assert set(card["metrics"]) == {"validation", "test"}
-    assert card["model"]["fitted_temperature"] > 0
+    assert list(card["model"]["fitted_temperature"]) == LABELS.splitlines()[0].split(",")[1:]
+    assert all(temperature > 0 for temperature in card["model"]["fitted_temperature"].values())
     figures = json.loads((workplace / "figures.json").read_text("utf-8"))
     assert figures["labels"]["dark"]["qwk"] > 0.8
     # What was judged at the end of training is what `iqa eval` finds in the exported model.

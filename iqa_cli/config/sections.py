@@ -31,11 +31,12 @@ class DataConfig:
     samples: int = 20_000
     """Pictures per epoch that the ladder makes. Has no meaning with `labels`: an epoch sees every photograph once."""
     validation_samples: int = 2_000
-    """Ladder pictures judged after each epoch, made from held-out photographs once and kept in memory."""
+    """Ladder pictures judged after each epoch, made from the photographs for validation once and kept in memory."""
     test_samples: int = 6_000
-    """Ladder pictures judged at the end for the checkpoint's card, from held-out photographs and another seed."""
+    """Ladder pictures judged at the end for the checkpoint's card, from photographs that chose no epoch either."""
     holdout: float = 0.15
-    """Share of the photographs that training never sees."""
+    """Share of the photographs that training never sees. With `labels` they are for validation; with `ladder` one half
+    is for validation and the other for the test, no scene in both."""
     mirror: bool = True
     """Whether labelled photographs are mirrored at random; tone does not know left from right."""
     provenance: str = ""

@@ -80,10 +80,12 @@ class ToneModel(nn.Module):
         """The backbone's architecture as data."""
 
     def train(self, mode: bool = True) -> Self:
-        """Training mode; a frozen visual tower stays as it is, drop-out and batch statistics included."""
+        """Training mode; what makes features stays as it is where frozen, drop-out and batch statistics included."""
         super().train(mode)
         if self.frozen_visual:
             self.clip.visual.eval()
+            if self.statistics is not None:
+                self.statistics.eval()
         return self
 
     def features(self, pictures: Tensor) -> Tensor:

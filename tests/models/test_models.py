@@ -277,7 +277,7 @@ def learning(model: ToneModel, prefix: str) -> set[str]:
     return {name for name, parameter in model.named_parameters() if parameter.requires_grad and name.startswith(prefix)}
 
 
-def test_a_frozen_tower_learns_nothing_and_keeps_its_statistics() -> None:
+def test_a_frozen_tower_learns_nothing_and_keeps_its_batch_statistics() -> None:
     model = ToneModel(ModelConfig(train_visual="none", train_text=False), GRAPH)
     assert learning(model, "clip.") == set()
     assert learning(model, "head.") == {"head.context", "head.log_scale", "head.bias"}
@@ -355,15 +355,18 @@ def test_features_and_pictures_give_the_same_scores(model: ToneModel) -> None:
         assert torch.allclose(model(model.features(pictures)), model(pictures), atol=1e-6)
 
 
-def test_a_temperature_reaches_the_exported_form() -> None:
+def test_the_temperature_of_each_label_reaches_the_exported_form() -> None:
     torch.manual_seed(0)
     warm = ToneModel(ModelConfig(), GRAPH).eval()
     pictures = torch.randn(2, 3, 96, 96)
+    temperatures = torch.tensor([0.5, 1.0, 1.5, 2.0, 2.5, 3.0])
     with torch.no_grad():
         before = warm(pictures)
-        warm.temperature.fill_(2.5)
-        assert torch.allclose(warm(pictures), before / 2.5, atol=1e-6)
-        assert torch.allclose(ExportedModel(warm)(pictures), before / 2.5, atol=1e-5)
+        assert torch.equal(warm.temperature, torch.ones(6))
+        warm.temperature.copy_(temperatures)
+        expected = (before.view(2, 6, 3) / temperatures[:, None]).view(2, 18)
+        assert torch.allclose(warm(pictures), expected, atol=1e-6)
+        assert torch.allclose(ExportedModel(warm)(pictures), expected, atol=1e-4)
 
 
 def test_missing_hub_weights_name_the_file_and_its_place(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="models need the train extra")
 pytest.importorskip("open_clip", reason="models need the train extra")
 
-from iqa_cli.checkpoint import load_checkpoint  # noqa: E402 - the train extra may be missing
+import safetensors.torch  # noqa: E402 - the train extra may be missing
+
+from iqa_cli.checkpoint import ONNX, WEIGHTS, load_checkpoint, write_checkpoint  # noqa: E402
 from iqa_cli.config import ModelConfig  # noqa: E402
 from iqa_cli.errors import ConfigError  # noqa: E402
 from iqa_cli.hexgraph import Label  # noqa: E402
@@ -59,6 +61,57 @@ def test_another_head_takes_the_towers_alone() -> None:
     model = ToneModel(ModelConfig(pretrained=DEFAULT, head="fc"), SIX)
     towers = ToneModel(ModelConfig(pretrained=DEFAULT), SIX).clip.state_dict()
     assert all(torch.equal(value, towers[name]) for name, value in model.clip.state_dict().items())
+
+
+@pytest.fixture
+def with_statistics(tmp_path: Path) -> tuple[str, ToneModel]:
+    """A checkpoint of a model with statistics that have seen pictures, and that model."""
+    torch.manual_seed(1)
+    model = ToneModel(ModelConfig(head="fc", statistics=8), SIX)
+    with torch.no_grad():
+        model(model.prepared(torch.randint(0, 256, (8, 3, 96, 96), dtype=torch.uint8)))
+        model.temperature.fill_(2.0)
+    folder = tmp_path / "trained"
+    folder.mkdir()
+    shipped = load_checkpoint(find_checkpoint("default")).card
+    card = {key: value for key, value in shipped.items() if key not in ("files", "format_version")}
+    weights = {name: value.contiguous() for name, value in model.state_dict().items()}
+    write_checkpoint(folder, {WEIGHTS: safetensors.torch.save(weights), ONNX: b"none"}, card)
+    return f"checkpoint:{folder}", model.eval()
+
+
+def test_statistics_go_on_from_a_checkpoint_like_the_tower(with_statistics: tuple[str, ToneModel]) -> None:
+    pretrained, source = with_statistics
+    model = ToneModel(ModelConfig(head="fc", statistics=8, pretrained=pretrained), SIX).eval()
+    kept, taken = source.state_dict(), model.state_dict()
+    assert any(name.startswith("statistics.") for name in kept)
+    for name, value in kept.items():
+        # A temperature belongs to the pictures it was fitted on.
+        expected = torch.ones(6) if name == "temperature" else value
+        assert torch.equal(taken[name], expected), name
+    pictures = torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.allclose(model(pictures), 2 * source(pictures), atol=1e-4)
+
+
+def test_frozen_statistics_of_a_checkpoint_do_not_change(with_statistics: tuple[str, ToneModel]) -> None:
+    """Not by a step, and not by what batch normalisation sees in training."""
+    pretrained, source = with_statistics
+    model = ToneModel(ModelConfig(head="fc", statistics=8, pretrained=pretrained, train_visual="none"), SIX).train()
+    assert not any(parameter.requires_grad for parameter in model.statistics.parameters())
+    model(torch.randn(4, 3, 96, 96)).sum().backward()
+    for name, value in source.statistics.state_dict().items():
+        assert torch.equal(model.statistics.state_dict()[name], value), name
+
+
+@pytest.mark.parametrize("width", [0, 16])
+def test_statistics_of_another_width_are_the_configs_mistake(
+    with_statistics: tuple[str, ToneModel], width: int
+) -> None:
+    pretrained, _ = with_statistics
+    with pytest.raises(ConfigError, match="its towers do not fit this backbone") as error:
+        ToneModel(ModelConfig(head="fc", statistics=width, pretrained=pretrained), SIX)
+    assert "model.statistics" in (error.value.hint or "")
 
 
 def test_a_checkpoint_that_is_not_there_or_has_another_backbone_is_the_configs_mistake() -> None:

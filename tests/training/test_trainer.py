@@ -94,6 +94,12 @@ def test_a_run_writes_a_checkpoint_that_assess_can_use(config_file: Path) -> Non
     figures = checkpoint.card["metrics"]
     assert {side: entry["pictures"] for side, entry in figures.items()} == {"validation": 24, "test": 32}
     assert set(figures["test"]["labels"]) == set(trainer.graph.label_names)
+    assert checkpoint.card["model"]["fitted_temperature"] == dict.fromkeys(trainer.graph.label_names, 1.0)
+    data = checkpoint.card["data"]
+    held_out = data["validation"] + data["test"]
+    assert data["validation"]
+    assert data["test"]
+    assert len(set(held_out)) == len(held_out) == data["photographs"] - data["photographs_training"] == 3
     assert str(config_file.parent) not in json.dumps(checkpoint.card)
     assert [row["epoch"] for row in metrics(config_file.parent / "checkpoint-run")] == ["1", "2"]
     # What was for --resume is gone, and what is left is on the card.
@@ -315,6 +321,38 @@ def test_a_backbone_that_cannot_be_exported_is_refused_before_training(
     monkeypatch.setattr("iqa_cli.training.trainer.is_own", lambda _: False)
     with pytest.raises(ConfigError, match=r"iqa-small cannot be exported to ONNX \(no step\)"):
         Trainer(load_config(config_file), tmp_path, "cpu")
+
+
+@pytest.mark.usefixtures("real_export")
+def test_statistics_temperatures_and_a_mirror_blind_tower_go_all_the_way(config_file: Path, tmp_path: Path) -> None:
+    settings = "context_tokens = 2\n        statistics = 8\n        mirror = true\n        temperature = true"
+    edit(config_file, "context_tokens = 2", settings)
+    killed = one_epoch(config_file)
+    fresh = {name: value.clone() for name, value in killed._model.state_dict().items()}
+    trainer = Trainer(load_config(config_file), tmp_path, "cpu", resume=True)
+    list(trainer.run())
+    checkpoint = load_checkpoint(tmp_path / "checkpoint")
+    kept = weights(tmp_path / "checkpoint")
+    name = "statistics.network.0.weight"
+    assert kept.keys() == fresh.keys()
+    if checkpoint.card["training"]["epoch"] == 2:
+        assert not torch.equal(kept[name], fresh[name])
+    kernel = kept["clip.visual.conv1.weight"]
+    assert torch.equal(kernel, kernel.flip(-1))
+    model = checkpoint.card["model"]
+    assert (model["statistics"], model["mirror"]) == (8, True)
+    fitted = model["fitted_temperature"]
+    assert list(fitted) == list(trainer.graph.label_names)
+    assert kept["temperature"].tolist() == pytest.approx(list(fitted.values()), abs=1e-5)
+    assert len(set(fitted.values())) > 1
+    # The exported model has all three of them in its scores.
+    picture = np.random.default_rng(0).integers(0, 256, (200, 150, 3), dtype=np.uint8)
+    prepared = squash(picture, checkpoint.preprocessing.size, checkpoint.preprocessing.interpolation)
+    trainer._model.eval()
+    with torch.no_grad():
+        expected = trainer._model(trainer._model.prepared(torch.tensor(prepared).permute(2, 0, 1)[None]))
+    found = OnnxModel(checkpoint).node_scores([prepared])
+    assert found == pytest.approx(expected.numpy(), abs=1e-4 * max(1.0, float(expected.abs().max())))
 
 
 def test_the_fc_head_trains_too(config_file: Path, tmp_path: Path) -> None:
