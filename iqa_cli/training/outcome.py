@@ -18,6 +18,7 @@ from iqa_cli.models.export import onnx_bytes
 from iqa_cli.training.calibration import fitted_temperatures
 from iqa_cli.training.curves import curves_png
 from iqa_cli.training.judging import Judged, compared, judge
+from iqa_cli.training.measured import measured
 from iqa_cli.training.state import BEST, load_weights, weights_of
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ def _card(outcome: Outcome, folder: Path, epoch: int, model: ToneModel, judged: 
         "training": training,
         "data": {"provenance": config.data.provenance, **outcome.data.card()},
         "metrics": {what: _figures(what, entry) for what, entry in judged.items()},
+        "measured": measured(outcome.data, outcome.graph),
     }
 
 

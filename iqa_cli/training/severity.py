@@ -41,10 +41,10 @@ _FLARE = 0.001
 black into anything else, and a night sky would be an infinite exposure error away from a night sky with noise."""
 _KEY_LUMINANCE = 0.184
 """Luminance of L* 50, the middle of the lightness scale."""
-_KEY_MARGIN_EV = {"bright": 1.0, "dark": 1.3}
+_KEY_MARGIN_EV = {"bright": 0.6, "dark": 0.6}
 """How far beyond the middle an exposure error may reach: a picture whose mean lightness is ordinary is not blocked for
-being too bright only because its scene was a dark one. +0.7 EV needs L* 45 or lighter, +2.0 EV L* 68; -0.9 EV needs
-L* 56 or darker, -2.5 EV L* 34."""
+being too bright only because its scene was a dark one. +0.7 EV needs L* 52 or lighter, +2.0 EV L* 75; -0.9 EV needs
+L* 46 or darker, -2.5 EV L* 27."""
 _HARD_SPREAD = 20.0
 """Standard deviation of L* of the median of 1,012 good photographs."""
 _HARD_POWER = 1.6
@@ -55,12 +55,13 @@ _FLAT_SPREAD = 23.5
 photographs lie below) and 1 / 0.35 at 8.2 (none)."""
 _FLAT_DETAIL = 9.0
 """The same for the standard deviation within blocks, whose median is 8.4: 1 / 0.75 at 6.8, 1 / 0.35 at 3.2."""
-_DETAIL_MARGIN = 1.15
+_DETAIL_MARGIN = 1.05
 """Detail has to lose a little more than the frame: noise, JPEG and blown areas take some of it in any case."""
 _BLOCK = 8
 """Pixels a side of the blocks in which detail is measured: a twelfth of the frame."""
-_CRUSHED_BELOW, _CRUSHED_FROM = 4.0, 10.0
-"""L* below which the picture shows nothing, and from which the re-exposed reference showed something."""
+_CRUSHED_BELOW, _CRUSHED_FROM = 8.0, 14.0
+"""L* below which the picture shows next to nothing, and from which the re-exposed reference showed something.
+Photographs taken against the light have a fifth to a half of their pixels below L* 10, good ones hardly ever a tenth."""
 _CRUSHED_SLOPE = (1.0, 5.0)
 """Share c of crushed pixels counts as a ratio of 1 + 5 c: 1.35 at 7 %, 1.7 at 14 %, 2.3 at 26 %."""
 _WHITE_KEPT = 96.0
