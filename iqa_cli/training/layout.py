@@ -58,7 +58,7 @@ def spots(count: int, size: int, generator: torch.Generator, *, low: float, high
 
 
 def subject(count: int, size: int, generator: torch.Generator) -> Tensor:
-    """A thing in the middle that fills a seventh to two thirds of the frame, with a soft border. 0 (ground) to 1 (thing)."""
+    """A thing in the middle that fills a seventh to two thirds of the frame, softly. 0 (ground) to 1 (thing)."""
     across, up, width, height = _placed(count, size, generator)
     radius = torch.sqrt((across / width) ** 2 + (up / height) ** 2)
     return torch.sigmoid(16.0 * (1 - radius + 0.1 * uneven(count, size, generator)))

@@ -61,7 +61,7 @@ _BLOCK = 8
 """Pixels a side of the blocks in which detail is measured: a twelfth of the frame."""
 _CRUSHED_BELOW, _CRUSHED_FROM = 8.0, 14.0
 """L* below which the picture shows next to nothing, and from which the re-exposed reference showed something.
-Photographs taken against the light have a fifth to a half of their pixels below L* 10, good ones hardly ever a tenth."""
+Photographs taken against the light have a fifth to a half of their pixels below L* 10, good ones hardly a tenth."""
 _CRUSHED_SLOPE = (1.0, 5.0)
 """Share c of crushed pixels counts as a ratio of 1 + 5 c: 1.35 at 7 %, 1.7 at 14 %, 2.3 at 26 %."""
 _WHITE_KEPT = 96.0
