@@ -23,11 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from iqa_cli.checkpoint import Checkpoint, load_checkpoint
+from iqa_cli.checkpoint import CARD, Checkpoint, load_checkpoint
 from iqa_cli.crf.numpy_crf import NumpyCRF
 from iqa_cli.crf.unary import unary_from_nodes
 from iqa_cli.errors import UsageError
-from iqa_cli.findings import find, no_photograph_note, too_small_note
+from iqa_cli.findings import disagreement_notes, find, no_photograph_note, read_usual, too_small_note
 from iqa_cli.hexgraph import compile_plan
 from iqa_cli.models.prepare import squash
 from iqa_cli.models.runner import OnnxModel
@@ -140,6 +140,7 @@ class Auditor:
         self._preprocessing = checkpoint.preprocessing
         self._plan = compile_plan(checkpoint.graph)
         self._crf = NumpyCRF(self._plan)
+        self._usual = read_usual(checkpoint.card.get("measured"), self.graph, str(checkpoint.folder / CARD))
         self._model = OnnxModel(checkpoint)
 
     @classmethod
@@ -229,11 +230,14 @@ class Auditor:
     def _report(self, seen: Look, judged: _Judgement) -> PhotoReport:
         why = self._uncertain(seen)
         rows = list(judged.marginals.values())
+        findings = find(self.graph, rows, judged.levels, seen.measurements, seen.capture, self.lang, usual=self._usual)
+        # What should not be trusted anyway needs no second reason.
+        remarks = disagreement_notes(self.graph, findings, self.lang) if why is None else (why,)
         return PhotoReport(
             seen.source_file,
             "ok" if why is None else "uncertain",
-            notes=seen.notes if why is None else (*seen.notes, why),
-            findings=find(self.graph, rows, judged.levels, seen.measurements, seen.capture, self.lang),
+            notes=(*seen.notes, *remarks),
+            findings=findings,
             marginals=judged.marginals,
             independent=judged.independent,
             influence=judged.influence,

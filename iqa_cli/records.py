@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Language = Literal["en", "zh"]
 Status = Literal["ok", "uncertain", "unreadable"]
+Measured = Literal["fits", "less", "more"]
+"""What a measurement says to a level: it was seen there, or is far from that and speaks for a lower or higher one."""
 
 
 class Severity(enum.IntEnum):
@@ -126,6 +128,12 @@ class Finding:
     """Probability that the level is at least 2, after the graph's rules. 0..1."""
     evidence: str
     """The measurements that speak about this label, in plain words; empty where nothing was measured for it."""
+    margin: float = 1.0
+    """Probability of the level less that of the likelier of its neighbours, -1..1: near 0 the level hangs by a hair."""
+    nearly: int | None = None
+    """That neighbour, if the margin is so small that the photo may as well be there; else None."""
+    measured: Measured | None = None
+    """Whether the measurements fit the level; None where that cannot be told, as without a checkpoint's ranges."""
 
     def __post_init__(self) -> None:
         """Refuse a level below 1 and a probability outside 0..1."""

@@ -9,6 +9,8 @@ The checkpoint's model looks at nothing but m, the mean of its input (0..1), and
 
 from __future__ import annotations
 
+import functools
+import io
 import json
 from typing import TYPE_CHECKING
 
@@ -76,6 +78,20 @@ def _model(labels: list[str]) -> bytes:
     return bytes(model.SerializeToString())
 
 
+@functools.cache  # some tests want hundreds of one kind
+def _grey(value: int, size: tuple[int, int], suffix: str) -> bytes:
+    """The file of a grey photo."""
+    width, height = size
+    reach = min(12, value, 255 - value)
+    grain = np.random.default_rng(0).integers(-1, 2, (height, width))
+    # Turned by half a turn it is its own negative, so its mean is the value.
+    pattern = 0.8 * reach * np.linspace(-1, 1, width) + 0.1 * reach * (grain - grain[::-1, ::-1])
+    stream = io.BytesIO()
+    image = Image.fromarray((value + np.rint(pattern)).astype(np.uint8)).convert("RGB")
+    image.save(stream, Image.registered_extensions()[suffix])
+    return stream.getvalue()
+
+
 @pytest.fixture
 def save_grey(tmp_path: Path) -> Callable[..., Path]:
     """Writes a grey photo of this mean, shaded and grained, 64 x 48 unless told, under the test's own folder."""
@@ -83,12 +99,7 @@ def save_grey(tmp_path: Path) -> Callable[..., Path]:
     def save(name: str, value: int, size: tuple[int, int] = (64, 48)) -> Path:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        width, height = size
-        reach = min(12, value, 255 - value)
-        grain = np.random.default_rng(0).integers(-1, 2, (height, width))
-        # Turned by half a turn it is its own negative, so its mean is the value.
-        pattern = 0.8 * reach * np.linspace(-1, 1, width) + 0.1 * reach * (grain - grain[::-1, ::-1])
-        Image.fromarray((value + np.rint(pattern)).astype(np.uint8)).convert("RGB").save(path)
+        path.write_bytes(_grey(value, size, path.suffix))
         return path
 
     return save

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
-from iqa_cli.findings import find, in_percent, no_photograph_note, too_small_note
+from iqa_cli.errors import CheckpointError
+from iqa_cli.findings import (
+    disagreement_notes,
+    evidence_names,
+    find,
+    in_percent,
+    no_photograph_note,
+    read_usual,
+    too_small_note,
+)
 from iqa_cli.hexgraph import HexGraph, Label, read_graph
 from iqa_cli.paths import find_graph
-from iqa_cli.photometry import Doubt, measure
-from iqa_cli.records import Capture, Language
+from iqa_cli.photometry import MEASUREMENT_NAMES, Doubt, measure
+from iqa_cli.records import Capture, Finding, Language, Measured
 
 GRAPH = read_graph(find_graph("smartphone-6"))
 NONE = [1.0, 0.0, 0.0, 0.0]
@@ -33,10 +42,10 @@ def test_evidence_of_every_shipped_label_carries_what_was_measured() -> None:
     assert by_label == {
         "bright": "median luma 0.00, 40% of pixels clipped",
         "dark": "median luma 0.00, 60% of pixels darker than 2% luma",
-        "high_contrast": "L* spread 100 of 100 (5th to 95th percentile), standard deviation 49",
-        "low_contrast": "L* spread 100 of 100 (5th to 95th percentile), standard deviation 49",
+        "high_contrast": "L* spread 100 of 100 (5th to 95th percentile), L* standard deviation 49",
+        "low_contrast": "L* spread 100 of 100 (5th to 95th percentile), L* standard deviation 49",
         "overexposed": "40% of pixels clipped (red 40%, green 40%, blue 40%)",
-        "over_suppressed": "brightest tenth at L* 100, standard deviation 0.0",
+        "over_suppressed": "brightest tenth at L* 100, L* standard deviation 0.0 within the brightest tenth",
     }
 
 
@@ -112,3 +121,125 @@ def test_every_doubt_has_words_in_both_languages() -> None:
 def test_the_small_picture_note_names_both_sides() -> None:
     assert too_small_note(8, 31) == "only 8 x 31 pixels: too small to judge"
     assert "8 x 31" in too_small_note(8, 31, "zh")
+
+
+@pytest.mark.parametrize(
+    ("row", "level", "margin", "nearly"),
+    [
+        ([0.7, 0.2, 0.1, 0.0], 1, 0.5, None),
+        ([0.48, 0.42, 0.1, 0.0], 1, 0.06, 2),
+        ([0.1, 0.36, 0.44, 0.1], 3, 0.08, 2),
+        ([0.1, 0.2, 0.36, 0.34], 3, 0.02, 4),
+        ([0.44, 0.05, 0.05, 0.46], 4, 0.41, None),  # not beside it
+        ([0.0, 0.0, 0.52, 0.48], 4, -0.04, 3),  # the rules between labels named the less likely one
+    ],
+)
+def test_a_level_that_hangs_by_a_hair_names_its_neighbour(
+    row: list[float], level: int, margin: float, nearly: int | None
+) -> None:
+    dark = find(GRAPH, [NONE, row, *[NONE] * 4], [1, level, *[1] * 4], MEASURED, Capture())[1]
+    assert dark.margin == pytest.approx(margin)
+    assert dark.nearly == nearly
+
+
+def usual_of_dark(name: str = "lstar_mean", **more: object) -> dict[str, Any]:
+    """A card's entry: at none L* 30 to 90, at blocking 5 to 25; the two levels between were not seen."""
+    levels = {"1": [30, 50, 90], "4": [5, 14, 25]}
+    return {"labels": {"dark": {name: {"separation": 0.9, "levels": levels}}, **more}}
+
+
+def dark_finding(lstar: float, level: int, lang: Language = "en") -> Finding:
+    measurements = [entry for entry in MEASURED if entry.name != "lstar_mean"]
+    measurements.append(type(measurements[0])("lstar_mean", lstar, "lstar"))
+    row = [float(level == number) for number in range(1, 5)]
+    usual = read_usual(usual_of_dark(), GRAPH, "card.json")
+    return find(GRAPH, [NONE, row, *[NONE] * 4], [1, level, *[1] * 4], measurements, Capture(), lang, usual=usual)[1]
+
+
+@pytest.mark.parametrize(
+    ("lstar", "level", "measured"),
+    [
+        (14, 4, "fits"),
+        (29, 4, "fits"),  # beyond the range, but not far
+        (31, 4, "less"),
+        (0, 4, "fits"),  # darker than all that was seen: blocking all the more
+        (50, 1, "fits"),
+        (100, 1, "fits"),
+        (24, 1, "more"),
+        (14, 3, None),  # nobody knows what is usual there
+    ],
+)
+def test_a_measurement_far_from_what_was_seen_speaks_against_the_level(
+    lstar: float, level: int, measured: Measured | None
+) -> None:
+    assert dark_finding(lstar, level).measured == measured
+
+
+def test_evidence_leads_with_what_tells_levels_apart_and_says_what_is_usual() -> None:
+    assert dark_finding(14, 4).evidence == "mean L* 14 (usual here: 5 to 25)"
+    assert dark_finding(14, 4, "zh").evidence == "平均 L* 14（此等级通常为 5 至 25）"
+    assert dark_finding(14, 3).evidence == "mean L* 14"
+    assert dark_finding(50, 1).evidence == "mean L* 50"
+
+
+def test_channels_stand_outside_of_the_brackets_of_what_is_usual() -> None:
+    levels = {"1": [0, 0, 0.1], "4": [0.2, 0.5, 1]}
+    entry = {"labels": {"overexposed": {"clipped_fraction": {"separation": 1, "levels": levels}}}}
+    rows = [*[NONE] * 4, [0.0, 0.0, 0.0, 1.0], NONE]
+    found = find(GRAPH, rows, [1, 1, 1, 1, 4, 1], MEASURED, Capture(), usual=read_usual(entry, GRAPH, "card.json"))[4]
+    assert found.evidence == "40% of pixels clipped (usual here: 20% to 100%), red 40%, green 40%, blue 40%"
+    assert found.measured == "fits"
+
+
+def test_a_disagreement_is_said_in_both_languages() -> None:
+    less, more = dark_finding(60, 4), dark_finding(10, 1)
+    assert disagreement_notes(GRAPH, [less]) == ("too dark, blocking: the measured tone speaks for less",)
+    assert disagreement_notes(GRAPH, [more]) == ("too dark, none: the measured tone speaks for more",)
+    assert disagreement_notes(GRAPH, [less], "zh") == ("整体偏暗（阻塞）：实测影调支持更轻的等级",)
+    assert disagreement_notes(GRAPH, [dark_finding(14, 4)]) == ()
+
+
+@pytest.mark.parametrize(("dark_level", "measured"), [(1, "more"), (4, None)])
+def test_a_dark_picture_is_not_called_flat_by_its_measurements(dark_level: int, measured: Measured | None) -> None:
+    levels = {"1": [30, 60, 100], "4": [0, 10, 20]}
+    entry = {"labels": {"low_contrast": {"lstar_p5_p95_spread": {"separation": 0.9, "levels": levels}}}}
+    picture = np.full((8, 8, 3), 20, np.uint8)
+    found = find(
+        GRAPH,
+        [NONE] * 6,
+        [1, dark_level, 1, 1, 1, 1],
+        measure(picture),
+        Capture(),
+        usual=read_usual(entry, GRAPH, "card.json"),
+    )
+    assert found[3].measured == measured
+
+
+def test_a_card_without_ranges_gives_none() -> None:
+    assert read_usual(None, GRAPH, "card.json") == {}
+    assert all(entry.measured is None for entry in find(GRAPH, [NONE] * 6, [1] * 6, MEASURED, Capture(), usual={}))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        [],
+        {},
+        {"labels": []},
+        {"labels": {"dark": 3}},
+        {"labels": {"dark": {"lstar_mean": {}}}},
+        usual_of_dark("lstar_mode"),
+        {"labels": {"dark": {"lstar_mean": {"levels": {"1": [3, 2, 1]}}}}},
+        {"labels": {"dark": {"lstar_mean": {"levels": {"one": [1, 2, 3]}}}}},
+        {"labels": {"dark": {"lstar_mean": {"levels": {"1": [1, 2]}}}}},
+        {"labels": {"dark": {"lstar_mean": {"levels": {"1": [1, "x", 3]}}}}},
+    ],
+)
+def test_ranges_that_nobody_wrote_so_are_an_error_of_the_card(entry: object) -> None:
+    with pytest.raises(CheckpointError, match=r"card\.json: measured"):
+        read_usual(entry, GRAPH, "card.json")
+
+
+def test_evidence_names_measurements_that_exist() -> None:
+    assert {name for label in GRAPH.label_names for name in evidence_names(label)} <= set(MEASUREMENT_NAMES)
+    assert evidence_names("lens flare") == ()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -62,6 +64,23 @@ def test_what_is_no_photograph_is_uncertain_and_says_why(lang: Language, words: 
     assert words in report.notes[-1]
     assert report.worst is not None
     assert report.worst.level == 4
+
+
+def test_a_checkpoint_that_knows_what_is_usual_says_where_measurements_disagree(
+    roll: Path, checkpoint_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "with-ranges"
+    shutil.copytree(checkpoint_folder, folder)
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    levels = {"1": [30, 50, 60], "3": [40, 45, 60], "4": [0, 5, 10]}
+    card["measured"] = {"labels": {"dark": {"lstar_mean": {"separation": 0.9, "levels": levels}}}}
+    (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    fine, bright, blocking, _, severe, icon, *_ = assess([roll], checkpoint=folder)
+    assert [report.findings[1].measured for report in (fine, bright, blocking)] == ["fits"] * 3
+    assert blocking.findings[1].evidence == "mean L* 1 (usual here: 0 to 10)"
+    assert severe.findings[1].measured == "more"
+    assert severe.notes == ("too dark, severe: the measured tone speaks for more",)
+    assert icon.notes == ("only 8 x 8 pixels: too small to judge",)
 
 
 def test_an_explanation_is_there_when_it_is_asked_for(roll: Path, checkpoint_folder: Path) -> None:

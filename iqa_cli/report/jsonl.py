@@ -9,7 +9,11 @@ new keys may join without. Keys:
     error           why it is unreadable, or null
     notes           list of texts
     worst           {"label", "level"} or null
-    findings        per label in graph order {"label", "level", "probability", "evidence"}
+    findings        per label in graph order {"label", "level", "probability", "evidence", "margin", "nearly",
+                    "measured"}:
+                    margin is the probability of the level less that of its likelier neighbour, nearly that neighbour
+                    if the margin is small, else null; measured is "fits", "less" or "more" for what the measurements
+                    say to the level, null where the checkpoint does not tell what is usual
     marginals       label: probabilities of its levels, 1..K in order
     independent     label: the same if no rule between labels held; {} if no explanation was asked for
     influence       which rules changed which label, the largest shift first: {"rules", "between", "label", "level",

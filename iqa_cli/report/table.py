@@ -46,7 +46,11 @@ def print_table(tally: Tally, graph: HexGraph, *, elapsed_s: float, lang: Langua
         if tally.worst:
             _print_worst(console, tally, graph, lang)
         words = WORDS[lang]
-        for groups, heading in ((tally.uncertain, words.uncertain), (tally.unreadable, words.unreadable)):
+        for groups, heading in (
+            (tally.doubted, words.doubted),
+            (tally.uncertain, words.uncertain),
+            (tally.unreadable, words.unreadable),
+        ):
             if groups.total:
                 _print_groups(console, groups, heading, lang)
         line(console, closing_line(tally, graph, elapsed_s, lang), style="bold")
@@ -128,11 +132,16 @@ def _problems(report: PhotoReport, min_level: int) -> list[Finding]:
 
 def _problem(finding: Finding, graph: HexGraph, lang: Language) -> tuple[Text, Text, Text, Text]:
     """Level, label, probability, evidence."""
+    evidence = Text(shown(finding.evidence), style="dim")
+    if finding.nearly is not None:
+        words = WORDS[lang]
+        nearly = Text(words.nearly.format(level=graph.level_name(finding.nearly, lang)), style="yellow")
+        evidence = Text(words.comma, style="dim").join([nearly, *([evidence] if evidence else [])])
     return (
         Text(graph.level_name(finding.level, lang), style=_STYLES.get(finding.level, "bold red")),
         Text(shown(graph.labels[graph.index(finding.label)].display(lang))),
         Text(WORDS[lang].sure.format(share=in_percent(finding.probability))),
-        Text(shown(finding.evidence), style="dim"),
+        evidence,
     )
 
 

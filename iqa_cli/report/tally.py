@@ -27,7 +27,7 @@ class Group:
 
 
 class ReasonGroups:
-    """Photos grouped by why they are unreadable or uncertain."""
+    """Photos grouped by why they are unreadable, uncertain or doubted."""
 
     def __init__(self) -> None:
         self.groups: dict[str, Group] = {}
@@ -71,6 +71,8 @@ class Tally:
         """Photos judged that should not be trusted."""
         self.unreadable = ReasonGroups()
         """Photos not judged."""
+        self.doubted = ReasonGroups()
+        """Photos with status ok and no label above level 1 that were measured as if they had a problem."""
         self.candidates = 0
         """Photos at or above `min_level`, of which the worst `top` are kept."""
         self.top = top
@@ -91,6 +93,8 @@ class Tally:
         worst = report.worst
         if worst is None:
             self.fine += 1
+            if any(finding.measured == "more" for finding in report.findings):
+                self.doubted.add("; ".join(report.notes), report.source_file)
             return
         self.problems[worst.level] += 1
         if worst.level < self.min_level:

@@ -27,6 +27,10 @@ class Words:
     """Heading of the photos not to be trusted."""
     unreadable: str
     """Heading of the photos not judged."""
+    doubted: str
+    """Heading of the photos judged fine that were measured otherwise."""
+    nearly: str
+    """Before the evidence, the level next to the one that is named."""
     more: str
     """Ends a list that was cut."""
     other_reasons: str
@@ -61,6 +65,8 @@ WORDS: dict[Language, Words] = {
         worst_of="Worst photos first ({shown} of {candidates}; --top N shows more)",
         uncertain="Uncertain, do not trust these ({count})",
         unreadable="Unreadable ({count})",
+        doubted="Judged fine, but measured otherwise ({count})",
+        nearly="nearly {level}",
         more="... and {count} more: --csv FILE lists all",
         other_reasons="for other reasons: --csv FILE lists all",
         photos=("1 photo in {seconds} s", "{count} photos in {seconds} s"),
@@ -81,6 +87,8 @@ WORDS: dict[Language, Words] = {
         worst_of="最严重的照片（前 {shown} 张，共 {candidates} 张；用 --top N 显示更多）",
         uncertain="存疑，结果不可靠（{count} 张）",
         unreadable="无法读取（{count} 张）",
+        doubted="判为正常，但实测并非如此（{count} 张）",
+        nearly="接近{level}",
         more="…… 还有 {count} 张：用 --csv FILE 列出全部",
         other_reasons="其他原因：用 --csv FILE 列出全部",
         photos=("{count} 张，用时 {seconds} 秒", "{count} 张，用时 {seconds} 秒"),

@@ -34,6 +34,23 @@ def test_a_report_survives_the_way_through_json(judged: Make) -> None:
     assert document["capture"]["lens_model"] is None
 
 
+def test_a_finding_tells_its_margin_and_what_was_measured(judged: Make) -> None:
+    report = judged("a.jpg", {"dark": 3})
+    close = Finding("dark", 3, 0.9, "mean L* 14", margin=0.02, nearly=2, measured="less")
+    document = report_as_json(dataclasses.replace(report, findings=(close,)))
+    assert document["findings"] == [
+        {
+            "label": "dark",
+            "level": 3,
+            "probability": 0.9,
+            "evidence": "mean L* 14",
+            "margin": 0.02,
+            "nearly": 2,
+            "measured": "less",
+        }
+    ]
+
+
 def test_the_rules_that_changed_something_are_told(judged: Make) -> None:
     entry = Influence(("/exclusions/0",), ("bright", "dark"), "dark", level=2, before=0.5, without=0.4, after=0.1)
     report = dataclasses.replace(judged("a.jpg"), independent={"dark": (0.5, 0.5, 0.0, 0.0)}, influence=(entry,))

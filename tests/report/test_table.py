@@ -210,3 +210,19 @@ def test_labels_with_fewer_levels_leave_the_cell_empty() -> None:
     assert header.split() == ["Problem", "2", "3", "1"]
     assert flare.split() == ["flare", "1", "100%", "-"]
     assert dark.split() == ["dark", "-", "-", "1", "100%"]
+
+
+@pytest.mark.parametrize(("lang", "words"), [("en", "nearly ordinary, mean L* 14"), ("zh", "接近普通，mean L* 14")])
+def test_a_level_that_hangs_by_a_hair_is_marked(lang: Language, words: str, graph: HexGraph) -> None:
+    finding = Finding("dark", 3, 0.9, "mean L* 14", margin=0.02, nearly=2)
+    assert words in printed([PhotoReport("a.jpg", "ok", findings=(finding,))], graph, lang=lang)
+    foreign = Finding("dark", 3, 0.9, "", margin=0.02, nearly=2)
+    bare = printed([PhotoReport("a.jpg", "ok", findings=(foreign,))], graph, lang=lang)
+    assert f"  {words.replace('，', ',').partition(',')[0]}\n" in bare
+
+
+def test_fine_photos_that_were_measured_otherwise_are_listed_apart(graph: HexGraph) -> None:
+    finding = Finding("dark", 1, 0.1, "mean L* 10", measured="more")
+    note = "too dark, none: the measured tone speaks for more"
+    text = printed([PhotoReport("DCIM/night.jpg", "ok", notes=(note,), findings=(finding,))], graph)
+    assert f"Judged fine, but measured otherwise (1)\n  1  {note}\n     DCIM/night.jpg\n" in text

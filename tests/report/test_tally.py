@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iqa_cli.records import Finding, PhotoReport
+from iqa_cli.records import Finding, Measured, PhotoReport
 from iqa_cli.report.tally import NAMES_KEPT, REASONS_KEPT, Tally
 
 Make = Callable[..., PhotoReport]
@@ -75,3 +75,13 @@ def test_only_the_wanted_number_of_reports_is_held(top: int, judged: Make) -> No
     tally = tallied([judged(f"{number}", {"dark": 4}) for number in range(50)], top=top)
     assert len(tally.worst) == top
     assert tally.candidates == 50
+
+
+def test_fine_photos_that_were_measured_otherwise_are_named() -> None:
+    def told(measured: Measured | None, level: int = 1) -> PhotoReport:
+        finding = Finding("dark", level, 0.1, "", measured=measured)
+        return PhotoReport(f"{measured}", "ok", notes=("too dark, none",), findings=(finding,))
+
+    tally = tallied([told(None), told("fits"), told("more"), told("more", 2), told("less", 3)])
+    assert (tally.fine, tally.doubted.total) == (3, 1)
+    assert tally.doubted.groups["too dark, none"].names == ["more"]
