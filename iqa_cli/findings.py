@@ -255,8 +255,8 @@ _PHRASES: dict[str, dict[Language, str]] = {
     "dark_fraction": {"en": "{} of pixels darker than 2% luma", "zh": "{} 的像素亮度低于 2%"},
     "lstar_mean": {"en": "mean L* {}", "zh": "平均 L* {}"},
     "lstar_p5_p95_spread": {
-        "en": "L* spread {} of 100 (5th to 95th percentile)",
-        "zh": "L* 跨度 {}（第 5 至第 95 百分位，满幅 100）",
+        "en": "L* spread {} of 100 from the 5th to the 95th percentile",
+        "zh": "第 5 至第 95 百分位 L* 跨度 {}",
     },
     "lstar_std": {"en": "L* standard deviation {}", "zh": "L* 标准差 {}"},
     "lstar_top_tenth_mean": {"en": "brightest tenth at L* {}", "zh": "最亮的十分之一像素平均 L* {}"},

@@ -42,8 +42,8 @@ def test_evidence_of_every_shipped_label_carries_what_was_measured() -> None:
     assert by_label == {
         "bright": "median luma 0.00, 40% of pixels clipped",
         "dark": "median luma 0.00, 60% of pixels darker than 2% luma",
-        "high_contrast": "L* spread 100 of 100 (5th to 95th percentile), L* standard deviation 49",
-        "low_contrast": "L* spread 100 of 100 (5th to 95th percentile), L* standard deviation 49",
+        "high_contrast": "L* spread 100 of 100 from the 5th to the 95th percentile, L* standard deviation 49",
+        "low_contrast": "L* spread 100 of 100 from the 5th to the 95th percentile, L* standard deviation 49",
         "overexposed": "40% of pixels clipped (red 40%, green 40%, blue 40%)",
         "over_suppressed": "brightest tenth at L* 100, L* standard deviation 0.0 within the brightest tenth",
     }

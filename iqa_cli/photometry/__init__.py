@@ -2,7 +2,7 @@
 
 Every function takes an upright sRGB picture, (H, W, 3) uint8, and every number is a count or comes from
 histograms on a fine integer scale, so that a picture of 512 x 384 costs a few milliseconds and its mirror image
-gives the very same numbers.
+is measured the very same.
 
 Words used here
     luma       Y' of Rec. ITU-R BT.709-6, on the encoded sRGB values; 0..1; what a camera's histogram shows

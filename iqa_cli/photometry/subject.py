@@ -1,12 +1,13 @@
 """Whether a picture is a photograph at all, told from its fine structure.
 
-A model of tone has an answer for everything: noise is "contrast too high", a page of text "too bright". This module
-measures what photographs have in common whatever their exposure, haze, noise or compression, and drawings, flat cards
-and noise have not: areas larger than pixels, and small steps between neighbours in them.
+A model of tone has an answer for everything: noise is "contrast too low", a page of text "highlights clipped". This
+module measures what photographs have in common whatever their exposure, haze, noise or compression, and drawings, flat
+cards and noise have not: areas larger than pixels, and small steps between neighbours in them.
 
-All numbers are counts over the whole picture, so its mirror image gives the very same ones. A step is the difference
-of two neighbours, across or down, in the channel where it is largest, 0..255. Steps inside clipped white or black say
-nothing and are left out: a burnt sky is as even as a drawn one.
+A step is the difference of two neighbours, across or down, in the channel where it is largest, 0..255. Steps inside
+clipped white or black say nothing and are left out: a burnt sky is as even as a drawn one. All numbers are counts over
+the whole picture, except that blocks leave out a strip at the right and the bottom that is less than one: a mirror
+image has the same ones, or nearly.
 
 Axes: H, W pixels of the working picture.
 """
