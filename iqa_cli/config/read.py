@@ -20,6 +20,7 @@ _RANGES: dict[tuple[str, str], tuple[float, float]] = {
     ("data", "holdout"): (0.01, 0.9),
     ("model", "context_tokens"): (0, 64),
     ("model", "train_visual"): (1, 1000),
+    ("model", "statistics"): (0, 4096),
     ("loss", "gamma"): (0.0, 10.0),
     ("loss", "alpha"): (0.0, 1.0),
     ("optim", "lr_visual"): (0.0, 1.0),

@@ -95,9 +95,9 @@ class ModelConfig:
     train_visual: Literal["all", "none"] | int = "all"
     """How much of the visual tower learns: all, none, or the last N groups of layers as open_clip counts them (1 is the
     final projection, 2 adds the last block). With none, the features of labelled photographs are computed once."""
-    statistics: int = 0
+    statistics: int | None = None
     """Width of a second, small path to the features that reads histograms of the full frame, which a narrow visual
-    tower alone has to work for. 0 is none."""
+    tower alone has to work for. 0 is none; left out it is as in the checkpoint that is gone on from, else none."""
     mirror: bool = False
     """Whether the visual tower is kept blind to left and right, so that a mirrored photograph gets the same levels. For
     CLIP's residual networks that start from nothing."""
@@ -117,9 +117,10 @@ class ModelConfig:
         ]
         if not self.templates:
             problems.append("model.templates: expected at least one")
-        if self.statistics < 0:
-            problems.append(f"model.statistics: expected 0 or more, got {self.statistics}")
-        if self.statistics and self.train_visual == "none" and not str(self.pretrained).startswith("checkpoint:"):
+        goes_on = isinstance(self.pretrained, str) and self.pretrained.startswith("checkpoint:")
+        if self.mirror and self.pretrained and not goes_on:
+            problems.append("model.mirror: would change pretrained weights; leave it out")
+        if self.statistics and self.train_visual == "none" and not goes_on:
             problems.append('model.statistics: with train_visual = "none" they would stay random; leave them out')
         if problems:
             raise ConfigError("model", problems=problems)

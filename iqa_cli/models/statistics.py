@@ -40,6 +40,7 @@ class ToneStatistics(nn.Module):
 
     def __init__(self, width: int, embedding: int, preprocessing: Preprocessing) -> None:
         super().__init__()
+        self.width = width
         for name, values in (
             ("mean", preprocessing.mean),
             ("std", preprocessing.std),

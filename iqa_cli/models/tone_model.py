@@ -16,7 +16,7 @@ from iqa_cli.models.backbone import build_backbone, freeze, model_config
 from iqa_cli.models.heads import CoopHead, FcHead, OrdinalThresholds, word_features
 from iqa_cli.models.mirror import mirrored_twins
 from iqa_cli.models.statistics import ToneStatistics
-from iqa_cli.models.warm_start import PREFIX, checkpoint_of, take_over
+from iqa_cli.models.warm_start import PREFIX, checkpoint_of, statistics_width, take_over
 
 if TYPE_CHECKING:
     from iqa_cli.checkpoint import Preprocessing
@@ -60,9 +60,10 @@ class ToneModel(nn.Module):
         else:
             zero_shot = word_features(backbone, words, config.templates) if config.start == "words" else None
             self.head = FcHead(backbone.embedding, len(words), zero_shot)
-        self.statistics = (
-            ToneStatistics(config.statistics, backbone.embedding, backbone.preprocessing) if config.statistics else None
-        )
+        width = config.statistics
+        if width is None:
+            width = 0 if source is None else statistics_width(source)
+        self.statistics = ToneStatistics(width, backbone.embedding, backbone.preprocessing) if width else None
         self.thresholds = OrdinalThresholds([len(label.levels) for label in graph.labels])
         self._twins = mirrored_twins(self.clip.visual) if config.mirror else ()
         self.register_buffer("temperature", torch.ones(len(graph.labels)))
@@ -161,7 +162,8 @@ class ToneModel(nn.Module):
         """What the card tells of the model beside its configuration: architecture, number of parameters."""
         visual = sum(int(parameter.numel()) for parameter in self.clip.visual.parameters())
         total = sum(parameter.numel() for parameter in self.parameters())
-        return {"config": self.architecture, "parameters": total, "parameters_visual": visual}
+        width = 0 if self.statistics is None else self.statistics.width
+        return {"config": self.architecture, "statistics": width, "parameters": total, "parameters_visual": visual}
 
 
 def _part(name: str) -> str:

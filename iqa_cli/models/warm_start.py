@@ -50,6 +50,13 @@ def checkpoint_of(pretrained: str, architecture: str) -> Checkpoint:
     return checkpoint
 
 
+def statistics_width(checkpoint: Checkpoint) -> int:
+    """The width of a checkpoint's statistics, 0 if it has none, as those before there were any."""
+    model = checkpoint.card.get("model")
+    width = model.get("statistics", 0) if isinstance(model, dict) else 0
+    return width if type(width) is int and width > 0 else 0
+
+
 def take_over(checkpoint: Checkpoint, model: ToneModel, graph: HexGraph) -> None:
     """Put a checkpoint's weights into a model of the same backbone, in place.
 
