@@ -36,7 +36,7 @@ _FAULTS = {
     "flare": 0.4,
     "backlight": 1.6,
     "clip": 1.0,
-    "suppress": 2.6,
+    "suppress": 3.4,
     "flatten": 0.4,
 }
 """Every fault with the weight it is drawn with; rare labels need more."""

@@ -41,10 +41,10 @@ _FLARE = 0.001
 black into anything else, and a night sky would be an infinite exposure error away from a night sky with noise."""
 _KEY_LUMINANCE = 0.184
 """Luminance of L* 50, the middle of the lightness scale."""
-_KEY_MARGIN_EV = {"bright": 0.6, "dark": 0.6}
+_KEY_MARGIN_EV = {"bright": 0.3, "dark": 0.4}
 """How far beyond the middle an exposure error may reach: a picture whose mean lightness is ordinary is not blocked for
-being too bright only because its scene was a dark one. +0.7 EV needs L* 52 or lighter, +2.0 EV L* 75; -0.9 EV needs
-L* 46 or darker, -2.5 EV L* 27."""
+being too bright only because its scene was a dark one. +0.7 EV needs L* 57 or lighter, +2.0 EV L* 82; -0.9 EV needs
+L* 43 or darker, -2.5 EV L* 25."""
 _HARD_SPREAD = 20.0
 """Standard deviation of L* of the median of 1,012 good photographs."""
 _HARD_POWER = 1.6
@@ -64,8 +64,9 @@ _CRUSHED_BELOW, _CRUSHED_FROM = 8.0, 14.0
 Photographs taken against the light have a fifth to a half of their pixels below L* 10, good ones hardly a tenth."""
 _CRUSHED_SLOPE = (1.0, 5.0)
 """Share c of crushed pixels counts as a ratio of 1 + 5 c: 1.35 at 7 %, 1.7 at 14 %, 2.3 at 26 %."""
-_WHITE_KEPT = 96.0
-"""L*. A brightest tenth at this lightness has lost nothing that anyone would miss."""
+_WHITE, _WHITE_SLOPE = 85.0, 0.8
+"""A loss counts only as far as whites look grey: up to 0.8 (85 - L*) for a brightest tenth at L*. 8 needs L* 75 or
+darker, 14 needs 67, 22 needs 57; the brightest tenth of the median good photograph is at 81."""
 _PLAIN_LOSS, _PLAIN_SPREAD, _PLAIN_POWER = 8.0, 4.5, 1.4
 """And highlights that still differ were not pressed down: a loss counts up to 8 (4.5 / s)^1.4, s the standard deviation
 of L* within the brightest tenth. 8 needs 4.5 or less, the median of good photographs, 14 needs 3.0 and 22 needs 2.2."""
@@ -200,7 +201,7 @@ def _highlight_loss(good: Tensor, lstar: Tensor) -> Tensor:
     flattening = ((spread + _SPREAD_FLOOR) / (spread_good + _SPREAD_FLOOR)).clamp_max(1.0)
     expected = body.mean(1) + flattening * (good[:, -tenth:].mean(1) - body_good.mean(1))
     left = lstar[:, -tenth:]
-    loss = expected.clamp_max(_WHITE_KEPT) - left.mean(1)
+    loss = torch.minimum(expected - left.mean(1), _WHITE_SLOPE * (_WHITE - left.mean(1)))
     flat = _PLAIN_LOSS * (_PLAIN_SPREAD / left.std(1, correction=0).clamp_min(0.1)) ** _PLAIN_POWER
     return torch.minimum(loss, flat)
 
