@@ -166,18 +166,17 @@ def test_an_untouched_nature_has_no_label_at_any_draw(
 
 
 @pytest.mark.parametrize(
-    ("name", "label"),
-    [("night", "dark"), ("on_black", "dark"), ("on_white", "bright"), ("snow", "bright"), ("document", "bright")],
+    ("name", "direction"), [("night", -1), ("on_black", -1), ("on_white", 1), ("snow", 1), ("document", 1)]
 )
-def test_a_nature_looks_like_a_fault_of_the_photograph_it_was_made_from(
-    photographs: torch.Tensor, name: str, label: str
+def test_a_nature_is_darker_or_brighter_than_the_photograph_it_was_made_from(
+    photographs: torch.Tensor, name: str, direction: int
 ) -> None:
-    """Else it would teach nothing: against the photograph, and not against itself, it has the label."""
+    """Else it would teach nothing."""
     nature = next(nature for nature, _ in NATURES if nature.__name__ == name)
     scenes = photographs.float() / 255
-    made = tone.quantised(nature(scenes, torch.Generator().manual_seed(0)))
-    levels = severity.deviation(photographs, made).positions((label,))
-    assert float((levels > 0).float().mean()) > 0.2
+    made = nature(scenes, torch.Generator().manual_seed(0)).clamp(0, 1)
+    change = tone.weighted_rec709(made).mean((1, 2, 3)) - tone.weighted_rec709(scenes).mean((1, 2, 3))
+    assert float(change.median()) * direction > 0.05
 
 
 @pytest.mark.parametrize("name", ["night", "on_white", "white_sky", "lamps"])
