@@ -7,7 +7,8 @@ on first use, so that a mistyped path is reported before anything heavy is loade
 
 One opening of a file serves both halves: `files` reads the bytes, `headers` (with `jpeg` and `isobmff`) finds
 size and EXIF block without a decoder, `exif` (with `tiff`) reads the settings, `decode` makes the picture
-(`truncated` for JPEG files that end early, `colour` and `pixels` for what follows the decoder). Orientation
+(`truncated` for JPEG files that end early, `colour` and `pixels` for what follows the decoder). `preview` gets by with
+the head of a file (`letterbox` takes the bars off, `heif_thumbnail` makes the picture libheif can open). Orientation
 and colour profile are handled here, once, and nowhere else. No global of Pillow or pillow-heif is touched.
 """
 

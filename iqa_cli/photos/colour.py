@@ -8,8 +8,10 @@ it lies within a few units of sRGB on the neutral axis, which is what tone is ju
 
 from __future__ import annotations
 
+import functools
 import io
 import logging
+import threading
 
 from PIL import Image, ImageCms
 
@@ -31,13 +33,18 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str
     if not profile:
         return image.convert("RGB"), None
     try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        # Built for each picture: a shared transform would be used by several threads at once.
-        target = ImageCms.createProfile("sRGB")
-        converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+        converted = _transform(profile, image.mode, threading.get_ident()).apply(image)
     except Exception as error:  # noqa: BLE001 - PyCMSError, OSError, ValueError: a profile never costs the photo
         logger.debug("colour profile of %d bytes, mode %s: %r", len(profile), image.mode, error)
         return image.convert("RGB"), PROFILE_UNUSABLE
-    if converted is None:  # only with inPlace, which is not used
-        return image.convert("RGB"), PROFILE_UNUSABLE
     return converted, None
+
+
+@functools.lru_cache(maxsize=32)
+def _transform(profile: bytes, mode: str, thread: int) -> ImageCms.ImageCmsTransform:  # noqa: ARG001 - a part of the key
+    """The transform from a profile to sRGB, kept: building one takes 3 ms, and a folder has few profiles.
+
+    One for each thread, because LittleCMS does not promise that a transform may be used by several at once.
+    """
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")

@@ -10,6 +10,7 @@ may call it side by side; only huge pictures wait for each other.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import logging
 import threading
@@ -24,12 +25,14 @@ from iqa_cli.photos import isobmff, jpeg, truncated
 from iqa_cli.photos.exif import capture_of_block, capture_of_image
 from iqa_cli.photos.files import SIGNATURE_BYTES, read_file, refusal, sniff
 from iqa_cli.photos.headers import Header, read_header
-from iqa_cli.photos.pixels import FIRST_FRAME, finish, image_of_array
+from iqa_cli.photos.pixels import FIRST_FRAME, finish, hdr_note, image_of_array
+from iqa_cli.photos.preview import read_preview
 from iqa_cli.records import Capture, Photo, PhotoRef, Unreadable
 
 logger = logging.getLogger(__name__)
 
-Mode = Literal["scaled", "full"]
+Mode = Literal["scaled", "full", "thumbnail"]
+Decoded = Literal["scaled", "full"]
 Source = PhotoRef | bytes | bytearray | memoryview | Image.Image | NDArray[Any]
 
 # The largest phone sensors have 200 megapixels. Of 300, colours take 1.2 GB, a picture with transparency twice that.
@@ -44,8 +47,6 @@ _one_large_at_a_time = threading.Lock()
 # empty ones keeps a decoder busy for minutes.
 MAX_SCANS = 500
 
-_HDR_CURVES = {16: "PQ", 18: "HLG"}
-
 
 def decode(source: Source, *, mode: Mode = "scaled") -> Photo | Unreadable:
     """The working picture of a photo. See `read_photo`, which gives the camera settings as well."""
@@ -58,13 +59,17 @@ def read_photo(source: Source, *, mode: Mode = "scaled") -> tuple[Photo | Unread
     source   a found photo, the bytes of a file, a PIL image (any mode; its EXIF orientation is applied),
              or an array (H, W), (H, W, 3) or (H, W, 4) of uint8, uint16 or floats in 0..1
     mode     "scaled" shrinks a JPEG while decoding it (1/2, 1/4, 1/8), "full" decodes every pixel first; both
-             give a picture with a long side of at most 512 pixels, and their mean tone agrees
+             give a picture with a long side of at most 512 pixels, and their mean tone agrees. "thumbnail" takes
+             the preview that the camera wrote, reads the head of the file only and so does not notice damage
+             behind it; a photo without a good preview, and one from memory, is read as by "scaled"
     returns  (Photo or Unreadable, Capture); an unreadable picture may still have settings
     raises   TypeError, ValueError  for a wrong argument (another type, an array of another shape or range);
              never for what a file contains
     """
     if mode not in get_args(Mode):
-        raise ValueError(f"expected mode 'scaled' or 'full', got {mode!r}")
+        raise ValueError(f"expected mode 'scaled', 'full' or 'thumbnail', got {mode!r}")
+    if mode == "thumbnail":
+        return _from_preview(source)
     if isinstance(source, PhotoRef):
         data = read_file(source.path)
         return (data, Capture()) if isinstance(data, Unreadable) else _from_bytes(data, mode)
@@ -79,7 +84,20 @@ def read_photo(source: Source, *, mode: Mode = "scaled") -> tuple[Photo | Unread
     raise TypeError(f"expected PhotoRef, bytes, a PIL image or a numpy array, got {type(source).__name__}")
 
 
-def _from_bytes(data: bytes, mode: Mode) -> tuple[Photo | Unreadable, Capture]:
+def _from_preview(source: Source) -> tuple[Photo | Unreadable, Capture]:
+    if not isinstance(source, PhotoRef | bytes | bytearray | memoryview):
+        return read_photo(source)  # pixels already
+    seen = read_preview(source.path if isinstance(source, PhotoRef) else bytes(source))
+    if seen.photo is not None:
+        # What is refused in one mode is refused in every one.
+        return _too_large(seen.photo.width, seen.photo.height) or seen.photo, seen.capture
+    photo, capture = read_photo(source)
+    if seen.note and isinstance(photo, Photo):
+        photo = dataclasses.replace(photo, notes=(*photo.notes, seen.note))
+    return photo, capture
+
+
+def _from_bytes(data: bytes, mode: Decoded) -> tuple[Photo | Unreadable, Capture]:
     capture = Capture()
     header = None
     try:
@@ -112,7 +130,7 @@ def _from_image(image: Image.Image) -> tuple[Photo | Unreadable, Capture]:
         return _why(error, None, b""), capture_of_image(image)[0]
 
 
-def _from_jpeg(layout: jpeg.JpegLayout, mode: Mode, orientation: int, notes: tuple[str, ...]) -> Photo | Unreadable:
+def _from_jpeg(layout: jpeg.JpegLayout, mode: Decoded, orientation: int, notes: tuple[str, ...]) -> Photo | Unreadable:
     if not layout.scans:
         return Unreadable("cut off: the file ends before the picture begins")
     if not (layout.width and layout.height):
@@ -140,9 +158,8 @@ def _from_jpeg(layout: jpeg.JpegLayout, mode: Mode, orientation: int, notes: tup
 def _from_other(header: Header, data: bytes, orientation: int, notes: tuple[str, ...]) -> Photo | Unreadable:
     """PNG, WebP, AVIF and HEIF: no scaled decoding, and nothing to save from a file that is cut."""
     boxes = header.boxes
-    if boxes is not None and boxes.transfer in _HDR_CURVES:
-        curve = _HDR_CURVES[boxes.transfer]
-        notes = (*notes, f"an HDR picture ({curve} curve): it is judged without tone mapping")
+    if boxes is not None and boxes.hdr_curve is not None:
+        notes = (*notes, hdr_note(boxes.hdr_curve))
     if header.kind == "heif":
         if boxes is not None and boxes.picture_end > len(data):
             return _cut_file(header, data)  # libheif fills missing tiles with green and does not say so
@@ -180,7 +197,7 @@ def _cut_file(header: Header, data: bytes) -> Unreadable:
     return Unreadable(f"cut off: {'only ' if percent < 90 else ''}{percent} % of the file is there")
 
 
-def _takes_much_memory(header: Header, mode: Mode) -> bool:
+def _takes_much_memory(header: Header, mode: Decoded) -> bool:
     """Whether decoding holds a large picture whole; a JPEG of one scan is scaled down row by row."""
     if mode == "scaled" and header.jpeg is not None and len(header.jpeg.scans) == 1:
         return False

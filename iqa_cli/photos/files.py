@@ -11,6 +11,7 @@ from iqa_cli.records import Unreadable
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import BinaryIO
 
 Kind = Literal["jpeg", "png", "webp", "heif", "avif"]
 
@@ -19,6 +20,11 @@ Kind = Literal["jpeg", "png", "webp", "heif", "avif"]
 MAX_FILE_BYTES = 1 << 30
 
 SIGNATURE_BYTES = 64  # enough for every signature below and for six compatible brands
+
+# What a first look at a file reads: the preview that most cameras write ends within it. Less would mean more readings
+# (of 35 camera files with a preview: 16 KiB 2.2 readings and 25 KiB a file, 24 KiB 1.5 and 28, 32 KiB 1.4 and 35).
+FIRST_WINDOW_BYTES = 24 * 1024
+_NEXT_WINDOW_BYTES = 4 * 1024
 
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
@@ -72,6 +78,39 @@ def read_file(path: Path, limit: int | None = None) -> bytes | Unreadable:
         if error.errno == errno.ELOOP:
             return Unreadable("the link leads back to itself")
         return Unreadable(f"reading failed: {error.strerror or os.strerror(error.errno or errno.EIO)}")
+
+
+class Windows:
+    """Parts of a file, read when they are asked for.
+
+    One window is kept: what lies in it costs nothing, what goes on behind it lengthens it, anything else replaces
+    it. The files that are looked at this way are read in one to three places.
+    """
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        """file: open and unbuffered, stays the caller's; size: its bytes. Raises OSError as reading does."""
+        self.size = size
+        """Bytes of the file."""
+        self.bytes_read = 0
+        """Bytes read so far."""
+        self._file = file
+        self._start = 0
+        self._window = self._fetch(0, FIRST_WINDOW_BYTES)
+
+    def read(self, at: int, size: int) -> bytes:
+        """The `size` bytes from `at` on; fewer where the file ends. Raises OSError as reading does."""
+        end = self._start + len(self._window)
+        if not self._start <= at <= end:
+            self._start, self._window = at, self._fetch(at, max(size, _NEXT_WINDOW_BYTES))
+        elif at + size > end:
+            self._window += self._fetch(end, max(at + size - end, _NEXT_WINDOW_BYTES))
+        return self._window[at - self._start : at - self._start + size]
+
+    def _fetch(self, at: int, size: int) -> bytes:
+        self._file.seek(at)
+        part = self._file.read(size)
+        self.bytes_read += len(part)
+        return part
 
 
 def sniff(head: bytes) -> Kind | None:

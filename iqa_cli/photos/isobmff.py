@@ -23,6 +23,10 @@ _ORIENTATION: dict[tuple[int, int | None], int] = {
     (0, 1): 2, (1, 1): 7, (2, 1): 4, (3, 1): 5,
 }  # fmt: skip
 
+_HDR_CURVES = {16: "PQ", 18: "HLG"}  # transfer characteristics of ITU-T H.273
+
+_TURNS = frozenset({b"irot", b"imir", b"clap"})
+
 _Span = tuple[int, int]
 
 
@@ -46,19 +50,36 @@ class PictureBoxes:
     """Where the last item that is not EXIF ends; behind the end of a file that was cut."""
     claimed_bytes: int
     """Length of the file according to its boxes and items."""
+    exif_spans: tuple[_Span, ...] = ()
+    """Where in the file the EXIF item lies, for a reader that has the boxes only; see `tiff_block`."""
+
+    @property
+    def hdr_curve(self) -> str | None:
+        """The name of the HDR transfer curve, if it is one."""
+        return _HDR_CURVES.get(self.transfer or 0)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ThumbnailItem:
+    """A thumbnail of the primary picture, coded with HEVC."""
+
+    spans: tuple[_Span, ...]
+    """Where in the file its coded data lie."""
+    properties: tuple[tuple[bytes, bytes], ...]
+    """(type, body) of its property boxes: settings of the decoder, size, colours; not how it is turned."""
+
+    @property
+    def coded_bytes(self) -> int:
+        """Length of the coded data."""
+        return sum(last - first for first, last in self.spans)
 
 
 def read_boxes(data: bytes) -> PictureBoxes:
     """Read the boxes of a HEIF or AVIF file; never raises, whatever the bytes are."""
-    claimed = 0
-    meta: dict[bytes, _Span] = {}
-    for kind, start, end in _boxes(data, 0, len(data)):
-        claimed = end
-        if kind == b"meta" and not meta:
-            meta = {name: (first, last) for name, first, last in _boxes(data, start + 4, min(end, len(data)))}
+    meta, claimed = _meta(data)
     width = height = turns = 0
     mirrored = transfer = None
-    for kind, start, _ in _primary_properties(data, meta):
+    for kind, start, _ in _properties(data, meta, _primary(data, meta)):
         if kind == b"ispe":
             width, height = _uint(data, start + 4, 4), _uint(data, start + 8, 4)
         elif kind == b"colr" and data[start : start + 4] == b"nclx":
@@ -69,16 +90,44 @@ def read_boxes(data: bytes) -> PictureBoxes:
             mirrored = _uint(data, start, 1) & 1
     exif_item, exif_type_at = _exif_item(data, meta)
     exif = None
+    exif_spans: tuple[_Span, ...] = ()
     picture_end = 0
     for item, spans in _item_spans(data, meta):
         end = max((last for _, last in spans), default=0)
         claimed = max(claimed, end)
         if item == exif_item:
-            exif = _tiff_block(b"".join(data[first:last] for first, last in spans))
+            exif_spans = tuple(spans)
+            exif = tiff_block(b"".join(data[first:last] for first, last in spans))
         else:
             picture_end = max(picture_end, end)
     orientation = _ORIENTATION[turns, mirrored]
-    return PictureBoxes(width, height, orientation, exif, exif_type_at, transfer, picture_end, claimed)
+    return PictureBoxes(width, height, orientation, exif, exif_type_at, transfer, picture_end, claimed, exif_spans)
+
+
+def meta_end(data: bytes) -> int | None:
+    """Where the `meta` box of a file ends, told from the file's beginning; None if it does not begin there."""
+    return next((end for kind, _, end in _boxes(data, 0, len(data)) if kind == b"meta"), None)
+
+
+def find_thumbnail(data: bytes) -> ThumbnailItem | None:
+    """The largest HEVC thumbnail of the primary picture (`iref/thmb`); never raises, whatever the bytes are.
+
+    data  a HEIF file, or its beginning up to the end of the `meta` box
+    """
+    meta, _ = _meta(data)
+    primary = _primary(data, meta)
+    types = {item: data[at : at + 4] for item, at in _items(data, meta)}
+    of_primary = {item for item, targets in _thumbnail_references(data, meta) if primary in targets}
+    found = []
+    for item, spans in _item_spans(data, meta):
+        if item not in of_primary or types.get(item) != b"hvc1":
+            continue
+        boxes = [box for box in _properties(data, meta, item) if box[0] not in _TURNS]
+        if not any(kind == b"colr" for kind, _, _ in boxes):  # in the colours of the picture
+            boxes += [box for box in _properties(data, meta, primary) if box[0] == b"colr"]
+        properties = tuple((kind, data[start:end]) for kind, start, end in boxes)
+        found.append(ThumbnailItem(tuple(spans), properties))
+    return max(found, key=lambda item: item.coded_bytes, default=None)
 
 
 def hide_exif(data: bytes, boxes: PictureBoxes) -> bytes:
@@ -101,12 +150,29 @@ def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
         at += size
 
 
-def _primary_properties(data: bytes, meta: Mapping[bytes, _Span]) -> Iterator[tuple[bytes, int, int]]:
-    """The property boxes of the primary item (`pitm`, `iprp/ipco`, `iprp/ipma`)."""
-    if b"pitm" not in meta or b"iprp" not in meta:
-        return
+def _meta(data: bytes) -> tuple[dict[bytes, _Span], int]:
+    """The boxes in the first `meta` box by their type, and where the last box of the file claims to end."""
+    claimed = 0
+    meta: dict[bytes, _Span] = {}
+    for kind, start, end in _boxes(data, 0, len(data)):
+        claimed = end
+        if kind == b"meta" and not meta:
+            meta = {name: (first, last) for name, first, last in _boxes(data, start + 4, min(end, len(data)))}
+    return meta, claimed
+
+
+def _primary(data: bytes, meta: Mapping[bytes, _Span]) -> int | None:
+    """Item number of the primary picture (`pitm`)."""
+    if b"pitm" not in meta:
+        return None
     at = meta[b"pitm"][0]
-    primary = _uint(data, at + 4, 2 if _uint(data, at, 1) == 0 else 4)
+    return _uint(data, at + 4, 2 if _uint(data, at, 1) == 0 else 4)
+
+
+def _properties(data: bytes, meta: Mapping[bytes, _Span], wanted: int | None) -> Iterator[tuple[bytes, int, int]]:
+    """The property boxes of an item (`iprp/ipco`, `iprp/ipma`)."""
+    if wanted is None or b"iprp" not in meta:
+        return
     children = {kind: (start, end) for kind, start, end in _boxes(data, *meta[b"iprp"])}
     if b"ipco" not in children or b"ipma" not in children:
         return
@@ -123,23 +189,40 @@ def _primary_properties(data: bytes, meta: Mapping[bytes, _Span]) -> Iterator[tu
         at += id_size + 1
         for link in range(links):
             index = _uint(data, at + link * index_size, index_size) & (0x7FFF if index_size == 2 else 0x7F)
-            if item == primary and 1 <= index <= len(properties):
+            if item == wanted and 1 <= index <= len(properties):
                 yield properties[index - 1]
         at += links * index_size
 
 
 def _exif_item(data: bytes, meta: Mapping[bytes, _Span]) -> tuple[int | None, int | None]:
-    """Item number of the EXIF block and where its type is written (`iinf/infe`, versions 2 and 3)."""
+    """Item number of the EXIF block and where its type is written."""
+    found = ((item, type_at) for item, type_at in _items(data, meta) if data[type_at : type_at + 4] == b"Exif")
+    return next(found, (None, None))
+
+
+def _items(data: bytes, meta: Mapping[bytes, _Span]) -> Iterator[tuple[int, int]]:
+    """(item, where its type is written) of every item (`iinf/infe`, versions 2 and 3)."""
     if b"iinf" not in meta:
-        return None, None
+        return
     start, end = meta[b"iinf"]
     entries = start + (6 if _uint(data, start, 1) == 0 else 8)
     for kind, at, _ in _boxes(data, entries, end):
         id_size = 4 if _uint(data, at, 1) == 3 else 2
         type_at = at + 4 + id_size + 2
-        if kind == b"infe" and data[type_at : type_at + 4] == b"Exif":
-            return _uint(data, at + 4, id_size), type_at
-    return None, None
+        if kind == b"infe":
+            yield _uint(data, at + 4, id_size), type_at
+
+
+def _thumbnail_references(data: bytes, meta: Mapping[bytes, _Span]) -> Iterator[tuple[int, set[int]]]:
+    """(thumbnail, pictures it belongs to), both as item numbers (`iref/thmb`)."""
+    if b"iref" not in meta:
+        return
+    start, end = meta[b"iref"]
+    size = 2 if _uint(data, start, 1) == 0 else 4
+    for kind, at, last in _boxes(data, start + 4, end):
+        if kind == b"thmb":
+            targets = range(at + size + 2, min(last, len(data)), size)[: _uint(data, at + size, 2)]
+            yield _uint(data, at, size), {_uint(data, place, size) for place in targets}
 
 
 def _item_spans(data: bytes, meta: Mapping[bytes, _Span]) -> Iterator[tuple[int, list[_Span]]]:
@@ -175,7 +258,7 @@ def _item_spans(data: bytes, meta: Mapping[bytes, _Span]) -> Iterator[tuple[int,
         yield item, spans
 
 
-def _tiff_block(payload: bytes) -> bytes | None:
+def tiff_block(payload: bytes) -> bytes | None:
     """An EXIF item without its leading offset (23008-12, A.2.1); None when it does not hold one."""
     block = payload[4 + _uint(payload, 0, 4) :] or payload[4:]
     return block.removeprefix(b"Exif\0\0") or None

@@ -11,9 +11,12 @@ from __future__ import annotations
 import dataclasses
 import io
 import re
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from PIL import Image, JpegImagePlugin
+
+if TYPE_CHECKING:
+    from iqa_cli.photos.files import Windows
 
 EOI = b"\xff\xd9"
 
@@ -27,6 +30,7 @@ _PADDING = bytes(512)
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _SIZE_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _NO_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
+_MAX_HEAD_SEGMENTS = 200  # photos have 10 to 60; many more are a trap that costs a reading each
 _DROPPED = frozenset({0xFE, *range(0xE0, 0xF0)}) - {0xE0, 0xE2, 0xEE}
 
 
@@ -125,18 +129,80 @@ def read_layout(data: bytes) -> JpegLayout:
     return JpegLayout(width, height, components, block_rows, exif, tuple(scans), has_end, b"".join(kept))
 
 
-def load(layout: JpegLayout, mode: Literal["scaled", "full"], tail: bytes = b"") -> Image.Image:
+@dataclasses.dataclass(frozen=True, slots=True)
+class JpegHead:
+    """What stands before the first scan of a JPEG file, without the segments that nobody asks for."""
+
+    data: bytes
+    """A JPEG file of its own: EXIF, colour profile, tables, size, the header of the first scan, no picture."""
+    profile: bytes
+    """The segments of the colour profile, as they are; empty if there is none."""
+    pictures: bytes
+    """The index of a multi-picture file, from its byte-order mark on; empty if there is none."""
+    pictures_at: int
+    """Where in the file that index begins."""
+    ends_at: int
+    """Where in the file the data of the picture begin."""
+
+
+def read_head(file: Windows) -> JpegHead | None:
+    """Walk the markers up to the first scan, passing over large segments unread.
+
+    returns  None if the file is not made of whole segments up to there; `read_layout` takes more trouble
+    raises   OSError  as reading does
+    """
+    kept = [file.read(0, 2)]
+    profile: list[bytes] = []
+    index, index_at = b"", 0
+    has_exif = False
+    at = 2
+    for _ in range(_MAX_HEAD_SEGMENTS):
+        start = file.read(at, 16)
+        if len(start) < 4 or start[0] != 0xFF or start[1] in _NO_LENGTH or start[1] == 0:
+            return None
+        marker = start[1]
+        if marker == 0xFF:  # a fill byte
+            at += 1
+            continue
+        length = int.from_bytes(start[2:4], "big")
+        after = at + 2 + length
+        if length < 2 or after > file.size:
+            return None
+        is_exif = marker == 0xE1 and start.startswith(b"Exif\0", 4) and not has_exif
+        is_index = marker == 0xE2 and start.startswith(b"MPF\0", 4) and not index
+        if is_exif or is_index or _is_needed(marker, start[4:]):
+            segment = file.read(at, 2 + length)
+            if is_index:
+                index, index_at = segment[8:], at + 8
+            else:
+                kept.append(segment)
+            if marker == 0xE2 and not is_index:
+                profile.append(segment)
+            has_exif = has_exif or is_exif
+        if marker == 0xDA:
+            return JpegHead(b"".join(kept), b"".join(profile), index, index_at, after)
+        at = after
+    return None
+
+
+def with_profile(data: bytes, profile: bytes) -> bytes:
+    """The JPEG file `data` with the segments of a colour profile put in after its first marker."""
+    return data[:2] + profile + data[2:]
+
+
+def load(
+    layout: JpegLayout, mode: Literal["scaled", "full"], tail: bytes = b"", *, long_side: int = SCALED_LONG_SIDE
+) -> Image.Image:
     """Decode the picture of a layout, as if the file ended with `tail` and an end marker.
 
-    Scaled decoding takes the smallest of 1, 1/2, 1/4, 1/8 that leaves the long side `SCALED_LONG_SIDE`
-    pixels. The plug-in is called by name: `Image.open` would apply Pillow's global pixel limit and could end
-    up in another format. Only the first picture of a multi-picture file and only the SDR base of an Ultra HDR
-    file is in the layout.
+    Scaled decoding takes the smallest of 1, 1/2, 1/4, 1/8 that leaves the long side `long_side` pixels. The plug-in is
+    called by name: `Image.open` would apply Pillow's global pixel limit and could end up in another format. Only the
+    first picture of a multi-picture file and only the SDR base of an Ultra HDR file is in the layout.
     """
     image = JpegImagePlugin.JpegImageFile(io.BytesIO(layout.stream + tail + EOI))
     if mode == "scaled":
         width, height = image.size
-        factor = next((f for f in (8, 4, 2) if -(-max(width, height) // f) >= SCALED_LONG_SIDE), 1)
+        factor = next((f for f in (8, 4, 2) if -(-max(width, height) // f) >= long_side), 1)
         image.draft(None, (max(1, width // factor), max(1, height // factor)))
     image.load()
     return image

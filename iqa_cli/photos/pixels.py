@@ -38,6 +38,11 @@ _UPRIGHT = {
 }
 
 
+def hdr_note(curve: str) -> str:
+    """What to know about a picture with an HDR transfer curve, "PQ" or "HLG"."""
+    return f"an HDR picture ({curve} curve): it is judged without tone mapping"
+
+
 def finish(
     image: Image.Image,
     *,

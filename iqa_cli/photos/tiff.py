@@ -1,4 +1,4 @@
-"""An EXIF block reduced to the tags that are wanted, before exifread sees it.
+"""An EXIF block reduced to the tags that are wanted, before exifread sees it; the preview in it.
 
 exifread follows every pointer and expands every list: a hostile block of 64 KB kept it busy for 28 s, and a
 file that was merely damaged for 14 s while it read maker notes. With two short directories it takes a third
@@ -18,7 +18,16 @@ _MAIN_TAGS = frozenset({0x010F, 0x0110, 0x0112, _EXIF_POINTER})  # Make, Model, 
 # ExposureTime, FNumber, ISO, DateTimeOriginal, ExposureBias, Flash, LensModel
 _EXIF_TAGS = frozenset({0x829A, 0x829D, 0x8827, 0x9003, 0x9204, 0x9209, 0xA434})
 
+# Of the second directory: JPEGInterchangeFormat, JPEGInterchangeFormatLength. Of the settings: PixelXDimension, Y.
+_THUMBNAIL_TAGS = frozenset({0x0201, 0x0202})
+_SIZE_TAGS = frozenset({0xA002, 0xA003})
+# Of a multi-picture index: MPEntry, 16 bytes a picture (CIPA DC-007, 5.2.3).
+_PICTURES_TAG = 0xB002
+_PICTURE_BYTES = 16
+_MAX_LISTED = 64 * _PICTURE_BYTES
+
 _ASCII = 2
+_SHORT = 3
 _MAX_TEXT = 1000  # bytes of one text; the longest lens names have about 60
 _MAX_VALUES = 16  # of one numeric tag; the wanted ones have one, ISO sometimes two or three
 
@@ -28,22 +37,92 @@ def only_wanted_tags(block: bytes) -> bytes | None:
 
     Values stay where they are, so their offsets stay valid. None if there is no directory to start from.
     """
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4])
-    if order is None or len(block) < 8:
+    order = _byte_order(block)
+    if order is None:
         return None
-    main = _entries(block, order, struct.unpack_from(f"{order}I", block, 4)[0], _MAIN_TAGS)
+    main = _entries(block, order, _first(block, order), _MAIN_TAGS)
     if main is None:
         return None
     settings = b""
     if _EXIF_POINTER in main:
-        at = struct.unpack(f"{order}I", main[_EXIF_POINTER][8:])[0]
+        at = _number(order, main[_EXIF_POINTER])
         settings = _directory(order, _entries(block, order, at, _EXIF_TAGS) or {})
         main[_EXIF_POINTER] = struct.pack(f"{order}HHII", _EXIF_POINTER, 4, 1, len(block))
     start = struct.pack(f"{order}I", len(block) + len(settings))
     return block[:4] + start + block[8:] + settings + _directory(order, main)
 
 
-def _entries(block: bytes, order: str, at: int, wanted: frozenset[int]) -> dict[int, bytes] | None:
+def thumbnail(block: bytes) -> bytes | None:
+    """The JPEG thumbnail of an EXIF block (Exif 2.32, 4.5.2), perhaps cut off; None if there is none."""
+    order = _byte_order(block)
+    if order is None:
+        return None
+    first = _first(block, order)
+    behind = first + 2 + 12 * _uint16(block, order, first)
+    if behind + 4 > len(block):
+        return None
+    (second,) = struct.unpack_from(f"{order}I", block, behind)
+    entries = _entries(block, order, second, _THUMBNAIL_TAGS) or {}
+    if not second or len(entries) < len(_THUMBNAIL_TAGS):
+        return None
+    at, size = _number(order, entries[0x0201]), _number(order, entries[0x0202])
+    return block[at : at + size] or None
+
+
+def stated_size(block: bytes) -> tuple[int, int] | None:
+    """Pixels across and down as the camera wrote them into its settings; None where one is missing or 0.
+
+    A program that makes a picture smaller and copies the EXIF block leaves them as they were.
+    """
+    order = _byte_order(block)
+    if order is None:
+        return None
+    main = _entries(block, order, _first(block, order), _MAIN_TAGS) or {}
+    if _EXIF_POINTER not in main:
+        return None
+    sizes = _entries(block, order, _number(order, main[_EXIF_POINTER]), _SIZE_TAGS) or {}
+    width, height = (_number(order, sizes[tag]) if tag in sizes else 0 for tag in (0xA002, 0xA003))
+    return (width, height) if width and height else None
+
+
+def pictures(index: bytes) -> list[tuple[int, int, int]]:
+    """(attributes, bytes, offset) of the pictures that a multi-picture index lists (CIPA DC-007, 5.2.3.3).
+
+    Offsets count from the byte-order mark of the index; the first picture's is 0 whatever its place.
+    """
+    order = _byte_order(index)
+    if order is None:
+        return []
+    entries = _entries(index, order, _first(index, order), frozenset({_PICTURES_TAG}), _MAX_LISTED) or {}
+    if _PICTURES_TAG not in entries:
+        return []
+    size, at = struct.unpack_from(f"{order}II", entries[_PICTURES_TAG], 4)
+    listed = index[at : at + size]
+    return list(struct.iter_unpack(f"{order}III4x", listed[: len(listed) - len(listed) % _PICTURE_BYTES]))
+
+
+def _byte_order(block: bytes) -> str | None:
+    return {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4]) if len(block) >= 8 else None
+
+
+def _first(block: bytes, order: str) -> int:
+    """Where the first directory begins."""
+    return int(struct.unpack_from(f"{order}I", block, 4)[0])
+
+
+def _number(order: str, entry: bytes) -> int:
+    """The value of an entry that has one: a short or a long."""
+    (kind,) = struct.unpack_from(f"{order}H", entry, 2)
+    return int(struct.unpack_from(f"{order}{'H' if kind == _SHORT else 'I'}", entry, 8)[0])
+
+
+def _uint16(block: bytes, order: str, at: int) -> int:
+    return int(struct.unpack_from(f"{order}H", block, at)[0]) if at + 2 <= len(block) else 0
+
+
+def _entries(
+    block: bytes, order: str, at: int, wanted: frozenset[int], most: int = _MAX_VALUES
+) -> dict[int, bytes] | None:
     """The wanted 12-byte entries of the directory at an offset; None if there is no entry at all."""
     if at + 2 > len(block):
         return None
@@ -51,7 +130,7 @@ def _entries(block: bytes, order: str, at: int, wanted: frozenset[int]) -> dict[
     entries: dict[int, bytes] = {}
     for start in range(at + 2, min(at + 2 + 12 * count, len(block) - 11), 12):
         tag, kind, values = struct.unpack_from(f"{order}HHI", block, start)
-        if tag in wanted and values <= (_MAX_TEXT if kind == _ASCII else _MAX_VALUES):
+        if tag in wanted and values <= (_MAX_TEXT if kind == _ASCII else most):
             entries.setdefault(tag, block[start : start + 12])
     return entries if count else None
 

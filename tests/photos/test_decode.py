@@ -444,7 +444,7 @@ def test_a_wrong_type_is_the_callers_mistake(source):
 
 def test_a_wrong_mode_is_the_callers_mistake(picture):
     with pytest.raises(ValueError, match="scaled"):
-        decode(picture(), mode="thumbnail")
+        decode(picture(), mode="quick")
 
 
 def test_threads_side_by_side_give_the_same_pictures(picture, encode):
