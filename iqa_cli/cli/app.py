@@ -12,6 +12,7 @@ import typer
 
 from iqa_cli._version import __version__
 from iqa_cli.cli.assess import assess
+from iqa_cli.cli.cache import cache
 from iqa_cli.cli.eval import evaluate
 from iqa_cli.cli.graph_check import graph_check
 from iqa_cli.cli.split import split
@@ -29,6 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("assess")(assess)
+app.add_typer(cache, name="cache")
 app.command("eval")(evaluate)
 app.command("graph-check")(graph_check)
 app.command("split")(split)

@@ -1,0 +1,121 @@
+"""Where the cache lies, how large it is, and how it is emptied."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime as dt
+import os
+import sys
+from pathlib import Path
+
+FILE = "photos.sqlite3"
+"""The cache in its folder; sqlite3 puts `-wal` and `-shm` beside it while it is open."""
+SUFFIXES = ("", "-wal", "-shm")
+"""Of the files that belong together; the database first, see `database.set_aside`."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Context:
+    """Photos that were judged under the same conditions."""
+
+    name: str
+    """The `context` that the cache was opened with."""
+    photos: int
+    """How many."""
+    last_used: dt.date
+    """When one of them was last asked for or judged, to within a week."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CacheInfo:
+    """What is in a cache."""
+
+    path: Path
+    """Its file, whether it is there or not."""
+    size_bytes: int
+    """On disk, with what is not merged into the file yet; 0 if there is no cache."""
+    contexts: tuple[Context, ...] = ()
+    """Those that hold photos, the last used first."""
+    problem: str | None = None
+    """Why it cannot be looked into, if so; the next run starts a new one."""
+
+    @property
+    def photos(self) -> int:
+        """How many photos are remembered; one that was judged under two conditions counts twice."""
+        return sum(context.photos for context in self.contexts)
+
+
+def default_folder() -> Path:
+    """`$IQA_CACHE_DIR`, or `iqa` in the folder that the system has for caches.
+
+    That is `$XDG_CACHE_HOME`, if it is absolute as the XDG base directory specification 0.8 asks, or `~/.cache`;
+    `~/Library/Caches` on macOS; `%LOCALAPPDATA%` on Windows.
+
+    raises  RuntimeError  if the user has no home folder
+    """
+    chosen = os.environ.get("IQA_CACHE_DIR")
+    if chosen:
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA")
+        return (Path(local) if local else Path.home() / "AppData" / "Local") / "iqa"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "iqa"
+    xdg = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(xdg) if os.path.isabs(xdg) else Path.home() / ".cache") / "iqa"  # noqa: PTH117 - "" is no path
+
+
+def cache_info(folder: Path | None = None) -> CacheInfo:
+    """What is in the cache of a folder; nothing is made or changed.
+
+    folder  None for `default_folder`
+    raises  RuntimeError  if there is no folder for it
+    """
+    path = (default_folder() if folder is None else folder) / FILE
+    size = _size(path)
+    if not os.path.exists(path):  # noqa: PTH110 - Path's own raises for a locked folder before Python 3.14
+        return CacheInfo(path, size)
+    try:
+        from iqa_cli.cache.database import DatabaseError, describe
+    except ImportError:
+        return CacheInfo(path, size, problem="this Python has no sqlite3")
+    try:
+        rows = describe(path)
+    except DatabaseError as error:
+        return CacheInfo(path, size, problem=str(error))
+    found = (Context(name, photos, dt.date.fromordinal(day)) for name, photos, day in rows)
+    contexts = sorted(found, key=lambda context: (-context.last_used.toordinal(), context.name))
+    return CacheInfo(path, size, tuple(contexts))
+
+
+def clear(folder: Path | None = None) -> int:
+    """Forget every photo of a cache, also while somebody uses it; what is no cache of ours is left alone.
+
+    folder   None for `default_folder`
+    returns  bytes that the disk has more now
+    raises   RuntimeError  if there is no folder for it
+             OutputError   if it cannot be emptied
+    """
+    from iqa_cli.errors import OutputError
+
+    path = (default_folder() if folder is None else folder) / FILE
+    before = _size(path)
+    if os.path.exists(path):  # noqa: PTH110 - see cache_info
+        try:
+            from iqa_cli.cache.database import DatabaseError, empty
+        except ImportError:
+            raise OutputError(f"{path}: cannot be emptied, this Python has no sqlite3") from None
+        try:
+            empty(path)
+        except (DatabaseError, OSError) as error:
+            raise OutputError(f"{path}: cannot be emptied ({error})", hint="remove the file by hand") from None
+    return max(0, before - _size(path))
+
+
+def _size(path: Path) -> int:
+    total = 0
+    for suffix in SUFFIXES:
+        with contextlib.suppress(OSError):
+            total += Path(f"{path}{suffix}").stat().st_size
+    return total
