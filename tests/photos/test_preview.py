@@ -331,7 +331,7 @@ def heic(image, orientation=1, exif=None, **options):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_the_thumbnail_of_a_heic_file_is_turned_once(picture, orientation):
-    data = heic(picture(1024, 768), orientation, thumbnails=[256])
+    data = heic(picture(512, 384), orientation, thumbnails=[256])
     seen = read_preview(data)
     whole, capture = read(data)
     small = Image.fromarray(whole.rgb).resize(seen.photo.rgb.shape[1::-1], Image.Resampling.BOX)
@@ -345,6 +345,14 @@ def test_the_thumbnail_of_a_heic_file_is_turned_once(picture, orientation):
 def test_the_thumbnail_in_the_exif_of_a_heic_file_will_do(picture, encode):
     exif = with_thumbnail(tags(), encode(inverted(picture, 160, 120)))
     assert is_like(read_preview(heic(picture(512, 384), exif=exif)).photo.rgb, inverted(picture, 160, 120))
+
+
+def test_the_thumbnail_in_the_exif_of_an_avif_file_will_do(picture, encode):
+    exif = with_thumbnail(tags(), encode(inverted(picture, 160, 120)))
+    data = encode(picture(512, 384), "AVIF", exif=exif)
+    photo, capture = read(data, mode="thumbnail")
+    assert is_like(photo.rgb, inverted(picture, 160, 120))
+    assert capture == read(data)[1]
 
 
 def test_a_heic_file_without_thumbnail_is_decoded(picture):

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from iqa_cli.photos import read_photo
 from iqa_cli.photos.discover import discover
+from iqa_cli.photos.preview import read_preview
 from iqa_cli.records import Photo, Unreadable
 
 UNREADABLE = {
@@ -75,3 +77,31 @@ def test_a_cmyk_photo_with_a_profile_has_natural_colours(dcim):
     photo, _ = read_photo(ref)
     assert photo.notes == ()
     assert 40 < luma(photo.rgb) < 200
+
+
+def test_previews_show_what_their_photos_show(dcim):
+    """Size, settings and shape are the photo's in every mode; so is the tone, for most."""
+    apart = []
+    for ref in discover([dcim]).photos:
+        seen = read_preview(ref.path)
+        if seen.photo is None:
+            continue
+        photo, capture = read_photo(ref)
+        assert isinstance(photo, Photo)
+        assert seen.capture == capture
+        assert (seen.photo.width, seen.photo.height) == (photo.width, photo.height)
+        shape, small = photo.rgb.shape, seen.photo.rgb.shape
+        assert small[1] / small[0] == pytest.approx(shape[1] / shape[0], rel=0.04)
+        apart.append(abs(luma(seen.photo.rgb) - luma(photo.rgb)))
+    assert len(apart) >= 30
+    assert np.mean(np.array(apart) < 5) > 0.9
+
+
+@pytest.mark.parametrize("name", ["iphone_15_pro.heic", "../immich/IMG_2682.heic"])
+def test_the_thumbnail_of_a_heic_file_is_its_picture(dcim, name):
+    (ref,) = discover([dcim / "photoprism" / name]).photos
+    seen, (photo, _) = read_preview(ref.path), read_photo(ref)
+    whole = Image.fromarray(photo.rgb).resize((40, 40), Image.Resampling.BOX)  # coarse: sharpened, half a pixel off
+    small = Image.fromarray(seen.photo.rgb).resize((40, 40), Image.Resampling.BOX)
+    assert np.abs(np.asarray(whole, dtype=float) - np.asarray(small)).mean() < 6
+    assert seen.bytes_read < 40_000
