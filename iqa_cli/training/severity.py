@@ -23,8 +23,11 @@ from iqa_cli.training.tone import linear_from_srgb8, lstar_from_luminance, weigh
 
 CLIPPED = 250
 """8-bit value from which a channel counts as clipped: JPEG ringing and rounding keep blown areas at 250..255."""
-DETAIL = 240
-"""A reference pixel below this still showed something."""
+DETAIL, PLAIN = 240, 226
+"""A reference pixel below `PLAIN` (L* 90) showed something that is missed if it clips; from there on to `DETAIL` only
+if it differed from its surroundings: a pale, plain sky that turns white has lost nothing that anyone would look for."""
+_TEXTURE = 3.0
+"""Standard deviation within 5 x 5 pixels, in steps of 255, from which a pixel differs from its surroundings."""
 
 THRESHOLDS: dict[str, tuple[float, float, float]] = {
     "bright": (0.7, 1.2, 2.0),  # EV above the good exposure
@@ -48,7 +51,7 @@ L* 43 or darker, -2.5 EV L* 25."""
 _HARD_SPREAD = 20.0
 """Standard deviation of L* of the median of 1,012 good photographs."""
 _HARD_POWER = 1.6
-"""A spread counts as hard only if it is large: (spread / 20)^1.6 is 1.35 at 24, where a quarter of good photographs lie
+"""A spread counts as hard only if it is large: (spread / 20)^1.6 is 1.35 at 24, where a fifth of good photographs lie
 above, 1.7 at 28 (one in twenty) and 2.3 at 34 (one in two hundred)."""
 _FLAT_SPREAD = 23.5
 """And as flat only if it is small: 23.5 / spread is 1 / 0.75 at 17.6, 1 / 0.55 at 12.9 (three in a hundred good
@@ -64,6 +67,10 @@ _CRUSHED_BELOW, _CRUSHED_FROM = 8.0, 14.0
 Photographs taken against the light have a fifth to a half of their pixels below L* 10, good ones hardly a tenth."""
 _CRUSHED_SLOPE = (1.0, 5.0)
 """Share c of crushed pixels counts as a ratio of 1 + 5 c: 1.35 at 7 %, 1.7 at 14 %, 2.3 at 26 %."""
+_END = 3
+_BOTH_ENDS = (1.0, 8.0)
+"""Channel values within 3 of 255 of an end count as lost there. Share e at the rarer end counts as a ratio of 1 + 8 e:
+1.35 at 4.4 %, 1.7 at 8.8 %, 2.3 at 16 %: a stretch that only makes posters of colours hardly moves the spread."""
 _WHITE, _WHITE_SLOPE = 85.0, 0.8
 """A loss counts only as far as whites look grey: up to 0.8 (85 - L*) for a brightest tenth at L*. 8 needs L* 75 or
 darker, 14 needs 67, 22 needs 57; the brightest tenth of the median good photograph is at 81."""
@@ -126,12 +133,14 @@ def deviation(reference: Tensor, picture: Tensor) -> Deviation:
     )
     good = lstar_from_luminance((seen * torch.exp2(exposure_ev)[:, None, None, None]).clamp_max(1.0))
     key_ev = torch.log2(_luminance_from_lstar(ranked.mean(1)) / _KEY_LUMINANCE)
-    newly_clipped = (_second_highest(picture) >= CLIPPED) & (_second_highest(reference) < DETAIL)
+    newly_clipped = (_second_highest(picture) >= CLIPPED) & _showed_something(_second_highest(reference))
     return Deviation(
         {
             "bright": torch.minimum(exposure_ev, key_ev + _KEY_MARGIN_EV["bright"]),
             "dark": torch.minimum(-exposure_ev, -key_ev + _KEY_MARGIN_EV["dark"]),
-            "high_contrast": _hardness(good, lstar),
+            "high_contrast": torch.maximum(
+                _hardness(good, lstar), _BOTH_ENDS[0] + _BOTH_ENDS[1] * _both_ends(reference, picture)
+            ),
             "low_contrast": _flatness(good, lstar),
             "overexposed": newly_clipped.float().mean((1, 2)),
             "over_suppressed": _highlight_loss(good.flatten(1).gather(1, order), ranked),
@@ -150,6 +159,28 @@ def _hardness(good: Tensor, lstar: Tensor) -> Tensor:
     crushed = ((lstar < _CRUSHED_BELOW) & (good >= _CRUSHED_FROM)).float().mean((1, 2, 3))
     base, slope = _CRUSHED_SLOPE
     return torch.maximum(torch.minimum(ratio, (spread / _HARD_SPREAD) ** _HARD_POWER), base + slope * crushed)
+
+
+def _both_ends(reference: Tensor, picture: Tensor) -> Tensor:
+    """Share of channel values that ran into an end of the scale, at whichever end fewer did.
+
+    One end alone is exposure or clipping; both are what a stretch does.
+
+    reference, picture  (B, 3, S, S) uint8
+    returns             (B,) float  0..0.5
+    """
+    black = (picture <= _END) & (reference > 3 * _END)
+    white = (picture >= 255 - _END) & (reference < 255 - 3 * _END)
+    return torch.minimum(black.float().mean((1, 2, 3)), white.float().mean((1, 2, 3)))
+
+
+def _showed_something(value: Tensor) -> Tensor:
+    """Where a pixel, by its second highest channel, had detail to lose. (B, S, S) uint8 to the same, bool."""
+    values = value.float().unsqueeze(1)
+    mean = functional.avg_pool2d(values, 5, stride=1, padding=2, count_include_pad=False)
+    square = functional.avg_pool2d(values * values, 5, stride=1, padding=2, count_include_pad=False)
+    textured = (square - mean * mean >= _TEXTURE**2).squeeze(1)
+    return (value < PLAIN) | (textured & (value < DETAIL))
 
 
 def _flatness(good: Tensor, lstar: Tensor) -> Tensor:
