@@ -36,7 +36,7 @@ class CacheInfo:
     size_bytes: int
     """On disk, with what is not merged into the file yet; 0 if there is no cache."""
     contexts: tuple[Context, ...] = ()
-    """Those that hold photos, the last used first."""
+    """Those that hold photos, the last used first, then the largest."""
     problem: str | None = None
     """Why it cannot be looked into, if so; the next run starts a new one."""
 
@@ -85,7 +85,7 @@ def cache_info(folder: Path | None = None) -> CacheInfo:
     except DatabaseError as error:
         return CacheInfo(path, size, problem=str(error))
     found = (Context(name, photos, dt.date.fromordinal(day)) for name, photos, day in rows)
-    contexts = sorted(found, key=lambda context: (-context.last_used.toordinal(), context.name))
+    contexts = sorted(found, key=lambda context: (-context.last_used.toordinal(), -context.photos, context.name))
     return CacheInfo(path, size, tuple(contexts))
 
 

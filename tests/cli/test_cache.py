@@ -1,0 +1,156 @@
+"""`iqa cache` as a user meets it: exit codes, stdout and stderr apart."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from in_process import Outcome, Run, run_iqa
+
+import iqa_cli
+from iqa_cli.cache import Cache, cache_info
+from iqa_cli.records import Finding, PhotoRef, PhotoReport
+
+ROOT = Path(iqa_cli.__file__).parents[1]
+
+
+@pytest.fixture
+def cache(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Runs `iqa cache` in this process, on a folder of the test's own."""
+    monkeypatch.setenv("IQA_CACHE_DIR", str(tmp_path / "cache"))
+
+    def run(*arguments: object) -> Outcome:
+        return run_iqa(monkeypatch, capsys, "cache", *arguments)
+
+    return run
+
+
+@pytest.fixture
+def filled(cache: Run, tmp_path: Path) -> Path:  # noqa: ARG001 - it names the folder
+    """Three photos in one context and one in another."""
+    refs = [PhotoRef(tmp_path / f"{number}.jpg", f"{number}.jpg") for number in range(3)]
+    for context, known in (("model A", refs), ("model\x1b B", refs[:1])):
+        with Cache.open(None, context) as judged:
+            for ref in known:
+                ref.path.write_bytes(b"content")
+                judged.lookup([ref])
+                judged.store(ref, PhotoReport(ref.source_file, "ok", findings=(Finding("dark", 2, 0.75, ""),)))
+    return tmp_path / "cache"
+
+
+def test_info_says_where_how_large_and_for_which_models(cache: Run, filled: Path) -> None:
+    shown = cache("info")
+    assert (shown.code, shown.err) == (0, "")
+    path, total, *contexts = shown.out.splitlines()
+    assert path == str(filled / "photos.sqlite3")
+    assert total.startswith("  4 photos, ")
+    assert total.endswith(" kB")
+    assert [line.split(",")[0] for line in contexts] == ["  3 photos", "  1 photo"]
+    assert [line.rpartition(": ")[2] for line in contexts] == ["model A", "model\\x1b B"]
+
+
+def test_info_without_a_cache_makes_none(cache: Run, tmp_path: Path) -> None:
+    shown = cache("info")
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.endswith("  0 photos, 0 bytes\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_info_on_what_is_no_cache_says_so(cache: Run, filled: Path) -> None:
+    (filled / "photos.sqlite3").write_text("notes of somebody else\n" * 50)
+    shown = cache("info")
+    assert (shown.code, shown.err) == (0, "")
+    assert "not readable" in shown.out
+    assert (filled / "photos.sqlite3").exists()
+
+
+def test_clear_forgets_every_photo(cache: Run, filled: Path) -> None:
+    cleared = cache("clear", "--yes")
+    assert (cleared.code, cleared.out) == (0, "")
+    assert cleared.err.startswith("forgot 4 photos, ")
+    assert cache_info(filled).photos == 0
+
+
+def test_clear_without_a_cache_is_done_at_once(cache: Run, tmp_path: Path) -> None:
+    cleared = cache("clear")
+    assert (cleared.code, cleared.out) == (0, "")
+    assert cleared.err.startswith("nothing to forget")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_clear_asks_nobody_where_nobody_is(cache: Run, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    refused = cache("clear")
+    assert (refused.code, refused.out) == (2, "")
+    assert "--yes" in refused.err
+    assert cache_info(filled).photos == 4
+
+
+class Person(io.StringIO):
+    """A terminal at which somebody types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("answer", "code", "left"), [("y\n", 0, 0), ("n\n", 130, 4), ("\n", 130, 4), ("", 130, 4)])
+def test_clear_asks_and_does_as_told(
+    cache: Run, filled: Path, monkeypatch: pytest.MonkeyPatch, answer: str, code: int, left: int
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Person(answer))
+    asked = cache("clear")
+    assert asked.code == code
+    assert "forget 4 photos in" in asked.out + asked.err
+    assert cache_info(filled).photos == left
+
+
+def test_somebody_elses_file_is_refused_in_words(cache: Run, filled: Path) -> None:
+    (filled / "photos.sqlite3").write_text("notes of somebody else\n" * 50)
+    refused = cache("clear", "--yes")
+    assert (refused.code, refused.out) == (3, "")
+    assert refused.err.startswith("error: ")
+    assert "hint: " in refused.err
+
+
+def test_without_a_home_the_hint_names_the_variable(cache: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("iqa_cli.cache.default_folder", homeless)
+    refused = cache("info")
+    assert refused.code == 3
+    assert "IQA_CACHE_DIR" in refused.err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["cache", "--help"], ["cache", "info", "--help"]])
+def test_help_loads_neither_numpy_nor_sqlite(arguments: list[str]) -> None:
+    code = (
+        "import sys\n"
+        f"sys.argv = ['iqa', *{arguments!r}]\n"
+        "from iqa_cli.cli.app import main\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    print('LOADED', *sys.modules)\n"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True).stdout
+    loaded = {name.split(".")[0] for name in out.rsplit("LOADED", 1)[1].split()}
+    assert "typer" in loaded
+    assert not loaded & {"numpy", "sqlite3", "_sqlite3", "PIL"}
+
+
+def test_info_and_clear_load_no_numpy(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "sys.argv = ['iqa', 'cache', 'info']\n"
+        "from iqa_cli.cli.app import main\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    print('LOADED', *sys.modules)\n"
+    )
+    environment = {**os.environ, "IQA_CACHE_DIR": str(tmp_path)}
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=environment, check=True
+    ).stdout
+    assert not {"numpy", "pandas", "PIL"} & set(out.rsplit("LOADED", 1)[1].split())
