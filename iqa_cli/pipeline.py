@@ -1,28 +1,36 @@
-"""Photos to reports: decode in threads, judge in batches, yield in order.
+"""Photos to reports: read, measured and judged in threads, yielded in order.
 
-    refs --look (a pool of threads)--> Look --judge (batches, one thread)--> PhotoReport
+    refs --known? (cache)--> PhotoReport
+         --look, judge (a pool of threads)--> PhotoReport --> cache
 
-Threads and not processes, because Pillow lets go of the interpreter lock while it decodes, which is where the
-time goes, and because a thread costs no start-up and no second model. Memory does not grow with the number of
-photos: a bounded number is in flight, and what waits is the model's small input, not the picture. Which
-photos share a batch depends on their order alone, so the reports do not depend on the number of threads.
+Threads and not processes, because Pillow and onnxruntime let go of the interpreter lock while they work, which is where
+the time goes, and because a thread costs no start-up and no second model. A photo is judged by the thread that decoded
+it: the model takes as long for each of 32 photos as for one alone, and a report that depends on its photo alone is the
+same bytes whatever is judged beside it, now or in a run that was interrupted. Memory does not grow with the number of
+photos: a bounded number is in flight, and what waits are reports, not pictures.
 """
 
 from __future__ import annotations
 
 import collections
 import concurrent.futures
+import contextlib
 import dataclasses
 import functools
+import hashlib
+import itertools
+import json
 import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
+import PIL
 from numpy.typing import NDArray
 from PIL import Image
 
+from iqa_cli._version import __version__
+from iqa_cli.cache import Cache, context_key
 from iqa_cli.checkpoint import CARD, Checkpoint, load_checkpoint
 from iqa_cli.crf.numpy_crf import NumpyCRF
 from iqa_cli.crf.unary import unary_from_nodes
@@ -38,20 +46,24 @@ from iqa_cli.photos.discover import as_utf8, discover
 from iqa_cli.records import Capture, Language, Photo, PhotoRef, PhotoReport, Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator
+
+    import numpy as np
 
     from iqa_cli.checkpoint import Preprocessing
     from iqa_cli.crf.beliefs import Beliefs
     from iqa_cli.photometry import Doubt
-    from iqa_cli.records import Influence, Measurement
+    from iqa_cli.records import Measurement
 
 logger = logging.getLogger(__name__)
 
-Decode = Literal["scaled", "full"]
+Decode = Literal["scaled", "full", "thumbnail"]
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image | NDArray[Any]
 
-BATCH = 32
-"""Photos per call of the model: enough to share its overhead, few enough that a result is never far away."""
+IN_FLIGHT = 4
+"""Photos per thread that are read ahead of the one whose report comes next, so that a slow one holds up nobody."""
+LOOKUP = 256
+"""Photos that are asked for at once in the cache."""
 SMALLEST_SIDE = 32
 """Pixels. Below it a picture is an icon: what the model says about it means nothing."""
 
@@ -85,8 +97,11 @@ def look(ref: PhotoRef, decode: Decode, preprocessing: Preprocessing) -> Look:
     process.
     """
     try:
-        photo, capture = read_photo(ref, mode=decode)
-        return _look_at(ref.source_file, photo, capture, preprocessing)
+        seen = _look_at(ref.source_file, *read_photo(ref, mode=decode), preprocessing)
+        if decode == "thumbnail" and seen.doubt is not None:
+            # A preview of a few kilobytes may look drawn where the picture does not.
+            seen = _look_at(ref.source_file, *read_photo(ref, mode="scaled"), preprocessing)
+        return seen
     # Thirteen kinds of exception came out of the readers on damaged files; one photo must never end a run.
     except Exception as error:  # noqa: BLE001 - see above
         return Look(ref.source_file, error=f"reading it failed ({type(error).__name__}: {error})")
@@ -109,11 +124,12 @@ def _look_at(source_file: str, photo: Photo | Unreadable, capture: Capture, prep
 
 
 class Auditor:
-    """A checkpoint ready to judge photos; made once, used for any number of runs, from one thread at a time.
+    """A checkpoint ready to judge photos; made once, used for any number of runs, from any threads.
 
     checkpoint  whose model and graph judge
-    decode      "scaled" decodes JPEGs at a fraction of their size, many times faster; "full" decodes every pixel
-    jobs        threads that decode; None takes one per processor this process may use
+    decode      "scaled" decodes JPEGs at a fraction of their size, many times faster; "full" decodes every pixel;
+                "thumbnail" takes the preview that the camera wrote where there is one, and reads only that
+    jobs        threads that decode and judge; None takes one per processor this process may use
     lang        of evidence; what is wrong with a file is said in English
     explain     also say which rules of the graph changed which label; costs little for a dozen labels, some
                 milliseconds a photo for fifty
@@ -142,6 +158,7 @@ class Auditor:
         self._crf = NumpyCRF(self._plan)
         self._usual = read_usual(checkpoint.card.get("measured"), self.graph, str(checkpoint.folder / CARD))
         self._model = OnnxModel(checkpoint)
+        self._card_hash = hashlib.sha256(json.dumps(checkpoint.card, sort_keys=True).encode()).hexdigest()
 
     @classmethod
     def load(
@@ -161,24 +178,55 @@ class Auditor:
         folder = find_checkpoint(checkpoint) if isinstance(checkpoint, str) else Path(checkpoint)
         return cls(load_checkpoint(folder), decode=decode, jobs=jobs, lang=lang, explain=explain)
 
-    def run(self, refs: Iterable[PhotoRef]) -> Generator[PhotoReport, None, None]:
-        """One report per photo, in the order given, as soon as its batch is judged.
+    @property
+    def context(self) -> str:
+        """Everything that a report depends on beside its photo: what reports are kept under in a cache."""
+        return context_key(
+            checkpoint=self._card_hash,
+            decode=self._decode,
+            lang=self.lang,
+            explain=self._explain,
+            iqa=__version__,
+            pillow=PIL.__version__,
+        )
+
+    def run(self, refs: Iterable[PhotoRef], cache: Cache | None = None) -> Generator[PhotoReport, None, None]:
+        """One report per photo, in the order given, as soon as it and those before it are judged.
+
+        cache  of this auditor's `context`: photos that it knows are not opened, the others are stored in it
 
         Closing the generator, or an interrupt, drops what has not been started and waits for the photos in
         hand.
         """
-        pool = concurrent.futures.ThreadPoolExecutor(self._jobs, thread_name_prefix="iqa-decode")
+        pool = concurrent.futures.ThreadPoolExecutor(self._jobs, thread_name_prefix="iqa-judge")
+        waiting: collections.deque[tuple[PhotoRef, PhotoReport | concurrent.futures.Future[PhotoReport]]]
+        waiting = collections.deque()
+
+        def next_report() -> PhotoReport:
+            ref, report = waiting.popleft()
+            if isinstance(report, PhotoReport):
+                return report
+            judged = report.result()
+            if cache is not None:
+                cache.store(ref, judged)
+            return judged
+
         try:
-            waiting: collections.deque[concurrent.futures.Future[Look]] = collections.deque()
-            for ref in refs:
-                waiting.append(pool.submit(look, ref, self._decode, self._preprocessing))
-                # One batch being judged, one being decoded meanwhile, and every thread with a next photo.
-                if len(waiting) >= 2 * BATCH + self._jobs:
-                    yield from self._judge([waiting.popleft().result() for _ in range(BATCH)])
+            rest = iter(refs)
+            # Without a cache nothing is gained by knowing more photos than are worked on.
+            while part := list(itertools.islice(rest, 1 if cache is None else LOOKUP)):
+                known = [None] if cache is None else cache.lookup(part)
+                for ref, report in zip(part, known, strict=True):
+                    waiting.append((ref, pool.submit(self._judged, ref) if report is None else report))
+                    if len(waiting) > IN_FLIGHT * self._jobs:
+                        yield next_report()
             while waiting:
-                yield from self._judge([waiting.popleft().result() for _ in range(min(BATCH, len(waiting)))])
+                yield next_report()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+    def _judged(self, ref: PhotoRef) -> PhotoReport:
+        return self._judge(look(ref, self._decode, self._preprocessing))
 
     def photo(self, source: Source) -> PhotoReport:
         """One photo, from disk or from memory.
@@ -194,43 +242,36 @@ class Auditor:
                 raise UsageError(
                     f"{as_utf8(os.fspath(source))}: this is a folder", hint="assess([folder]) takes folders"
                 )
-            return self._judge([look(discover([source]).photos[0], self._decode, self._preprocessing)])[0]
-        return self._judge([_look_at("", *read_photo(source, mode=self._decode), self._preprocessing)])[0]
+            return self._judged(discover([source]).photos[0])
+        return self._judge(_look_at("", *read_photo(source, mode=self._decode), self._preprocessing))
 
-    def _judge(self, batch: Sequence[Look]) -> list[PhotoReport]:
-        """Reports of a batch, readable or not. An exception in here is our bug and nobody's photo."""
-        prepared = [seen.prepared for seen in batch if seen.prepared is not None]
-        judged: Iterator[_Judgement] = iter(())
-        if prepared:
-            beliefs = self._crf.infer(unary_from_nodes(self._model.node_scores(prepared), self._plan))
-            judged = self._judgements(beliefs)
-        return [
-            PhotoReport(seen.source_file, "unreadable", error=seen.error, notes=seen.notes, capture=seen.capture)
-            if seen.error is not None
-            else self._report(seen, next(judged))
-            for seen in batch
-        ]
+    def _judge(self, seen: Look) -> PhotoReport:
+        """The report of a photo, readable or not. An exception in here is our bug and nobody's photo."""
+        if seen.prepared is None:
+            return PhotoReport(seen.source_file, "unreadable", error=seen.error, notes=seen.notes, capture=seen.capture)
+        scores = self._model.node_scores([seen.prepared])
+        return self._report(seen, self._crf.infer(unary_from_nodes(scores, self._plan)))
 
-    def _judgements(self, beliefs: Beliefs) -> Iterator[_Judgement]:
-        """Row by row what the CRF believes, as plain numbers by label."""
-        ends = np.cumsum(self.graph.n_levels)[:-1]
+    def _by_label(self, row: NDArray[np.floating]) -> dict[str, tuple[float, ...]]:
+        """A number per level of every label, (C,), as plain ones by label."""
+        values = iter(row.tolist())
+        return {
+            name: tuple(itertools.islice(values, count))
+            for name, count in zip(self.graph.label_names, self.graph.n_levels, strict=True)
+        }
 
-        def by_label(row: NDArray[np.floating]) -> dict[str, tuple[float, ...]]:
-            parts = (tuple(map(float, part)) for part in np.split(row, ends))
-            return dict(zip(self.graph.label_names, parts, strict=True))
-
-        for index, (row, levels) in enumerate(zip(beliefs.marginals, beliefs.levels, strict=True)):
-            yield _Judgement(
-                marginals=by_label(row),
-                levels=[int(level) for level in levels],
-                independent=by_label(beliefs.independent[index]) if self._explain else {},
-                influence=beliefs.influence[index] if self._explain else (),
-            )
-
-    def _report(self, seen: Look, judged: _Judgement) -> PhotoReport:
+    def _report(self, seen: Look, beliefs: Beliefs) -> PhotoReport:
         why = self._uncertain(seen)
-        rows = list(judged.marginals.values())
-        findings = find(self.graph, rows, judged.levels, seen.measurements, seen.capture, self.lang, usual=self._usual)
+        marginals, levels = self._by_label(beliefs.marginals[0]), beliefs.levels[0].tolist()
+        findings = find(
+            self.graph,
+            list(marginals.values()),
+            levels,
+            seen.measurements,
+            seen.capture,
+            self.lang,
+            usual=self._usual,
+        )
         # What should not be trusted anyway needs no second reason.
         remarks = disagreement_notes(self.graph, findings, self.lang) if why is None else (why,)
         return PhotoReport(
@@ -238,9 +279,9 @@ class Auditor:
             "ok" if why is None else "uncertain",
             notes=(*seen.notes, *remarks),
             findings=findings,
-            marginals=judged.marginals,
-            independent=judged.independent,
-            influence=judged.influence,
+            marginals=marginals,
+            independent=self._by_label(beliefs.independent[0]) if self._explain else {},
+            influence=beliefs.influence[0] if self._explain else (),
             measurements=seen.measurements,
             capture=seen.capture,
         )
@@ -252,20 +293,6 @@ class Auditor:
         return None if seen.doubt is None else no_photograph_note(seen.doubt, self.lang)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Judgement:
-    """What the CRF believes of one photo."""
-
-    marginals: dict[str, tuple[float, ...]]
-    """Per label the probability of each level."""
-    levels: list[int]
-    """Per label the level of the best legal state."""
-    independent: dict[str, tuple[float, ...]]
-    """The marginals if no rule held; empty unless asked for."""
-    influence: tuple[Influence, ...]
-    """Empty unless asked for."""
-
-
 def assess(
     paths: Iterable[str | os.PathLike[str]],
     *,
@@ -274,15 +301,19 @@ def assess(
     jobs: int | None = None,
     lang: Language = "en",
     explain: bool = False,
+    cache: bool | str | os.PathLike[str] = False,
 ) -> Iterator[PhotoReport]:
     """Reports of all photos in files and folders, sorted by path; an unreadable photo is a report as well.
 
     paths       files and folders; folders are searched to the bottom
     checkpoint  a shipped one by name, or the folder of any
-    decode      "scaled" decodes JPEGs at a fraction of their size, many times faster; "full" decodes every pixel
-    jobs        threads that decode; None takes one per processor. The reports do not depend on it
+    decode      "scaled" decodes JPEGs at a fraction of their size, many times faster; "full" decodes every pixel;
+                "thumbnail" takes the preview that the camera wrote where there is one
+    jobs        threads that decode and judge; None takes one per processor. The reports do not depend on it
     lang        of evidence; what is wrong with a file is said in English
     explain     also say which rules of the graph changed which label
+    cache       whether photos that were judged before and have not changed are taken from the cache, and the others
+                remembered; or the folder of a cache of your own
     raises      InvalidInput     if a path does not exist
                 CheckpointError  if the checkpoint does not exist or is damaged
                 UsageError       if jobs is below 1
@@ -293,7 +324,17 @@ def assess(
     found = discover(paths)
     for folder, reason in found.skipped:
         logger.warning("%s: not searched (%s)", folder, reason)
-    return Auditor.load(checkpoint, decode=decode, jobs=jobs, lang=lang, explain=explain).run(found.photos)
+    auditor = Auditor.load(checkpoint, decode=decode, jobs=jobs, lang=lang, explain=explain)
+    if cache is False:
+        return auditor.run(found.photos)
+    return _remembered(auditor, found.photos, None if cache is True else cache)
+
+
+def _remembered(
+    auditor: Auditor, photos: Iterable[PhotoRef], folder: str | os.PathLike[str] | None
+) -> Iterator[PhotoReport]:
+    with Cache.open(folder, auditor.context) as cache, contextlib.closing(auditor.run(photos, cache)) as reports:
+        yield from reports
 
 
 def assess_photo(

@@ -31,6 +31,12 @@ BRIGHT_FROM = (0.6, 0.75, 0.9)
 DARK_UP_TO = (0.4, 0.25, 0.1)
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or fills the cache of whoever runs it."""
+    monkeypatch.setenv("IQA_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+
+
 @pytest.fixture(scope="session")
 def checkpoint_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A complete checkpoint of the shipped graph with a hand-made model, see the module's docstring."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -15,10 +16,11 @@ import pytest
 from PIL import Image
 
 from iqa_cli import pipeline
+from iqa_cli.cache import Cache
 from iqa_cli.checkpoint import load_checkpoint
 from iqa_cli.errors import CheckpointError, InvalidInput, UsageError
 from iqa_cli.photos.discover import Discovery, discover
-from iqa_cli.pipeline import BATCH, Auditor, assess, assess_photo
+from iqa_cli.pipeline import IN_FLIGHT, LOOKUP, Auditor, assess, assess_photo
 from iqa_cli.records import Language, PhotoRef, PhotoReport, Unreadable
 
 SaveGrey = Callable[..., Path]
@@ -101,7 +103,7 @@ def test_an_explanation_is_there_when_it_is_asked_for(roll: Path, checkpoint_fol
                 assert told[label].after == pytest.approx(sum(after[told[label].level - 1 :]), abs=1e-9)
 
 
-@pytest.mark.parametrize("count", [0, 1, BATCH, 3 * BATCH + 5])
+@pytest.mark.parametrize("count", [0, 1, 2 * IN_FLIGHT, 10 * IN_FLIGHT + 5])
 def test_any_number_of_photos_comes_back_in_order(
     count: int, save_grey: SaveGrey, tmp_path: Path, checkpoint_folder: Path
 ) -> None:
@@ -188,6 +190,75 @@ def test_whatever_reading_one_photo_raises_the_others_are_judged(
     assert reports[2].status == "ok"
 
 
+def test_what_was_judged_before_is_not_opened_again(
+    roll: Path, checkpoint_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _settle(roll)
+    first = list(assess([roll], checkpoint=checkpoint_folder, cache=tmp_path / "cache"))
+    opened = []
+    read = pipeline.read_photo
+
+    def counted(ref: PhotoRef, *, mode: pipeline.Decode) -> object:
+        opened.append(ref.source_file)
+        return read(ref, mode=mode)
+
+    monkeypatch.setattr(pipeline, "read_photo", counted)
+    assert list(assess([roll], checkpoint=checkpoint_folder, cache=tmp_path / "cache")) == first
+    assert opened == []
+    # Another way of reading, other words, another checkpoint: judged anew.
+    list(assess([roll], checkpoint=checkpoint_folder, cache=tmp_path / "cache", decode="full"))
+    list(assess([roll], checkpoint=checkpoint_folder, cache=tmp_path / "cache", lang="zh"))
+    assert len(opened) == 2 * len(first)
+
+
+def test_known_photos_and_new_ones_come_back_in_order(
+    save_grey: SaveGrey, tmp_path: Path, checkpoint_folder: Path
+) -> None:
+    (tmp_path / "many").mkdir()
+    for number in range(0, 60, 2):
+        save_grey(f"many/{number:03}.png", 20 + number)
+    _settle(tmp_path / "many")
+    list(assess([tmp_path / "many"], checkpoint=checkpoint_folder, cache=tmp_path / "cache"))
+    for number in range(1, 60, 2):
+        save_grey(f"many/{number:03}.png", 20 + number)
+    refs = discover([tmp_path / "many"]).photos
+    auditor = Auditor.load(checkpoint_folder, jobs=3)
+    with Cache.open(tmp_path / "cache", auditor.context) as cache:
+        reports = list(auditor.run(refs, cache))
+        assert cache.hits == 30
+    assert [report.source_file for report in reports] == [ref.source_file for ref in refs]
+    assert reports == list(auditor.run(refs))
+
+
+def test_a_cache_asks_for_a_bounded_number_of_photos_ahead(
+    checkpoint_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    def refs() -> Iterator[PhotoRef]:
+        nonlocal asked
+        for number in range(10 * LOOKUP):
+            asked += 1
+            yield PhotoRef(Path(f"{number}.jpg"), f"{number}.jpg")
+
+    def read_nothing(ref: PhotoRef, *, mode: pipeline.Decode) -> object:
+        return Unreadable(f"{ref.source_file} {mode}"), pipeline.Capture()
+
+    monkeypatch.setattr(pipeline, "read_photo", read_nothing)
+    auditor = Auditor(load_checkpoint(checkpoint_folder), jobs=2)
+    with Cache.open(tmp_path, auditor.context) as cache:
+        reports = auditor.run(refs(), cache)
+        next(reports)
+        assert asked == LOOKUP
+        reports.close()
+
+
+def _settle(folder: Path) -> None:
+    """Make the photos look as if they had been written long ago; younger ones may still change within a tick."""
+    for path in folder.iterdir():
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+
+
 def test_an_error_of_the_model_is_not_blamed_on_the_photo(
     roll: Path, checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,11 +288,11 @@ def test_no_more_than_a_bounded_number_of_photos_is_in_flight(
 
     monkeypatch.setattr(pipeline, "read_photo", read_nothing)
     reports = Auditor(load_checkpoint(checkpoint_folder), jobs=2).run(refs())
-    for _ in range(3 * BATCH):
+    for _ in range(100):
         next(reports)
-    assert asked <= 3 * BATCH + 2 * BATCH + 2
+    assert asked <= 100 + 2 * IN_FLIGHT + 1
     reports.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("iqa-decode")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("iqa-judge")]
 
 
 def test_an_interrupt_drops_queued_work_and_ends_the_threads(
@@ -237,8 +308,8 @@ def test_an_interrupt_drops_queued_work_and_ends_the_threads(
     refs = [PhotoRef(Path(f"{number}.jpg"), f"{number}.jpg") for number in range(1000)]
     with pytest.raises(KeyboardInterrupt):
         list(Auditor.load(checkpoint_folder, jobs=1).run(refs))
-    assert len(read) < 2 * BATCH + 2
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("iqa-decode")]
+    assert len(read) < IN_FLIGHT + 2
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("iqa-judge")]
 
 
 def test_chinese_reports_differ_in_words_only(roll: Path, checkpoint_folder: Path) -> None:

@@ -13,8 +13,9 @@ from iqa_cli.cli.options import DecodeMode, Lang, Level
 from iqa_cli.errors import ExitCode, NothingReadable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from iqa_cli.cache import Cache
     from iqa_cli.cli.outputs import Outputs
     from iqa_cli.pipeline import Auditor
     from iqa_cli.records import PhotoRef
@@ -47,12 +48,22 @@ def assess(
     ] = None,
     decode: Annotated[
         DecodeMode,
-        typer.Option(help="scaled reads large JPEGs at a fraction of their size, much faster; full reads every pixel."),
+        typer.Option(
+            help="scaled reads large JPEGs at a fraction of their size, much faster; full reads every pixel; thumbnail "
+            "judges the preview that the camera wrote, where there is one: many times faster, for a first look."
+        ),
     ] = DecodeMode.SCALED,
     jobs: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Photos to decode at once; by default one per processor."),
     ] = None,
+    cache: Annotated[
+        bool,
+        typer.Option(
+            "--cache/--no-cache",
+            help="Remember what was judged: photos that have not changed since are not opened again. See `iqa cache`.",
+        ),
+    ] = True,
     lang: Annotated[
         Lang, typer.Option(help="Language of the report; what is wrong with a file is said in English.")
     ] = Lang.EN,
@@ -86,7 +97,8 @@ def assess(
             from iqa_cli.pipeline import Auditor
 
             auditor = Auditor.load(model, decode=decode.code, jobs=jobs, lang=lang.code, explain=jsonl is not None)
-            complete = _audit(auditor, found.photos, outputs, tally, to_the_end=fail_on is not None)
+            with _opened_cache(auditor, cache, say) as known:
+                complete = _audit(auditor, found.photos, known, outputs, tally, to_the_end=fail_on is not None)
     except KeyboardInterrupt:
         kept = " and ".join(name for name in (csv, jsonl) if name is not None and name != "-")
         rows = f", rows kept in {kept}" if kept and tally.photos else ""
@@ -100,7 +112,26 @@ def assess(
         raise typer.Exit(ExitCode.FINDINGS)
 
 
-def _audit(auditor: Auditor, photos: Sequence[PhotoRef], outputs: Outputs, tally: Tally, *, to_the_end: bool) -> bool:
+def _opened_cache(
+    auditor: Auditor, wanted: bool, say: Callable[[str], None]
+) -> contextlib.AbstractContextManager[Cache | None]:
+    """The user's cache, which tells what is wrong with it and never stops a run; None if it is not wanted."""
+    if not wanted:
+        return contextlib.nullcontext()
+    from iqa_cli.cache import Cache
+
+    return Cache.open(None, auditor.context, tell=lambda note: say(f"warning: {note}"))
+
+
+def _audit(
+    auditor: Auditor,
+    photos: Sequence[PhotoRef],
+    cache: Cache | None,
+    outputs: Outputs,
+    tally: Tally,
+    *,
+    to_the_end: bool,
+) -> bool:
     """Judge every photo: rows go out while it runs, the table at its end.
 
     to_the_end  judge the rest as well when nobody reads any more
@@ -113,7 +144,7 @@ def _audit(auditor: Auditor, photos: Sequence[PhotoRef], outputs: Outputs, tally
     started = time.perf_counter()
     outputs.start(auditor.graph.label_names)
     # Closed at once if anything stops the loop: the decoding threads end before the message is printed.
-    with contextlib.closing(auditor.run(photos)) as reports, progress(len(photos)) as advance:
+    with contextlib.closing(auditor.run(photos, cache)) as reports, progress(len(photos)) as advance:
         for report in reports:
             outputs.write(report)
             if outputs.is_deserted and not to_the_end:

@@ -27,11 +27,12 @@ class DecodeMode(enum.StrEnum):
 
     SCALED = "scaled"
     FULL = "full"
+    THUMBNAIL = "thumbnail"
 
     @property
-    def code(self) -> Literal["scaled", "full"]:
+    def code(self) -> Literal["scaled", "full", "thumbnail"]:
         """The library's name for it."""
-        return "full" if self is DecodeMode.FULL else "scaled"
+        return self.value
 
 
 class Lang(enum.StrEnum):
