@@ -70,6 +70,11 @@ def key_lstar(ev: float) -> float:
             "or, in place of",
             lambda value: 100 * (value - severity._CRUSHED_SLOPE[0]) / severity._CRUSHED_SLOPE[1],
         ),
+        (
+            "high_contrast",
+            "or share of values",
+            lambda value: 100 * (value - severity._BOTH_ENDS[0]) / severity._BOTH_ENDS[1],
+        ),
         ("low_contrast", "spread of L* at most", lambda value: severity._FLAT_SPREAD / value),
         ("low_contrast", "spread within blocks", lambda value: severity._FLAT_DETAIL / value),
         ("over_suppressed", "mean L* of the", lambda value: severity._WHITE - value / severity._WHITE_SLOPE),
@@ -89,7 +94,10 @@ def test_a_further_condition_is_the_one_that_is_used(label: str, words: str, lim
     "sentence",
     [
         f"at {severity.CLIPPED} of 255 or above",
-        f"that channel was below {severity.DETAIL}",
+        f"that channel was below {severity.PLAIN} (L* 90), or below {severity.DETAIL} where",
+        f"a standard deviation of {severity._TEXTURE:g} or more within 5 x 5",
+        f"within {severity._END} of 0 or 255 and was not within {3 * severity._END} of it",
+        "a ratio of {:g} + {:g} e".format(*severity._BOTH_ENDS),
         f"below L* {severity._CRUSHED_BELOW:g} now, at L* {severity._CRUSHED_FROM:g} or above in the reference",
         f"{severity._BLOCK} x {severity._BLOCK} pixels",
         f"up to {severity._KEY_MARGIN_EV['bright']:g} EV more than that for bright",
