@@ -184,13 +184,15 @@ class Document:
     """What was run, on what."""
     parts: tuple[Part, ...]
     """In the order in which they were run."""
+    title: str = "Quality"
+    """For people."""
 
     def markdown(self, failures: int) -> str:
         """For people.
 
         failures  how many wrong judgements each part names
         """
-        lines = ["# Quality", ""]
+        lines = [f"# {self.title}", ""]
         lines += [f"- {key}: {value}" for key, value in self.about.items()]
         for part in self.parts:
             lines += ["", f"## {part.title}"]
