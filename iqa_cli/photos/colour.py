@@ -25,13 +25,13 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str
 
     image    mode L, RGB or CMYK, 8 bit
     profile  an ICC profile for that mode, or None
-    returns  (RGB image, note or None)
+    returns  (RGB image, perhaps the same one; note or None)
 
     Rendering is perceptual, as browsers do it. CMYK without a profile is converted by arithmetic (Pillow's
     formula).
     """
     if not profile:
-        return image.convert("RGB"), None
+        return image if image.mode == "RGB" else image.convert("RGB"), None
     try:
         converted = _transform(profile, image.mode, threading.get_ident()).apply(image)
     except Exception as error:  # noqa: BLE001 - PyCMSError, OSError, ValueError: a profile never costs the photo

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import re
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 from PIL import Image, JpegImagePlugin
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ SCALED_LONG_SIDE = 384
 # A failed copy leaves whole disk sectors of zeros, and zeros are valid codes: they decode to a flat area.
 _PADDING = bytes(512)
 
-_NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+# Bytes of a scan that are looked through at once: what the second-level cache holds twice.
+_SEARCHED_AT_ONCE = 256 * 1024
+
 _SIZE_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _NO_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 _MAX_HEAD_SEGMENTS = 200  # photos have 10 to 60; many more are a trap that costs a reading each
@@ -66,8 +68,14 @@ class JpegLayout:
     """The scans whose header is complete, in file order."""
     has_end: bool
     """Whether the end marker was found."""
-    stream: bytes
-    """The first picture of the file, without its end marker and the segments it does not need."""
+    head: bytes
+    """The segments that the picture needs, up to its first scan."""
+    picture: memoryview
+    """The first picture of the file from its first scan on, without its end marker; in the bytes that were given."""
+
+    def stream(self, tail: bytes = b"") -> bytes:
+        """The picture as a JPEG file of its own, ending with `tail` and an end marker."""
+        return b"".join((self.head, self.picture, tail, EOI))
 
 
 def read_layout(data: bytes) -> JpegLayout:
@@ -111,22 +119,27 @@ def read_layout(data: bytes) -> JpegLayout:
         if marker == 0xDA:
             first_scan = marker_at if first_scan is None else first_scan
             scans.append(_scan(body))
-            found = _NEXT_MARKER.search(data, after)
-            if found is None:
+            after = _next_marker(data, after)
+            if after < 0:
                 end = len(data)
                 break
-            after = found.start()
         elif first_scan is None and _is_needed(marker, body):
             kept.append(data[marker_at:after])
         at = after
-    if first_scan is not None:
-        picture = data[first_scan:end]
-        if not has_end and picture.endswith(_PADDING):
-            picture = picture.rstrip(b"\0")
-        if not has_end:
-            picture = picture.rstrip(b"\xff")  # half of a marker or of a stuffed byte
-        kept.append(picture)
-    return JpegLayout(width, height, components, block_rows, exif, tuple(scans), has_end, b"".join(kept))
+    start = end if first_scan is None else first_scan
+    if not has_end:
+        end = _without_padding(data, start, end)
+    return JpegLayout(
+        width,
+        height,
+        components,
+        block_rows,
+        exif,
+        tuple(scans),
+        has_end,
+        b"".join(kept),
+        memoryview(data)[start:end],
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -199,13 +212,44 @@ def load(
     called by name: `Image.open` would apply Pillow's global pixel limit and could end up in another format. Only the
     first picture of a multi-picture file and only the SDR base of an Ultra HDR file is in the layout.
     """
-    image = JpegImagePlugin.JpegImageFile(io.BytesIO(layout.stream + tail + EOI))
+    stream = layout.stream(tail)
+    image = JpegImagePlugin.JpegImageFile(io.BytesIO(stream))
+    image.decodermaxblock = len(stream)  # all at once: in blocks of 64 KiB every one is copied twice
     if mode == "scaled":
         width, height = image.size
         factor = next((f for f in (8, 4, 2) if -(-max(width, height) // f) >= long_side), 1)
         image.draft(None, (max(1, width // factor), max(1, height // factor)))
     image.load()
     return image
+
+
+def _next_marker(data: bytes, at: int) -> int:
+    """Where the marker stands that ends the coded data from `at` on; -1 if none does.
+
+    Neither a stuffed byte (T.81, B.1.1.5), nor a restart marker, nor a fill byte. Array by array this takes a third of
+    the time of a regular expression, which stops at every 0xFF of some ten thousand.
+    """
+    array = np.frombuffer(data, np.uint8)
+    for start in range(at, len(data) - 1, _SEARCHED_AT_ONCE):
+        codes = array[start + 1 : start + 1 + _SEARCHED_AT_ONCE]
+        candidates = array[start : start + len(codes)] == 0xFF
+        candidates &= codes != 0
+        if candidates.any():
+            places = np.flatnonzero(candidates)
+            found = codes[places]
+            is_end = (found != 0xFF) & ((found < 0xD0) | (found > 0xD7))
+            if is_end.any():
+                return start + int(places[is_end.argmax()])
+    return -1
+
+
+def _without_padding(data: bytes, start: int, end: int) -> int:
+    """Where the coded data really end that break off at `end`."""
+    if data.endswith(_PADDING, start, end):
+        end = start + len(data[start:end].rstrip(b"\0"))
+    while end > start and data[end - 1] == 0xFF:  # half of a marker or of a stuffed byte
+        end -= 1
+    return end
 
 
 def _scan(body: bytes) -> Scan:

@@ -191,8 +191,8 @@ def _open_jpeg(data: bytes, profile: bytes) -> _Opened | None:
         return None
     if layout.width * layout.height > _MAX_PREVIEW_PIXELS or len(layout.scans) > _MAX_PREVIEW_SCANS:
         return None
-    if profile and len(layout.components) == _COLOURS and b"ICC_PROFILE\0" not in layout.stream:
-        layout = dataclasses.replace(layout, stream=jpeg.with_profile(layout.stream, profile))
+    if profile and len(layout.components) == _COLOURS and b"ICC_PROFILE\0" not in layout.head:
+        layout = dataclasses.replace(layout, head=jpeg.with_profile(layout.head, profile))
     try:
         image = jpeg.load(layout, "scaled", long_side=_LONG_SIDE)
     except Exception as error:  # noqa: BLE001 - see _guarded
