@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assess_parts import folders
-from assess_parts.measure import CommandFailedError
+from assess_parts.measure import CommandFailedError, compile_once
 from quality_parts.document import Document
 
 from iqa_cli import IqaError, __version__
@@ -45,6 +45,7 @@ def parts(options: argparse.Namespace) -> Iterator[Part]:
     """The parts that were asked for, each run when it is its turn."""
     photos = folders.find(options.folders, tuple(options.megapixels))
     checkpoint, jobs = options.checkpoint, options.jobs
+    compile_once(photos.large[0], checkpoint)
     if "speed" in options.parts:
         from assess_parts.speed import speed_part
 

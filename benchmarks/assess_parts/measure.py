@@ -82,7 +82,15 @@ def run(command: Sequence[str], *, cache: Path | None = None) -> Cost:
 
 def environment(cache: Path | None) -> Mapping[str, str]:
     """This process's, with the cache of `iqa` in a folder of the benchmark."""
-    return {**os.environ, **({} if cache is None else {"IQA_CACHE_DIR": str(cache)})}
+    kept = {**os.environ, **({} if cache is None else {"IQA_CACHE_DIR": str(cache)})}
+    # What pip installs is compiled: this checkout's modules may not be compiled anew in every run that is measured.
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    return kept
+
+
+def compile_once(photo: Path, checkpoint: str) -> None:
+    """Judge a photo, so that no run that is measured has to write compiled modules."""
+    run(iqa(photo, "--checkpoint", checkpoint, "--no-cache"))
 
 
 class _Memory:

@@ -49,7 +49,7 @@ def start_part(photos: Sequence[Path], *, checkpoint: str, rounds: int) -> Part:
             "iqa assess --no-cache, one photo": iqa(photo, "--checkpoint", checkpoint, "--no-cache"),
         }
         found = {name: Runs() for name in commands}
-        # The first round writes the compiled modules and is not counted.
+        # The first round reads the files of the libraries and is not counted.
         for number in range(rounds + 1):
             for name, command in commands.items():
                 cost = run(command, cache=temporary / f"cache {number}")
