@@ -30,6 +30,8 @@ ONNX = "model.onnx"
 FORMAT_VERSION = 1
 INTERPOLATIONS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
 """Resampling filters that every Pillow has, by name, so that a card can be checked without it."""
+OPERATING_POINT = "operating_point"
+"""Key of the card under which a label has the log-odds that are added before its level is named."""
 GRAPH_KEY = "iqa_graph"
 """Metadata key under which `model.onnx` carries the hash of the graph it was trained on."""
 _LARGEST_SIZE = 16_384
@@ -76,6 +78,19 @@ class Checkpoint:
     def name(self) -> str:
         """The folder's name."""
         return self.folder.resolve().name
+
+    @property
+    def offsets(self) -> tuple[float, ...]:
+        """Log-odds per label, in graph order, that are added to its scores before levels are named; 0 is the likeliest
+        level.
+
+        raises  CheckpointError  if the card's entry is none
+        """
+        entry = self.card.get(OPERATING_POINT, {})
+        if not isinstance(entry, dict) or not all(_is_number(value) and abs(value) <= 10 for value in entry.values()):
+            expected = f"{OPERATING_POINT}: expected a number from -10 to 10 per label"
+            raise CheckpointError(f"{self.folder / CARD}: {expected}, got {_shown(entry)}", hint=_REINSTALL)
+        return tuple(float(entry.get(name, 0.0)) for name in self.graph.label_names)
 
     def read_verified(self, file: str) -> bytes:
         """The bytes of one of the checkpoint's files, checked against the card's hash.

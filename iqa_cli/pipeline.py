@@ -25,6 +25,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import PIL
 from numpy.typing import NDArray
 from PIL import Image
@@ -47,8 +48,6 @@ from iqa_cli.records import Capture, Language, Photo, PhotoRef, PhotoReport, Unr
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
-
-    import numpy as np
 
     from iqa_cli.checkpoint import Preprocessing
     from iqa_cli.crf.beliefs import Beliefs
@@ -157,6 +156,8 @@ class Auditor:
         self._plan = compile_plan(checkpoint.graph)
         self._crf = NumpyCRF(self._plan)
         self._usual = read_usual(checkpoint.card.get("measured"), self.graph, str(checkpoint.folder / CARD))
+        self._offsets = np.repeat(checkpoint.offsets, [count - 1 for count in self.graph.n_levels])
+        """(N,) log-odds that are added before levels are named."""
         self._model = OnnxModel(checkpoint)
         self._card_hash = hashlib.sha256(json.dumps(checkpoint.card, sort_keys=True).encode()).hexdigest()
 
@@ -250,7 +251,11 @@ class Auditor:
         if seen.prepared is None:
             return PhotoReport(seen.source_file, "unreadable", error=seen.error, notes=seen.notes, capture=seen.capture)
         scores = self._model.node_scores([seen.prepared])
-        return self._report(seen, self._crf.infer(unary_from_nodes(scores, self._plan)))
+        beliefs = self._crf.infer(unary_from_nodes(scores, self._plan))
+        levels = beliefs.levels
+        if self._offsets.any():
+            levels = 1 + self._crf.map(unary_from_nodes(scores + self._offsets, self._plan))[1]
+        return self._report(seen, beliefs, levels[0].tolist())
 
     def _by_label(self, row: NDArray[np.floating]) -> dict[str, tuple[float, ...]]:
         """A number per level of every label, (C,), as plain ones by label."""
@@ -260,9 +265,9 @@ class Auditor:
             for name, count in zip(self.graph.label_names, self.graph.n_levels, strict=True)
         }
 
-    def _report(self, seen: Look, beliefs: Beliefs) -> PhotoReport:
+    def _report(self, seen: Look, beliefs: Beliefs, levels: list[int]) -> PhotoReport:
         why = self._uncertain(seen)
-        marginals, levels = self._by_label(beliefs.marginals[0]), beliefs.levels[0].tolist()
+        marginals = self._by_label(beliefs.marginals[0])
         findings = find(
             self.graph,
             list(marginals.values()),

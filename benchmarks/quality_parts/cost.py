@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iqa_cli.models.runner import OnnxModel
-from iqa_cli.pipeline import BATCH
 from quality_parts.document import Cell, Estimate, Goal, Part, Table
 
 if TYPE_CHECKING:
@@ -21,12 +20,12 @@ if TYPE_CHECKING:
 MS_A_PHOTO, MEGABYTES = Goal(2.0, at_most=True), Goal(16.0, at_most=True)
 
 
-def cost_part(judges: Sequence[Judge], *, batches: int = 20, rounds: int = 5) -> Part:
+def cost_part(judges: Sequence[Judge], *, photos: int = 300, rounds: int = 5) -> Part:
     """CPU time of the exported model on one thread, and the checkpoint's bytes.
 
-    batches, rounds  of `BATCH` photos; the best round counts, as other work on the machine only adds
+    photos, rounds  one photo a call, as `iqa assess` does; the best round counts, as other work on the machine only adds
     """
-    times = [Estimate(_cpu_ms_a_photo(judge, batches, rounds), digits=2) for judge in judges]
+    times = [Estimate(_cpu_ms_a_photo(judge, photos, rounds), digits=2) for judge in judges]
     sizes = [
         Estimate(
             sum(file.stat().st_size for file in judge.checkpoint.folder.iterdir() if file.is_file()) / 1e6, digits=1
@@ -38,25 +37,25 @@ def cost_part(judges: Sequence[Judge], *, batches: int = 20, rounds: int = 5) ->
         ("checkpoint on disk, MB", *sizes, "≤ 16 MB", MEGABYTES.met(sizes[0].value)),
     )
     note = (
-        f"`OnnxModel.node_scores` on one thread, batches of {BATCH}, normalisation included, best of {rounds} rounds "
-        f"of {batches} batches; {processor()}. A megabyte is a million bytes."
+        f"`OnnxModel.node_scores` on one thread, a photo a call, normalisation included, best of {rounds} rounds "
+        f"of {photos} calls; {processor()}. A megabyte is a million bytes."
     )
     columns = ("", *(judge.name for judge in judges), "goal", "met")
     return Part("cost", "Cost", (note,), (Table("", columns, rows),))
 
 
-def _cpu_ms_a_photo(judge: Judge, batches: int, rounds: int) -> float:
+def _cpu_ms_a_photo(judge: Judge, photos: int, rounds: int) -> float:
     model = OnnxModel(judge.checkpoint, threads=1)
     size = judge.checkpoint.preprocessing.size
-    pictures = list(np.random.default_rng(0).integers(0, 256, (BATCH, size, size, 3), np.uint8))
+    pictures = list(np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8))
     model.node_scores(pictures)
     best = float("inf")
     for _ in range(rounds):
         started = time.process_time()
-        for _ in range(batches):
+        for _ in range(photos):
             model.node_scores(pictures)
         best = min(best, time.process_time() - started)
-    return best / (batches * BATCH) * 1000
+    return best / photos * 1000
 
 
 def processor() -> str:

@@ -14,7 +14,7 @@ from iqa_cli.hexgraph import compile_plan
 from iqa_cli.models.prepare import squash
 from iqa_cli.models.runner import OnnxModel
 from iqa_cli.paths import find_checkpoint
-from iqa_cli.pipeline import BATCH, Auditor
+from iqa_cli.pipeline import Auditor
 from iqa_cli.records import PhotoRef
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from iqa_cli.records import Finding, PhotoReport
 
     Floats = NDArray[np.floating]
+
+
+_BATCH = 32
+"""Pictures judged at once; the answers do not depend on it."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,7 +69,7 @@ class Judge:
 
     def of_pictures(self, pictures: NDArray[np.uint8]) -> tuple[Answers, Answers]:
         """Levels of drawn pictures, under the graph's rules (the best joint state) and without them (the most probable
-        level of each label by itself).
+        level of each label by itself), both at the checkpoint's operating point.
 
         pictures  (n, S, S, 3) uint8; squashed if the checkpoint takes another size
         """
@@ -73,18 +77,23 @@ class Judge:
         plan = compile_plan(graph)
         crf, model = NumpyCRF(plan), OnnxModel(self.checkpoint)
         ends = np.cumsum(graph.n_levels)[:-1]
-        joint, joint_marginals, alone = [], [], []
-        for start in range(0, len(pictures), BATCH):
-            prepared = list(pictures[start : start + BATCH])
+        offsets = np.repeat(self.checkpoint.offsets, [count - 1 for count in graph.n_levels])
+        joint, joint_marginals, alone, alone_marginals = [], [], [], []
+        for start in range(0, len(pictures), _BATCH):
+            prepared = list(pictures[start : start + _BATCH])
             if pictures.shape[1] != preprocessing.size:
                 prepared = [squash(rgb, preprocessing.size, preprocessing.interpolation) for rgb in prepared]
-            beliefs = crf.infer(unary_from_nodes(model.node_scores(prepared), plan))
-            joint.append(beliefs.positions)
+            scores = model.node_scores(prepared)
+            beliefs = crf.infer(unary_from_nodes(scores, plan))
+            named = crf.infer(unary_from_nodes(scores + offsets, plan))
+            joint.append(named.positions)
             joint_marginals.append(beliefs.marginals)
-            alone.append(beliefs.independent)
+            alone.append(named.independent)
+            alone_marginals.append(beliefs.independent)
         ruled = np.split(np.concatenate(joint_marginals).astype(np.float64), ends, axis=1)
-        independent = np.split(np.concatenate(alone).astype(np.float64), ends, axis=1)
-        levels = np.stack([table.argmax(1) for table in independent], 1).astype(np.int64)
+        independent = np.split(np.concatenate(alone_marginals).astype(np.float64), ends, axis=1)
+        named_alone = np.split(np.concatenate(alone), ends, axis=1)
+        levels = np.stack([table.argmax(1) for table in named_alone], 1).astype(np.int64)
         return (
             Answers(np.concatenate(joint).astype(np.int64), tuple(ruled)),
             Answers(levels, tuple(independent)),

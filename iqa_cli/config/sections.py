@@ -108,6 +108,10 @@ class ModelConfig:
     """Whether a temperature for each label is fitted on the validation pictures at the end, so that probabilities are
     honest."""
 
+    operating_point: Literal["likeliest", "kappa"] = "likeliest"
+    """Which levels are named: the likeliest ones, or those that reach the highest weighted kappa on the validation
+    pictures, for which a problem that is a little less likely than not is named too. Probabilities are the same."""
+
     def __post_init__(self) -> None:
         """Every template has one place for the words."""
         problems = [

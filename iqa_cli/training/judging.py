@@ -41,8 +41,12 @@ class Judged:
 
 
 @torch.no_grad()
-def judge(model: ToneModel, crf: TorchCRF, batches: Iterable[Batch], device: torch.device) -> Judged:
+def judge(
+    model: ToneModel, crf: TorchCRF, batches: Iterable[Batch], device: torch.device, offsets: Tensor | None = None
+) -> Judged:
     """Run a model over batches and compare. At least one picture is needed.
+
+    offsets  see `compared`
 
     raises  TrainingDiverged  if the scores are no numbers any more
     """
@@ -52,12 +56,21 @@ def judge(model: ToneModel, crf: TorchCRF, batches: Iterable[Batch], device: tor
         scores.append(model(model.ready(batch.inputs.to(device))).float().cpu())
         positions.append(batch.positions)
         allowed.append(batch.allowed)
-    return compared(crf, torch.cat(scores), torch.cat(positions), torch.cat(allowed), device)
+    return compared(crf, torch.cat(scores), torch.cat(positions), torch.cat(allowed), device, offsets)
 
 
 @torch.no_grad()
-def compared(crf: TorchCRF, scores: Tensor, positions: Tensor, allowed: Tensor, device: torch.device) -> Judged:
+def compared(
+    crf: TorchCRF,
+    scores: Tensor,
+    positions: Tensor,
+    allowed: Tensor,
+    device: torch.device,
+    offsets: Tensor | None = None,
+) -> Judged:
     """Figures of node scores (n, N) against zero-based levels (n, L), -1 where unknown, and allowed cells (n, C).
+
+    offsets  (L,) log-odds added before levels are named, see `operating_point`; None names the likeliest
 
     raises  TrainingDiverged  see `judge`
     """
@@ -66,7 +79,11 @@ def compared(crf: TorchCRF, scores: Tensor, positions: Tensor, allowed: Tensor, 
     if not bool((unary.abs() < LIMIT).all()):
         raise TrainingDiverged("training diverged: the model's scores are no numbers any more")
     reached = cumulative(crf.marginals(unary), plan).cpu().numpy()
-    predicted = crf.map(unary)[1].cpu().numpy()
+    emphasised = unary
+    if offsets is not None:
+        label_of_node = torch.tensor(plan.node_label.tolist())
+        emphasised = unary_from_nodes(scores.double() + offsets.cpu()[label_of_node], plan).to(device)
+    predicted = crf.map(emphasised)[1].cpu().numpy()
     metrics, start = {}, 0
     for index, (label, count) in enumerate(zip(plan.label_names, plan.level_counts.tolist(), strict=True)):
         end = start + count - 1

@@ -12,18 +12,21 @@ import safetensors.torch
 import torch
 
 from iqa_cli._version import __version__
-from iqa_cli.checkpoint import CARD, ONNX, WEIGHTS, make_writable, write_atomically, write_checkpoint
+from iqa_cli.checkpoint import CARD, ONNX, OPERATING_POINT, WEIGHTS, make_writable, write_atomically, write_checkpoint
 from iqa_cli.metrics.ordinal import mean_of
 from iqa_cli.models.export import onnx_bytes
 from iqa_cli.training.calibration import fitted_temperatures
 from iqa_cli.training.curves import curves_png
 from iqa_cli.training.judging import Judged, compared, judge
 from iqa_cli.training.measured import measured
+from iqa_cli.training.operating_point import fitted_offsets
 from iqa_cli.training.state import BEST, load_weights, weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from torch import Tensor
 
     from iqa_cli.config import TrainConfig
     from iqa_cli.crf.torch_crf import TorchCRF
@@ -71,26 +74,34 @@ def write_outcome(outcome: Outcome, model: ToneModel, crf: TorchCRF, device: tor
         validation = judge(model, crf, outcome.data.validation(), device)
         _write(outcome, work / LAST, len(outcome.rows), model, device, {"validation": validation})
         load_weights(work / BEST, model)
-    judged = _calibrated(outcome, model, crf, device)
+    judged, offsets = _calibrated(outcome, model, crf, device)
     test = outcome.data.test()
     if test is not None:
-        judged["test"] = judge(model, crf, test, device)
+        judged["test"] = judge(model, crf, test, device, offsets)
     figures = judged["test"].labels if "test" in judged else None
     png = curves_png(outcome.rows, outcome.graph.label_names, outcome.chosen, figures)
     write_atomically(work / "curves.png", png)
-    _write(outcome, outcome.config.run.out, outcome.chosen, model, device, judged)
+    _write(outcome, outcome.config.run.out, outcome.chosen, model, device, judged, offsets)
     return judged
 
 
-def _calibrated(outcome: Outcome, model: ToneModel, crf: TorchCRF, device: torch.device) -> dict[str, Judged]:
-    """Figures on the validation pictures, with the temperatures fitted on them if the config wants one."""
+def _calibrated(
+    outcome: Outcome, model: ToneModel, crf: TorchCRF, device: torch.device
+) -> tuple[dict[str, Judged], Tensor | None]:
+    """Figures on the validation pictures, with temperatures and the operating point (L,) fitted on them if the config
+    wants them.
+    """
     judged = judge(model, crf, outcome.data.validation(), device)
     if outcome.config.model.temperature:
         temperatures = fitted_temperatures(crf, judged.scores.to(device), judged.allowed.to(device))
         model.temperature.mul_(temperatures)
         per_node = temperatures[model.thresholds.label_of_node].cpu()
         judged = compared(crf, judged.scores / per_node, judged.positions, judged.allowed, device)
-    return {"validation": judged}
+    offsets = None
+    if outcome.config.model.operating_point == "kappa":
+        offsets = fitted_offsets(crf, judged.scores.to(device), judged.positions).cpu()
+        judged = compared(crf, judged.scores, judged.positions, judged.allowed, device, offsets)
+    return {"validation": judged}, offsets
 
 
 def _remove(folder: Path) -> None:
@@ -102,17 +113,30 @@ def _remove(folder: Path) -> None:
 
 
 def _write(
-    outcome: Outcome, folder: Path, epoch: int, model: ToneModel, device: torch.device, judged: Mapping[str, Judged]
+    outcome: Outcome,
+    folder: Path,
+    epoch: int,
+    model: ToneModel,
+    device: torch.device,
+    judged: Mapping[str, Judged],
+    offsets: Tensor | None = None,
 ) -> None:
     model.eval()
     weights = weights_of(model)
     exported = onnx_bytes(model.cpu(), outcome.graph.hash)
     model.to(device)
     files = {WEIGHTS: safetensors.torch.save(weights), ONNX: exported}
-    write_checkpoint(folder, files, _card(outcome, folder, epoch, model, judged))
+    write_checkpoint(folder, files, _card(outcome, folder, epoch, model, judged, offsets))
 
 
-def _card(outcome: Outcome, folder: Path, epoch: int, model: ToneModel, judged: Mapping[str, Judged]) -> dict[str, Any]:
+def _card(
+    outcome: Outcome,
+    folder: Path,
+    epoch: int,
+    model: ToneModel,
+    judged: Mapping[str, Judged],
+    offsets: Tensor | None,
+) -> dict[str, Any]:
     config = outcome.config
     document = config.as_document(outcome.base)
     training = {
@@ -123,6 +147,7 @@ def _card(outcome: Outcome, folder: Path, epoch: int, model: ToneModel, judged: 
     }
     if outcome.stopped:
         training["stopped"] = outcome.stopped
+    named = {} if offsets is None else {OPERATING_POINT: _by_label(outcome.graph, offsets)}
     return {
         "name": folder.name,
         "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
@@ -132,16 +157,19 @@ def _card(outcome: Outcome, folder: Path, epoch: int, model: ToneModel, judged: 
         "model": {
             **document["model"],
             **model.description(),
-            "fitted_temperature": {
-                label: round(value, 6)
-                for label, value in zip(outcome.graph.label_names, model.temperature.tolist(), strict=True)
-            },
+            "fitted_temperature": _by_label(outcome.graph, model.temperature),
         },
+        **named,
         "training": training,
         "data": {"provenance": config.data.provenance, **outcome.data.card()},
         "metrics": {what: _figures(what, entry) for what, entry in judged.items()},
         "measured": measured(outcome.data, outcome.graph),
     }
+
+
+def _by_label(graph: HexGraph, values: Tensor) -> dict[str, float]:
+    """(L,) numbers by label."""
+    return {label: round(value, 6) for label, value in zip(graph.label_names, values.tolist(), strict=True)}
 
 
 def _figures(what: str, judged: Judged) -> dict[str, Any]:

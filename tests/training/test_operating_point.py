@@ -1,0 +1,59 @@
+"""How likely a problem must be before it is named: the offsets are those under which kappa is highest."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs the train extra")
+
+from sklearn.metrics import cohen_kappa_score  # noqa: E402 - torch may be missing
+
+from iqa_cli.crf.torch_crf import TorchCRF  # noqa: E402
+from iqa_cli.crf.unary import unary_from_nodes  # noqa: E402
+from iqa_cli.hexgraph.plan import compile_plan  # noqa: E402
+from iqa_cli.hexgraph.read import read_graph  # noqa: E402
+from iqa_cli.paths import find_graph  # noqa: E402
+from iqa_cli.training.operating_point import fitted_offsets  # noqa: E402
+
+CRF = TorchCRF(compile_plan(read_graph(find_graph("smartphone-6"))))
+
+
+def scores_and_levels(shift: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Levels 0 and 3 of the first label in 400 pictures, seen through noise, and scores `shift` too low; the other
+    labels are never there.
+    """
+    generator = torch.Generator().manual_seed(0)
+    there = torch.rand(400, generator=generator) < 0.3
+    latent = torch.where(there, 1.5, -1.5) + torch.randn(400, generator=generator)
+    scores = torch.full((400, 18), -9.0)
+    scores[:, :3] = 2 * latent[:, None] - shift
+    positions = torch.zeros(400, 6, dtype=torch.int64)
+    positions[:, 0] = torch.where(there, 3, 0)
+    return scores, positions
+
+
+def kappa(scores: torch.Tensor, positions: torch.Tensor, offset: float) -> float:
+    named = CRF.map(unary_from_nodes((scores + offset).double(), CRF.plan))[1]
+    return float(cohen_kappa_score(positions[:, 0], named[:, 0], weights="quadratic"))
+
+
+def test_the_offset_is_the_best_of_those_that_are_tried() -> None:
+    scores, positions = scores_and_levels(shift=1.2)
+    offset = float(fitted_offsets(CRF, scores, positions)[0])
+    assert offset > 0.3
+    tried = [kappa(scores, positions, step / 10) for step in range(10)]
+    assert kappa(scores, positions, offset) == pytest.approx(max(tried))
+
+
+def test_a_label_that_is_never_there_or_needs_none_keeps_the_likeliest_level() -> None:
+    scores, positions = scores_and_levels(shift=-3.0)  # too high already
+    assert fitted_offsets(CRF, scores, positions).tolist() == [0.0] * 6
+
+
+def test_levels_that_are_unknown_are_not_counted() -> None:
+    scores, positions = scores_and_levels(shift=1.2)
+    positions[:, 1:] = -1
+    expected = fitted_offsets(CRF, scores, positions)
+    more = torch.cat([scores, torch.full((50, 18), 9.0)])
+    unknown = torch.cat([positions, torch.full((50, 6), -1)])
+    assert torch.equal(fitted_offsets(CRF, more, unknown), expected)
