@@ -8,6 +8,7 @@ Axes: B photos, H, W pixels, S the model's input size.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,7 +45,18 @@ def normalise(pictures: Sequence[NDArray[np.uint8]], preprocessing: Preprocessin
     pictures  B arrays (S, S, 3) uint8
     returns   (B, 3, S, S) float32, (value / 255 - mean) / std
     """
-    stacked = np.stack(pictures).astype(np.float32) / np.float32(255.0)
+    tables = _tables(preprocessing)
+    model_input = np.empty((len(pictures), 3, *pictures[0].shape[:2]), np.float32)
+    for picture, planes in zip(pictures, model_input, strict=True):
+        for channel, (table, plane) in enumerate(zip(tables, planes, strict=True)):
+            np.take(table, picture[..., channel], out=plane, mode="clip")
+    return model_input
+
+
+@functools.lru_cache(maxsize=8)
+def _tables(preprocessing: Preprocessing) -> NDArray[np.float32]:
+    """(3, 256) what each value of each channel becomes: a look-up is half of the arithmetic, for the same bits."""
+    values = np.arange(256, dtype=np.float32) / np.float32(255.0)
     mean = np.asarray(preprocessing.mean, np.float32)
     std = np.asarray(preprocessing.std, np.float32)
-    return np.ascontiguousarray(((stacked - mean) / std).transpose(0, 3, 1, 2))
+    return (values - mean[:, None]) / std[:, None]

@@ -1,6 +1,6 @@
 """What can be measured about the tone of a picture, and whether it is a photograph: pure functions of pixels.
 
-Every function takes an upright sRGB picture, (H, W, 3) uint8, and every number is a count or comes from
+`measure` and `examine` take an upright sRGB picture, (H, W, 3) uint8, and every number is a count or comes from
 histograms on a fine integer scale, so that a picture of 512 x 384 costs a few milliseconds and its mirror image
 is measured the very same.
 

@@ -18,14 +18,13 @@ CLIPPED_FROM = 250
 """Of 255. Not 255 itself: JPEG's quantisation and chroma subsampling scatter a burnt area just below it."""
 
 
-def clipped_fractions(rgb: NDArray[np.uint8]) -> tuple[float, float, float, float]:
+def clipped_fractions(planes: NDArray[np.uint8]) -> tuple[float, float, float, float]:
     """Shares of the pixels that are clipped.
 
-    rgb      (H, W, 3) uint8, encoded sRGB
+    planes   (3, H, W) uint8, encoded sRGB, red first
     returns  pixel (at least two channels at the end), red, green, blue; each 0..1
     """
-    red, green, blue = (rgb[..., channel] >= CLIPPED_FROM for channel in range(3))
+    red, green, blue = planes >= CLIPPED_FROM
     at_least_two = (red & green) | (blue & (red | green))
-    pixels = red.size
-    pixel, *channels = (int(np.count_nonzero(mask)) / pixels for mask in (at_least_two, red, green, blue))
+    pixel, *channels = (int(np.count_nonzero(mask)) / red.size for mask in (at_least_two, red, green, blue))
     return pixel, channels[0], channels[1], channels[2]

@@ -40,6 +40,10 @@ class Histogram:
         """(V,) pixels in this bin and all below it."""
         return np.cumsum(self.counts)
 
+    @functools.cached_property
+    def _mean(self) -> float:
+        return self._sum(self.values) / self.total
+
     @property
     def total(self) -> int:
         """Pixels counted."""
@@ -47,11 +51,11 @@ class Histogram:
 
     def mean(self) -> float:
         """Arithmetic mean of the pixels."""
-        return self._sum(self.values) / self.total
+        return self._mean
 
     def std(self) -> float:
         """Standard deviation of the pixels (of the whole population, not of a sample)."""
-        deviations = self.values - self.mean()
+        deviations = self.values - self._mean
         return math.sqrt(self._sum(deviations * deviations) / self.total)
 
     def percentile(self, percent: float) -> float:

@@ -5,14 +5,15 @@
     lstar     0..100  linear light of sRGB, then    IEC 61966-2-1:1999; CIE 015:2018, section 8.2.1
                       CIE 1976 lightness
 
-Both are weighted sums of three channels, so three tables of 256 integers and two additions do the work of a
-matrix product. The scale is 50 000: the weights 0.2126, 0.7152 and 0.0722 are whole numbers on it, white is
-exactly 1, and the sum still fits 16 bits. Rounding each table costs at most 1.5 steps: 0.00003 of luma, 0.03
-of L* in the deepest black.
+Both are weighted sums of three channels. One table over all pairs of red and green and one over blue, each with both
+quantities side by side in 32 bits, give both sums in two look-ups and one addition. The scale is 25 000: the weights
+0.2126, 0.7152 and 0.0722 are whole numbers on it, white is exactly 1, and a sum fits 16 bits. Rounding each table costs
+at most one step in all: 0.00004 of luma, 0.04 of L* in the deepest black.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,9 +21,11 @@ import numpy as np
 from iqa_cli.photometry.histogram import Histogram
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-FULL_SCALE = 50_000
+FULL_SCALE = 25_000
 REC709_WEIGHTS = (0.2126, 0.7152, 0.0722)
 
 
@@ -48,36 +51,52 @@ def lightness_cie1976(luminance: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(luminance > (6 / 29) ** 3, 116.0 * np.cbrt(luminance) - 16.0, (29 / 3) ** 3 * luminance)
 
 
-def _tables(curve: NDArray[np.float64]) -> tuple[NDArray[np.uint16], ...]:
-    """Per channel, 256 weighted values of a curve on the integer scale."""
-    return tuple(np.rint(weight * FULL_SCALE * curve).astype(np.uint16) for weight in REC709_WEIGHTS)
+def _table(curve: NDArray[np.float64], weights: Sequence[float]) -> NDArray[np.uint32]:
+    """Weighted sums of a curve over one or two channels on the integer scale, for all their values together."""
+    sums = weights[0] * curve if len(weights) == 1 else np.add.outer(weights[0] * curve, weights[1] * curve)
+    return np.rint(FULL_SCALE * sums).astype(np.uint32).ravel()
+
+
+def _both(luma: NDArray[np.uint32], luminance: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Luma in the first 16 bits as they lie in memory, luminance in the others; sums of two stay apart."""
+    return np.stack([luma, luminance], -1).astype(np.uint16).view(np.uint32).ravel()
 
 
 _ENCODED = np.arange(256) / 255.0
-_LUMA_TABLES = _tables(_ENCODED)
-_LUMINANCE_TABLES = _tables(linear_light_iec61966(_ENCODED))
+_LINEAR = linear_light_iec61966(_ENCODED)
+_RED_GREEN = _both(_table(_ENCODED, REC709_WEIGHTS[:2]), _table(_LINEAR, REC709_WEIGHTS[:2]))
+_BLUE = _both(_table(_ENCODED, REC709_WEIGHTS[2:]), _table(_LINEAR, REC709_WEIGHTS[2:]))
 _LUMA_VALUES = np.arange(FULL_SCALE + 1) / FULL_SCALE
 _LSTAR_VALUES = lightness_cie1976(_LUMA_VALUES)
 
 
-def _count(rgb: NDArray[np.uint8], tables: tuple[NDArray[np.uint16], ...]) -> NDArray[np.int64]:
-    red, green, blue = (table.take(rgb[..., channel]) for channel, table in enumerate(tables))
-    return np.bincount((red + green + blue).ravel(), minlength=FULL_SCALE + 1)
+@dataclasses.dataclass(frozen=True)
+class Tones:
+    """Luma and lightness of the pixels of one picture."""
+
+    luma: Histogram
+    """Pixels by luma; bins of 0..1 in steps of 1/25 000."""
+    lstar: Histogram
+    """Pixels by lightness; bins of 0..100, evenly spaced in luminance."""
+    luma_bins: NDArray[np.uint16]
+    """(H * W,) the bin of each pixel's luma, row by row."""
 
 
-def luma_rec709_histogram(rgb: NDArray[np.uint8]) -> Histogram:
-    """Pixels by luma.
+def count_tones(planes: NDArray[np.uint8]) -> Tones:
+    """Count the pixels by luma and by lightness.
 
-    rgb      (H, W, 3) uint8, encoded sRGB
-    returns  bins of 0..1 in steps of 1/50 000
+    planes  (3, H, W) uint8, encoded sRGB, red first; at least one pixel
     """
-    return Histogram(_count(rgb, _LUMA_TABLES), _LUMA_VALUES)
-
-
-def lstar_cie1976_histogram(rgb: NDArray[np.uint8]) -> Histogram:
-    """Pixels by lightness.
-
-    rgb      (H, W, 3) uint8, encoded sRGB
-    returns  bins of 0..100, evenly spaced in luminance
-    """
-    return Histogram(_count(rgb, _LUMINANCE_TABLES), _LSTAR_VALUES)
+    red, green, blue = planes.reshape(3, -1)
+    pairs = red.astype(np.uint16)
+    pairs <<= 8
+    pairs |= green
+    # Every index is in range; "clip" is the mode that does not look for one that is not, one by one.
+    sums = _RED_GREEN.take(pairs, mode="clip")
+    sums += _BLUE.take(blue, mode="clip")
+    luma, luminance = sums.view(np.uint16).reshape(-1, 2).T
+    return Tones(
+        Histogram(np.bincount(luma, minlength=FULL_SCALE + 1), _LUMA_VALUES),
+        Histogram(np.bincount(luminance, minlength=FULL_SCALE + 1), _LSTAR_VALUES),
+        luma,
+    )

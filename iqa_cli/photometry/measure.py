@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iqa_cli.photometry.clipping import clipped_fractions
-from iqa_cli.photometry.luma import lstar_cie1976_histogram, luma_rec709_histogram
+from iqa_cli.photometry.luma import count_tones
 from iqa_cli.photometry.subject import doubt, structure
 from iqa_cli.records import Measurement
 
@@ -70,10 +70,10 @@ def examine(rgb: NDArray[np.uint8]) -> tuple[tuple[Measurement, ...], Doubt | No
     rgb      (H, W, 3) uint8, encoded sRGB, at least one pixel
     returns  as `measure`; as `subject.doubt`
     """
-    # Planes one after the other in memory, the shape unchanged: every pass below reads one channel at a time.
-    rgb = np.ascontiguousarray(rgb.transpose(2, 0, 1)).transpose(1, 2, 0)
-    luma = luma_rec709_histogram(rgb)
-    lstar = lstar_cie1976_histogram(rgb)
+    # Planes one after the other in memory: every pass below reads one channel at a time.
+    planes = np.ascontiguousarray(rgb.transpose(2, 0, 1))
+    tones = count_tones(planes)
+    luma, lstar = tones.luma, tones.lstar
     highlights = lstar.top(0.1)
     values = (
         luma.mean(),
@@ -83,7 +83,7 @@ def examine(rgb: NDArray[np.uint8]) -> tuple[tuple[Measurement, ...], Doubt | No
         luma.percentile(95),
         luma.percentile(99),
         luma.fraction_below(DARK_BELOW),
-        *clipped_fractions(rgb),
+        *clipped_fractions(planes),
         lstar.mean(),
         lstar.std(),
         lstar.percentile(95) - lstar.percentile(5),
@@ -91,4 +91,4 @@ def examine(rgb: NDArray[np.uint8]) -> tuple[tuple[Measurement, ...], Doubt | No
         highlights.std(),
     )
     measurements = (Measurement(name, value, unit) for (name, unit), value in zip(_UNITS.items(), values, strict=True))
-    return tuple(measurements), doubt(structure(rgb, luma))
+    return tuple(measurements), doubt(structure(planes, tones))

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from iqa_cli.photometry import MEASUREMENT_NAMES, measure
-from iqa_cli.photometry.luma import FULL_SCALE, REC709_WEIGHTS, lightness_cie1976, linear_light_iec61966
+from iqa_cli.photometry.luma import (
+    FULL_SCALE,
+    REC709_WEIGHTS,
+    count_tones,
+    lightness_cie1976,
+    linear_light_iec61966,
+)
 
 pictures = arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=12).map(lambda shape: (*shape, 3)))
 
@@ -36,7 +42,7 @@ def lstar_by_the_book(rgb: np.ndarray) -> np.ndarray:
     ("grey", "lstar"), [(0, 0.0), (1, 0.2742), (46, 18.94), (119, 50.03), (128, 53.59), (200, 80.60), (255, 100.0)]
 )
 def test_greys_have_their_tabled_lightness(grey: int, lstar: float) -> None:
-    assert values(card(grey, grey, grey))["lstar_mean"] == pytest.approx(lstar, abs=0.03)
+    assert values(card(grey, grey, grey))["lstar_mean"] == pytest.approx(lstar, abs=0.04)
 
 
 @pytest.mark.parametrize(
@@ -61,10 +67,10 @@ def test_all_agree_with_formulas_in_floating_point(rgb: np.ndarray) -> None:
     measured = values(rgb)
     assert measured["luma_mean"] == pytest.approx(luma.mean(), abs=1e-4)
     assert measured["luma_median"] == pytest.approx(np.percentile(luma, 50, method="inverted_cdf"), abs=1e-4)
-    assert measured["lstar_mean"] == pytest.approx(lstar.mean(), abs=0.03)
-    assert measured["lstar_std"] == pytest.approx(lstar.std(), abs=0.03)
+    assert measured["lstar_mean"] == pytest.approx(lstar.mean(), abs=0.04)
+    assert measured["lstar_std"] == pytest.approx(lstar.std(), abs=0.04)
     tenth = np.sort(lstar, axis=None)[-math.ceil(lstar.size / 10) :]
-    assert measured["lstar_top_tenth_mean"] == pytest.approx(tenth.mean(), abs=0.03)
+    assert measured["lstar_top_tenth_mean"] == pytest.approx(tenth.mean(), abs=0.04)
     assert measured["clipped_fraction"] == np.mean(np.sort(rgb, axis=-1)[..., 1] >= 250)
 
 
@@ -131,3 +137,15 @@ def test_a_read_only_strided_view_measures_like_its_copy() -> None:
     view = picture[::2, ::3]
     view.flags.writeable = False
     assert measure(view) == measure(view.copy())
+
+
+def test_every_colour_is_as_near_as_promised() -> None:
+    """All of red and green beside each other, with some blue: luma within 0.00004, L* within 0.04."""
+    red, green = np.meshgrid(np.arange(256, dtype=np.uint8), np.arange(256, dtype=np.uint8))
+    for blue in (0, 1, 7, 100, 255):
+        rgb = np.stack([red, green, np.full_like(red, blue)], -1)
+        tones = count_tones(rgb.transpose(2, 0, 1))
+        luma, lstar = rgb / 255 @ np.array(REC709_WEIGHTS), lstar_by_the_book(rgb)
+        assert np.abs(tones.luma_bins / FULL_SCALE - luma.ravel()).max() <= 0.00004
+        counted = np.repeat(tones.lstar.values, tones.lstar.counts)
+        assert np.abs(counted - np.sort(lstar, axis=None)).max() <= 0.04

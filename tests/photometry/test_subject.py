@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from iqa_cli.photometry import Doubt, examine, measure
+from iqa_cli.photometry.luma import count_tones
+from iqa_cli.photometry.subject import structure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -184,3 +186,27 @@ def test_every_shape_has_an_answer(shape: tuple[int, int]) -> None:
     measurements, doubt = examine(picture)
     assert measurements == measure(picture)
     assert doubt == ("flat" if min(shape) >= 16 else None)
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (17, 23), (40, 16)])
+@pytest.mark.parametrize("values", [(0, 256), (0, 30), (240, 256)])
+def test_neighbours_are_those_of_the_same_row_or_column(shape: tuple[int, int], values: tuple[int, int]) -> None:
+    picture = np.random.default_rng(shape[1]).integers(*values, (*shape, 3), dtype=np.uint8)
+    planes = picture.transpose(2, 0, 1)
+    found = structure(np.ascontiguousarray(planes), count_tones(planes))
+    assert found is not None
+    wide = picture.astype(np.int64)
+    end = ((wide >= 250) | (wide <= 5)).all(2)
+    steps, inside, bends = [], [], 0
+    for axis in (0, 1):
+        steps.append(np.abs(np.diff(wide, axis=axis)).max(2).ravel())
+        one, other = np.split(end.swapaxes(0, axis), [1])[1], np.split(end.swapaxes(0, axis), [-1])[0]
+        inside.append((one & other).swapaxes(0, axis).ravel())
+        bends += np.count_nonzero(np.abs(np.diff(wide.sum(2), 2, axis=axis)) > 15)
+    step, clipped = np.concatenate(steps), np.concatenate(inside)
+    counted = step[~(clipped & (step <= 5))]
+    assert found.stepped == pytest.approx(counted.size / step.size)
+    assert found.equal == pytest.approx(np.count_nonzero((step == 0) & ~clipped) / max(1, counted.size))
+    assert found.large == pytest.approx(np.mean(counted > 24) if counted.size else 0)
+    assert found.huge == pytest.approx(np.mean(counted > 48) if counted.size else 0)
+    assert found.bent == pytest.approx(bends / (2 * end.size))
