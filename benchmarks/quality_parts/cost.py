@@ -23,7 +23,7 @@ MS_A_PHOTO, MEGABYTES = Goal(2.0, at_most=True), Goal(16.0, at_most=True)
 def cost_part(judges: Sequence[Judge], *, photos: int = 300, rounds: int = 5) -> Part:
     """CPU time of the exported model on one thread, and the checkpoint's bytes.
 
-    photos, rounds  one photo a call, as `iqa assess` does; the best round counts, as other work on the machine only adds
+    photos, rounds  one photo a call, as `iqa assess` does; the best round counts, as other work only adds
     """
     times = [Estimate(_cpu_ms_a_photo(judge, photos, rounds), digits=2) for judge in judges]
     sizes = [
