@@ -13,6 +13,7 @@ import io
 import logging
 import threading
 
+import numpy as np
 from PIL import Image, ImageCms
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,8 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str
     if not profile:
         return image if image.mode == "RGB" else image.convert("RGB"), None
     try:
-        converted = _transform(profile, image.mode, threading.get_ident()).apply(image)
+        transform = _transform(profile, image.mode, threading.get_ident())
+        converted = image if transform is None else transform.apply(image)
     except Exception as error:  # noqa: BLE001 - PyCMSError, OSError, ValueError: a profile never costs the photo
         logger.debug("colour profile of %d bytes, mode %s: %r", len(profile), image.mode, error)
         return image.convert("RGB"), PROFILE_UNUSABLE
@@ -41,10 +43,28 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str
 
 
 @functools.lru_cache(maxsize=32)
-def _transform(profile: bytes, mode: str, thread: int) -> ImageCms.ImageCmsTransform:  # noqa: ARG001 - a part of the key
+def _transform(profile: bytes, mode: str, thread: int) -> ImageCms.ImageCmsTransform | None:  # noqa: ARG001 - a part of the key
     """The transform from a profile to sRGB, kept: building one takes 3 ms, and a folder has few profiles.
 
-    One for each thread, because LittleCMS does not promise that a transform may be used by several at once.
+    None if it does nothing: many cameras embed sRGB itself, and to find that out pixel by pixel takes a tenth of the
+    time of decoding. One for each thread, because LittleCMS does not promise that a transform may be used by several
+    at once.
     """
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+    transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+    return None if mode == "RGB" and _does_nothing(transform) else transform
+
+
+def _does_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
+    """Whether every grey stays as it is, and other colours within 1 of 255.
+
+    Not every colour: LittleCMS rounds the red of a pure bright green from 0 to 1 for the commonest sRGB profile.
+    """
+    greys = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 256, 3)
+    steps = np.array([*range(0, 256, 8), 255], np.uint8)
+    colours = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(len(steps), -1, 3)
+    moved = [
+        int(np.abs(np.asarray(transform.apply(Image.fromarray(chart))).astype(np.int16) - chart).max())
+        for chart in (greys, colours)
+    ]
+    return moved[0] == 0 and moved[1] <= 1

@@ -315,6 +315,13 @@ def test_an_srgb_profile_changes_nothing(picture, encode):
     assert np.abs(difference).max() <= 1
 
 
+def test_a_profile_that_differs_from_srgb_in_the_shadows_alone_is_converted(encode):
+    data = encode(Image.new("RGB", (32, 32), (20, 20, 20)), "PNG", icc_profile=_profile(SRGB_PRIMARIES, 2.2))
+    linear = (20 / 255) ** 2.2
+    assert photo(data).rgb.mean() == pytest.approx(255 * (1.055 * linear ** (1 / 2.4) - 0.055), abs=1)
+    assert photo(data).rgb.mean() < 18
+
+
 @pytest.mark.parametrize("profile", [b"broken", bytes(300), _profile(P3_PRIMARIES, 2.2)[:200]])
 def test_a_broken_profile_costs_a_note_not_the_photo(picture, encode, profile):
     result = photo(encode(picture(), icc_profile=profile))
