@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import re
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -27,7 +28,9 @@ SCALED_LONG_SIDE = 384
 # A failed copy leaves whole disk sectors of zeros, and zeros are valid codes: they decode to a flat area.
 _PADDING = bytes(512)
 
-# Bytes of a scan that are looked through at once: what the second-level cache holds twice.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_SHORT_SCAN = 1024
+# Bytes of a longer scan that are looked through at once: what the second-level cache holds twice.
 _SEARCHED_AT_ONCE = 256 * 1024
 
 _SIZE_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -227,8 +230,12 @@ def _next_marker(data: bytes, at: int) -> int:
     """Where the marker stands that ends the coded data from `at` on; -1 if none does.
 
     Neither a stuffed byte (T.81, B.1.1.5), nor a restart marker, nor a fill byte. Array by array this takes a third of
-    the time of a regular expression, which stops at every 0xFF of some ten thousand.
+    the time of a regular expression, which stops at every 0xFF of some ten thousand; a short scan is left to it, or a
+    file of thousands of empty ones would be a trap.
     """
+    near = _MARKER.search(data, at, at + _SHORT_SCAN)
+    if near is not None:
+        return near.start()
     array = np.frombuffer(data, np.uint8)
     for start in range(at, len(data) - 1, _SEARCHED_AT_ONCE):
         codes = array[start + 1 : start + 1 + _SEARCHED_AT_ONCE]
