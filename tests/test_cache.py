@@ -299,6 +299,18 @@ def test_a_fresh_photo_found_unchanged_later_is_known_by_its_times_from_then_on(
     assert recall(folder, ref) is not None
 
 
+def test_a_file_of_a_year_that_sqlite_cannot_hold_is_judged_anew(folder: Path, photo: Callable[..., PhotoRef]) -> None:
+    in_2300_ns = 10_413_792_000_000_000_000
+    try:
+        ref = photo(mtime_ns=in_2300_ns)
+    except OSError:
+        pytest.skip("this file system has no such year")
+    if ref.path.stat().st_mtime_ns != in_2300_ns:
+        pytest.skip("this file system has no such year")
+    remember(folder, ref)
+    assert recall(folder, ref) is None
+
+
 # By content
 
 
@@ -513,6 +525,27 @@ def test_a_reader_does_not_wait_for_a_writer_and_a_writer_tries_again(
     other.close()
     assert cache.notes == ()
     assert recall(folder, new) is not None
+
+
+def test_a_file_that_others_hold_is_not_waited_for_at_every_photo(
+    folder: Path, photo: Callable[..., PhotoRef], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Waiting for it takes as long as there is between two writings, so every photo would be due again."""
+    monkeypatch.setattr("iqa_cli.cache.database.BUSY_S", 0.05)
+    monkeypatch.setattr(store, "BATCH_S", 0.05)
+    refs = [photo(f"{place}.jpg") for place in range(10)]
+    remember(folder, photo("old.jpg"))
+    other = sqlite3.connect(folder / FILE, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with Cache.open(folder, "c") as cache:
+        cache.lookup(refs)
+        time.sleep(0.06)
+        for ref in refs:
+            cache.store(ref, report_of(ref.source_file))
+        assert cache._busy == 1
+        other.execute("COMMIT")
+    other.close()
+    assert all(recall(folder, ref) is not None for ref in refs)
 
 
 def test_what_could_not_be_written_at_the_end_is_told(

@@ -41,6 +41,8 @@ BATCH_S = 5.0
 """Seconds after which a smaller batch is written."""
 RACY_NS = 2_000_000_000
 """The coarsest clock of a file system in use: FAT's."""
+_LAST_NS = (1 << 63) - 1
+"""Times beyond it (the year 2262) do not fit SQLite's integers; ext4 goes on to 2446, NTFS to 60056."""
 DAYS = 180
 """Photos that were not asked for since are forgotten."""
 MOST_ROWS = 1_000_000
@@ -207,7 +209,7 @@ class Cache:
         return found
 
     def _look_at(self, refs: Sequence[PhotoRef]) -> list[_Seen | None]:
-        """The files as they are; None for what is no regular file or not there."""
+        """The files as they are; None for what is no regular file, not there, or of no year that SQLite can hold."""
         folders: dict[str, bytes] = {}
         settled_until = time.time_ns() - RACY_NS
         seen: list[_Seen | None] = []
@@ -224,8 +226,11 @@ class Cache:
             digest = self._hash.copy()
             digest.update(place + os.fsencode(name))
             key = int.from_bytes(digest.digest(), "big", signed=True)
-            mtime_ns = status.st_mtime_ns
-            seen.append(_Seen(key, status.st_size, mtime_ns, status.st_ctime_ns, mtime_ns < settled_until))
+            mtime_ns, ctime_ns = status.st_mtime_ns, status.st_ctime_ns
+            if max(abs(mtime_ns), abs(ctime_ns)) > _LAST_NS:
+                seen.append(None)
+                continue
+            seen.append(_Seen(key, status.st_size, mtime_ns, ctime_ns, mtime_ns < settled_until))
         return seen
 
     def _find_context(self, database: Database) -> None:
@@ -291,16 +296,18 @@ class Cache:
 
     def flush(self) -> None:
         """Write what was not written yet, in one transaction."""
-        self._flushed = time.monotonic()
-        if self._database is None or not self._may_write or not (self._waiting or self._used or self._settled):
-            return
-        if self._guarded(self._write, reading=False):
+        is_due = self._waiting or self._used or self._settled
+        if self._database is not None and self._may_write and is_due and self._guarded(self._write, reading=False):
             self._written += len(self._waiting)
             self._waiting, self._used, self._settled, self._busy = [], [], [], 0
+        # Not before: a database that is held by others takes as long to say so as there is between two writings.
+        self._flushed = time.monotonic()
 
     def _flush_if_due(self) -> None:
         waiting = len(self._waiting) + len(self._settled)
-        if waiting >= BATCH * (1 + self._busy) or (waiting and time.monotonic() - self._flushed >= BATCH_S):
+        # Rarer each time that others hold the file, because finding that out stops the run for some seconds.
+        patience = 1 + self._busy
+        if waiting >= BATCH * patience or (waiting and time.monotonic() - self._flushed >= BATCH_S * patience):
             self.flush()
 
     def _write(self, database: Database) -> bool:
