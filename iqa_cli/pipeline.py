@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import PIL
+import pillow_heif
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -57,7 +58,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Decode = Literal["scaled", "full", "thumbnail"]
-Source = str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image | NDArray[Any]
+Pixels = bytes | bytearray | memoryview | Image.Image | NDArray[Any]
+Source = str | os.PathLike[str] | Pixels
 
 IN_FLIGHT = 4
 """Photos per thread that are read ahead of the one whose report comes next, so that a slow one holds up nobody."""
@@ -96,14 +98,18 @@ def look(ref: PhotoRef, decode: Decode, preprocessing: Preprocessing) -> Look:
     process.
     """
     try:
-        seen = _look_at(ref.source_file, *read_photo(ref, mode=decode), preprocessing)
-        if decode == "thumbnail" and seen.doubt is not None:
-            # A preview of a few kilobytes may look drawn where the picture does not.
-            seen = _look_at(ref.source_file, *read_photo(ref, mode="scaled"), preprocessing)
-        return seen
+        return _seen(ref.source_file, ref, decode, preprocessing)
     # Thirteen kinds of exception came out of the readers on damaged files; one photo must never end a run.
     except Exception as error:  # noqa: BLE001 - see above
         return Look(ref.source_file, error=f"reading it failed ({type(error).__name__}: {error})")
+
+
+def _seen(source_file: str, source: PhotoRef | Pixels, decode: Decode, preprocessing: Preprocessing) -> Look:
+    seen = _look_at(source_file, *read_photo(source, mode=decode), preprocessing)
+    if decode == "thumbnail" and seen.doubt is not None:
+        # A preview of a few kilobytes may look drawn where the picture does not.
+        seen = _look_at(source_file, *read_photo(source, mode="scaled"), preprocessing)
+    return seen
 
 
 def _look_at(source_file: str, photo: Photo | Unreadable, capture: Capture, preprocessing: Preprocessing) -> Look:
@@ -182,12 +188,17 @@ class Auditor:
     @property
     def context(self) -> str:
         """Everything that a report depends on beside its photo: what reports are kept under in a cache."""
+        import onnxruntime  # the model has imported it already
+
         return context_key(
             checkpoint=self._card_hash,
             decode=self._decode,
             lang=self.lang,
             explain=self._explain,
             iqa=__version__,
+            libheif=pillow_heif.libheif_version(),
+            numpy=np.__version__,
+            onnxruntime=onnxruntime.__version__,
             pillow=PIL.__version__,
         )
 
@@ -244,7 +255,7 @@ class Auditor:
                     f"{as_utf8(os.fspath(source))}: this is a folder", hint="assess([folder]) takes folders"
                 )
             return self._judged(discover([source]).photos[0])
-        return self._judge(_look_at("", *read_photo(source, mode=self._decode), self._preprocessing))
+        return self._judge(_seen("", source, self._decode, self._preprocessing))
 
     def _judge(self, seen: Look) -> PhotoReport:
         """The report of a photo, readable or not. An exception in here is our bug and nobody's photo."""

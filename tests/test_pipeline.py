@@ -136,6 +136,32 @@ def test_a_photo_in_memory_is_judged_like_the_file(roll: Path, checkpoint_folder
     assert assess_photo(path, checkpoint=checkpoint_folder) == reports[0]
 
 
+def test_a_preview_that_looks_drawn_is_not_believed_for_a_photo_in_memory_either(
+    save_grey: SaveGrey, checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save_grey("a.png", 120)
+    read = pipeline.read_photo
+
+    def even_preview(_: object, *, mode: pipeline.Decode) -> object:
+        return read(np.full((120, 160, 3), 90, np.uint8) if mode == "thumbnail" else path.read_bytes(), mode="scaled")
+
+    monkeypatch.setattr(pipeline, "read_photo", even_preview)
+    auditor = Auditor.load(checkpoint_folder, decode="thumbnail", jobs=1)
+    file, memory = auditor.photo(path), auditor.photo(path.read_bytes())
+    assert file.status == memory.status == "ok"
+    assert file.findings == memory.findings
+
+
+@pytest.mark.parametrize("library", ["PIL", "numpy", "onnxruntime"])
+def test_reports_of_other_libraries_are_not_taken_from_the_cache(
+    library: str, checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auditor = Auditor.load(checkpoint_folder, jobs=1)
+    before = auditor.context
+    monkeypatch.setattr(f"{library}.__version__", "0")
+    assert auditor.context != before
+
+
 def test_bytes_that_are_no_photo_are_a_report_too(checkpoint_folder: Path) -> None:
     report = assess_photo(b"nothing of the kind", checkpoint=checkpoint_folder)
     assert (report.status, report.source_file) == ("unreadable", "")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class OnnxModel:
-    """A checkpoint's `model.onnx`, loaded once; safe to call from one thread at a time.
+    """A checkpoint's `model.onnx`, loaded once; may be called from several threads at once.
 
     checkpoint  the checkpoint; its card says how pictures are prepared and what comes out
     threads     onnxruntime's own threads; 1 leaves the other cores to decoding
