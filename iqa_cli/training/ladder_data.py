@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from iqa_cli.errors import ConfigError
 from iqa_cli.training.checks import refuse_forbidden, refuse_unmeasured_labels
 from iqa_cli.training.data import Batch, Share, counts_of, exactly
 from iqa_cli.training.ladder import Drawn, Ladder, batches
-from iqa_cli.training.photographs import load_photographs, split
+from iqa_cli.training.photographs import is_plainly_good, load_photographs, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,25 @@ class LadderData:
         self._content_hash = photographs.content_hash()
         self._sides = dict(zip(_SIDES, split(photographs, config.data.holdout, config.run.seed), strict=True))
         self._photographs = photographs.pictures
+        self._doubtful = 0
+        if config.data.select:
+            self._leave_out(~is_plainly_good(photographs.pictures))
         self._validation: list[Batch] | None = None
+
+    def _leave_out(self, doubtful: Tensor) -> None:
+        """Take photographs out of their sides, which stay what they are; (M,) bool.
+
+        raises  ConfigError  if a side has none left
+        """
+        kept = {side: indices[~doubtful[indices]] for side, indices in self._sides.items()}
+        empty = [side for side, indices in kept.items() if not len(indices)]
+        if empty:
+            raise ConfigError(
+                f"data.select: no photograph for {' and '.join(empty)} has a tone beyond doubt",
+                hint="add well-exposed photographs, or leave data.select out",
+            )
+        self._sides, self._doubtful = kept, int(doubtful.sum())
+        self.notes = (f"{self._doubtful} of {len(doubtful)} photographs left out: their own tone is doubtful",)
 
     def describe(self) -> str:
         """See `Data`."""
@@ -94,13 +113,19 @@ class LadderData:
     def identity(self) -> dict[str, Any]:
         """See `Data`."""
         data = self._config.data
-        return {"samples": data.samples, "holdout": data.holdout, "photographs": self._content_hash}
+        return {
+            "samples": data.samples,
+            "holdout": data.holdout,
+            "photographs": self._content_hash,
+            "select": data.select,
+        }
 
     def card(self) -> dict[str, Any]:
         """See `Data`."""
         return {
             "kind": "tone ladder",
             "photographs": len(self.names),
+            "photographs_left_out": self._doubtful,
             "photographs_training": len(self._sides["training"]),
             "photographs_sha256": self._content_hash,
             "validation": self.names_of("validation"),

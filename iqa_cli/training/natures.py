@@ -98,11 +98,11 @@ def document(encoded: Tensor, generator: torch.Generator) -> Tensor:
 
 
 NATURES: tuple[tuple[Callable[[Tensor, torch.Generator], Tensor], float], ...] = (
-    (night, 0.025),
-    (on_black, 0.012),
+    (night, 0.015),
+    (on_black, 0.008),
     (on_white, 0.02),
     (snow, 0.025),
-    (white_sky, 0.09),
+    (white_sky, 0.06),
     (lamps, 0.05),
     (document, 0.012),
 )
