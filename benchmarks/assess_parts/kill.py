@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import random
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from quality_parts.document import Cell, Estimate, Failure, Part, Share, Table, share
 
 from assess_parts import folders
-from assess_parts.measure import ROOT, environment, iqa, run
+from assess_parts.measure import ROOT, CommandFailedError, environment, iqa, run
 from iqa_cli.cache import cache_info
 
 if TYPE_CHECKING:
@@ -78,7 +79,10 @@ def kill_part(
 
 
 def _killed(command: Sequence[str], cache: Path, moment_s: float) -> bool:
-    """Whether a run was killed at its moment; False if it was over before."""
+    """Whether a run was killed at its moment; False if it was over before.
+
+    raises  CommandFailedError  if it ended by itself with anything but 0: that is no kill
+    """
     started = time.monotonic()
     with subprocess.Popen(
         command,
@@ -93,6 +97,8 @@ def _killed(command: Sequence[str], cache: Path, moment_s: float) -> bool:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+    if process.returncode not in (0, -signal.SIGKILL):
+        raise CommandFailedError(f"a run that was to be killed ended by itself with {process.returncode}")
     return process.returncode != 0
 
 

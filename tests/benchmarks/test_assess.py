@@ -203,3 +203,14 @@ def test_a_file_that_is_not_the_right_one_is_told(tmp_path: Path) -> None:
         "line 2 is b'x' instead of b'b'",
         "line 2 is b'x' instead of b'b'",
     ]
+
+
+def test_a_run_that_fails_by_itself_is_no_killed_one(tmp_path: Path) -> None:
+    from assess_parts.kill import _killed
+    from assess_parts.measure import CommandFailedError
+
+    python = (sys.executable, "-c")
+    assert _killed((*python, "import time; time.sleep(60)"), tmp_path, 0.05)
+    assert not _killed((*python, ""), tmp_path, 60)
+    with pytest.raises(CommandFailedError, match="70"):
+        _killed((*python, "raise SystemExit(70)"), tmp_path, 60)
