@@ -38,8 +38,8 @@ class DataConfig:
     """Share of the photographs that training never sees. With `labels` they are for validation; with `ladder` one half
     is for validation and the other for the test, no scene in both."""
     select: bool = False
-    """Whether photographs for the ladder whose own tone is doubtful are left out: large black areas, no black at all, burnt
-    areas, a very light frame. As good renderings they would teach that such pictures have no fault."""
+    """Whether photographs for the ladder whose own tone is doubtful are left out: large black areas, no black at all,
+    burnt areas, a very light frame. As good renderings they would teach that such pictures have no fault."""
     mirror: bool = True
     """Whether labelled photographs are mirrored at random; tone does not know left from right."""
     provenance: str = ""

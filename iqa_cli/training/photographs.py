@@ -111,12 +111,12 @@ def split(photographs: Photographs, holdout: float, seed: int) -> tuple[Tensor, 
 def is_plainly_good(pictures: Tensor) -> Tensor:
     """Which photographs leave no doubt about their own tone, (M,) bool.
 
-    The limits are those beyond which, of photographs with known faults, hardly any was called normal; about a quarter of a
-    mixed collection of "well exposed" ones lies beyond one of them.
+    The limits are those beyond which, of photographs whose faults are known, hardly any was called normal; a quarter of
+    a mixed collection of well-exposed ones lies beyond one of them.
 
     pictures  (M, 3, P, P) uint8
     """
-    return torch.cat([_plainly_good(part) for part in pictures.split(128)])
+    return torch.cat([_plainly_good(part) for part in torch.split(pictures, 128)])
 
 
 def _plainly_good(pictures: Tensor) -> Tensor:

@@ -96,3 +96,18 @@ def test_a_missing_or_empty_folder_is_a_config_error(tmp_path: Path) -> None:
         load_photographs(tmp_path / "nowhere", 32)
     with pytest.raises(ConfigError, match="0 readable photographs"):
         load_photographs(tmp_path, 32)
+
+
+def test_photographs_of_doubtful_tone_are_told_from_good_ones() -> None:
+    """A scene with its blacks and whites is good; the same with a large black area, a veil, burnt, or very light is not."""
+    torch = pytest.importorskip("torch")
+    from iqa_cli.training.photographs import is_plainly_good
+
+    rng = np.random.default_rng(0)
+    scene = np.kron(rng.uniform(0.1, 0.85, (12, 12, 1)), np.ones((8, 8, 3)))
+    black, veiled, burnt, light = scene.copy(), 0.55 + 0.25 * scene, scene.copy(), 0.75 + 0.2 * scene
+    black[:20] = 0.0
+    burnt[:10] = 1.0
+    pictures = (255 * np.stack([scene, black, veiled, burnt, light])).astype(np.uint8)
+    good = is_plainly_good(torch.from_numpy(pictures).permute(0, 3, 1, 2))
+    assert good.tolist() == [True, False, False, False, False]
