@@ -42,21 +42,23 @@ def find(
     capture: Capture,
     lang: Language = "en",
     usual: Usual | None = None,
+    named: Sequence[Sequence[float]] | None = None,
 ) -> tuple[Finding, ...]:
     """One finding per label, in graph order.
 
     graph         whose labels the rows below stand for
     marginals     per label the probability of each of its levels, lowest first; each row sums to 1
-    levels        per label the level of the best legal state, 1..K
+    levels        per label the level of the best legal state, at the operating point if there is one, 1..K
     measurements  of the same photo
     capture       of the same photo; an exposure compensation is evidence about brightness
     lang          of the evidence
     usual         what was measured at each level, see `read_usual`
+    named         the marginals at the operating point, by which levels hang by a hair; None if there is none
     """
     values = {measurement.name: measurement.value for measurement in measurements}
     found = [
-        _finding(name, row, int(level), values, capture, lang, (usual or {}).get(name, {}))
-        for name, row, level in zip(graph.label_names, marginals, levels, strict=True)
+        _finding(name, row, beside, int(level), values, capture, lang, (usual or {}).get(name, {}))
+        for name, row, beside, level in zip(graph.label_names, marginals, named or marginals, levels, strict=True)
     ]
     if any(finding.level > 1 and evidence_names(finding.label) in (_BRIGHT, _DARK) for finding in found):
         # Contrast and highlights are judged at equal exposure: a dark picture measures flat and grey, and is not.
@@ -72,13 +74,14 @@ def find(
 def _finding(
     label: str,
     row: Sequence[float],
+    named: Sequence[float],
     level: int,
     values: Values,
     capture: Capture,
     lang: Language,
     usual: Mapping[str, Mapping[int, tuple[float, float, float]]],
 ) -> Finding:
-    margin, neighbour = _margin(row, level)
+    margin, neighbour = _margin(named, level)
     lead = next((name for name in usual if name in values), None)
     return Finding(
         label=label,

@@ -263,10 +263,10 @@ class Auditor:
             return PhotoReport(seen.source_file, "unreadable", error=seen.error, notes=seen.notes, capture=seen.capture)
         scores = self._model.node_scores([seen.prepared])
         beliefs = self._crf.infer(unary_from_nodes(scores, self._plan))
-        levels = beliefs.levels
+        named = beliefs
         if self._offsets.any():
-            levels = 1 + self._crf.map(unary_from_nodes(scores + self._offsets, self._plan))[1]
-        return self._report(seen, beliefs, levels[0].tolist())
+            named = self._crf.infer(unary_from_nodes(scores + self._offsets, self._plan))
+        return self._report(seen, beliefs, named)
 
     def _by_label(self, row: NDArray[np.floating]) -> dict[str, tuple[float, ...]]:
         """A number per level of every label, (C,), as plain ones by label."""
@@ -276,17 +276,18 @@ class Auditor:
             for name, count in zip(self.graph.label_names, self.graph.n_levels, strict=True)
         }
 
-    def _report(self, seen: Look, beliefs: Beliefs, levels: list[int]) -> PhotoReport:
+    def _report(self, seen: Look, beliefs: Beliefs, named: Beliefs) -> PhotoReport:
         why = self._uncertain(seen)
         marginals = self._by_label(beliefs.marginals[0])
         findings = find(
             self.graph,
             list(marginals.values()),
-            levels,
+            named.levels[0].tolist(),
             seen.measurements,
             seen.capture,
             self.lang,
             usual=self._usual,
+            named=list(self._by_label(named.marginals[0]).values()),
         )
         # What should not be trusted anyway needs no second reason.
         remarks = disagreement_notes(self.graph, findings, self.lang) if why is None else (why,)

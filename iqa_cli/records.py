@@ -123,13 +123,15 @@ class Finding:
     label: str
     """The label as the graph spells it."""
     level: int
-    """1 none, 2 ordinary, 3 severe, 4 blocking (1..K of the label)."""
+    """1 none, 2 ordinary, 3 severe, 4 blocking (1..K of the label): the best legal levels at the checkpoint's operating
+    point, which may name a problem that is a little less likely than not."""
     probability: float
-    """Probability that the level is at least 2, after the graph's rules. 0..1."""
+    """Probability that the level is at least 2, after the graph's rules, whatever the operating point. 0..1."""
     evidence: str
     """The measurements that speak about this label, in plain words; empty where nothing was measured for it."""
     margin: float = 1.0
-    """Probability of the level less that of the likelier of its neighbours, -1..1: near 0 the level hangs by a hair."""
+    """Probability of the level less that of the likelier of its neighbours, at the operating point, -1..1: near 0 the
+    level hangs by a hair."""
     nearly: int | None = None
     """That neighbour, if the margin is so small that the photo may as well be there; else None."""
     measured: Measured | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import math
 import os
 import shutil
 import threading
@@ -17,7 +18,7 @@ from PIL import Image
 
 from iqa_cli import pipeline
 from iqa_cli.cache import Cache
-from iqa_cli.checkpoint import load_checkpoint
+from iqa_cli.checkpoint import load_checkpoint, write_checkpoint
 from iqa_cli.errors import CheckpointError, InvalidInput, UsageError
 from iqa_cli.photos.discover import Discovery, discover
 from iqa_cli.pipeline import IN_FLIGHT, LOOKUP, Auditor, assess, assess_photo
@@ -214,6 +215,33 @@ def test_whatever_reading_one_photo_raises_the_others_are_judged(
     assert len(reports) == 8
     assert reports[1].error == "reading it failed (ZeroDivisionError: in a parser)"
     assert reports[2].status == "ok"
+
+
+def test_an_operating_point_moves_levels_and_no_probability(
+    save_grey: SaveGrey, checkpoint_folder: Path, tmp_path: Path
+) -> None:
+    card = json.loads((checkpoint_folder / "card.json").read_text(encoding="utf-8"))
+    card["operating_point"] = {"dark": 0.8}
+    files = {name: (checkpoint_folder / name).read_bytes() for name in card.pop("files")}
+    card.pop("format_version")
+    braver = tmp_path / "braver"
+    braver.mkdir()
+    write_checkpoint(braver, files, card)
+    # The hand-made model's scores rise by 200 over the whole scale: a step of grey is 0.8 of log-odds.
+    photos = [save_grey(f"{grey}.png", grey) for grey in range(98, 107)]
+    before, after = (list(assess(photos, checkpoint=folder)) for folder in (checkpoint_folder, braver))
+    assert [report.marginals for report in before] == [report.marginals for report in after]
+    changed = [
+        (old, new)
+        for old, new in zip(before, after, strict=True)
+        if [finding.level for finding in old.findings] != [finding.level for finding in new.findings]
+    ]
+    assert changed
+    for old, new in changed:
+        was, now = (next(found for found in report.findings if found.label == "dark") for report in (old, new))
+        assert (was.level, now.level) == (1, 2)
+        assert 1 / (1 + math.exp(0.8)) < now.probability < 0.5
+        assert now.margin > 0  # by the measure that named it
 
 
 def test_what_was_judged_before_is_not_opened_again(

@@ -45,6 +45,31 @@ def test_the_offset_is_the_best_of_those_that_are_tried() -> None:
     assert kappa(scores, positions, offset) == pytest.approx(max(tried))
 
 
+def test_offsets_of_labels_that_exclude_each_other_never_cost_kappa() -> None:
+    generator = torch.Generator().manual_seed(3)
+    positions = torch.zeros(600, 6, dtype=torch.int64)
+    side = torch.randint(0, 3, (600,), generator=generator)  # nothing, the one, the other
+    for label in (0, 1):
+        positions[:, label] = torch.where(side == label + 1, torch.randint(1, 4, (600,), generator=generator), 0)
+    cuts = torch.tensor([1.0, 2.0, 3.0]).repeat(6)
+    latent = positions.repeat_interleave(3, 1) + torch.randn(600, 6, generator=generator).repeat_interleave(3, 1)
+    scores = 2 * (latent - cuts) - 1.0
+
+    def mean_kappa(offsets: torch.Tensor) -> float:
+        named = CRF.map(unary_from_nodes((scores + offsets.repeat_interleave(3)).double(), CRF.plan))[1]
+        return sum(
+            float(cohen_kappa_score(positions[:, label], named[:, label], weights="quadratic")) for label in (0, 1)
+        )
+
+    offsets = fitted_offsets(CRF, scores, positions)
+    assert mean_kappa(offsets) >= mean_kappa(torch.zeros(6))
+    for label in (0, 1):  # no single step is better
+        for step in range(10):
+            other = offsets.clone()
+            other[label] = step / 10
+            assert mean_kappa(other) <= mean_kappa(offsets) + 1e-4
+
+
 def test_a_label_that_is_never_there_or_needs_none_keeps_the_likeliest_level() -> None:
     scores, positions = scores_and_levels(shift=-3.0)  # too high already
     assert fitted_offsets(CRF, scores, positions).tolist() == [0.0] * 6

@@ -99,7 +99,7 @@ def test_a_missing_or_empty_folder_is_a_config_error(tmp_path: Path) -> None:
 
 
 def test_photographs_of_doubtful_tone_are_told_from_good_ones() -> None:
-    """A scene with its blacks and whites is good; the same with a large black area, a veil, burnt, or very light is not."""
+    """A scene with its blacks and whites is good; with a large black area, a veil, burnt, or very light it is not."""
     torch = pytest.importorskip("torch")
     from iqa_cli.training.photographs import is_plainly_good
 
