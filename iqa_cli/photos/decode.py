@@ -43,10 +43,6 @@ MAX_MEGAPIXELS = 300
 LARGE_MEGAPIXELS = 52
 _one_large_at_a_time = threading.Lock()
 
-# Encoders write about ten scans. Each costs a pass over the whole picture, so a small file with thousands of
-# empty ones keeps a decoder busy for minutes.
-MAX_SCANS = 500
-
 
 def decode(source: Source, *, mode: Mode = "scaled") -> Photo | Unreadable:
     """The working picture of a photo. See `read_photo`, which gives the camera settings as well."""
@@ -135,8 +131,8 @@ def _from_jpeg(layout: jpeg.JpegLayout, mode: Decoded, orientation: int, notes: 
         return Unreadable("cut off: the file ends before the picture begins")
     if not (layout.width and layout.height):
         return Unreadable("could not be decoded: the JPEG header states no size")
-    if len(layout.scans) > MAX_SCANS:
-        return Unreadable(f"could not be decoded: {len(layout.scans)} scans; the limit is {MAX_SCANS}")
+    if len(layout.scans) > jpeg.MAX_SCANS:
+        return Unreadable(f"could not be decoded: too many scans; the limit is {jpeg.MAX_SCANS}")
     size = (layout.width, layout.height)
     if layout.has_end:
         image = jpeg.load(layout, mode)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+_MAX_THUMBNAILS = 8  # cameras write one
 _MAX_ENTRIES = 20_000  # of one table; a 300-megapixel grid of 512-pixel tiles has 1,200
 
 # EXIF orientation by quarter turns anticlockwise (`irot`) and the mirroring after them (`imir`): 0 swaps top and
@@ -97,7 +98,9 @@ def read_boxes(data: bytes) -> PictureBoxes:
         claimed = max(claimed, end)
         if item == exif_item:
             exif_spans = tuple(spans)
-            exif = tiff_block(b"".join(data[first:last] for first, last in spans))
+            # Extents may overlap: 65,000 of them in a file of 260 KB claimed 17 GB.
+            if sum(min(last, len(data)) - first for first, last in spans if first < len(data)) <= len(data):
+                exif = tiff_block(b"".join(data[first:last] for first, last in spans))
         else:
             picture_end = max(picture_end, end)
     orientation = _ORIENTATION[turns, mirrored]
@@ -118,8 +121,10 @@ def find_thumbnail(data: bytes) -> ThumbnailItem | None:
     primary = _primary(data, meta)
     types = {item: data[at : at + 4] for item, at in _items(data, meta)}
     of_primary = {item for item, targets in _thumbnail_references(data, meta) if primary in targets}
-    found = []
+    found: list[ThumbnailItem] = []
     for item, spans in _item_spans(data, meta):
+        if len(found) == _MAX_THUMBNAILS:
+            break
         if item not in of_primary or types.get(item) != b"hvc1":
             continue
         boxes = [box for box in _properties(data, meta, item) if box[0] not in _TURNS]
@@ -170,7 +175,7 @@ def _primary(data: bytes, meta: Mapping[bytes, _Span]) -> int | None:
 
 
 def _properties(data: bytes, meta: Mapping[bytes, _Span], wanted: int | None) -> Iterator[tuple[bytes, int, int]]:
-    """The property boxes of an item (`iprp/ipco`, `iprp/ipma`)."""
+    """The property boxes of an item (`iprp/ipco`, `iprp/ipma`), each once however often it is linked."""
     if wanted is None or b"iprp" not in meta:
         return
     children = {kind: (start, end) for kind, start, end in _boxes(data, *meta[b"iprp"])}
@@ -181,15 +186,17 @@ def _properties(data: bytes, meta: Mapping[bytes, _Span], wanted: int | None) ->
     id_size = 2 if _uint(data, at, 1) == 0 else 4
     index_size = 2 if _uint(data, at + 3, 1) & 1 else 1
     count = min(_uint(data, at + 4, 4), _MAX_ENTRIES)
+    given: set[int] = set()
     at += 8
     for _ in range(count):
-        if at >= end:
+        if at >= min(end, len(data)):
             return
         item, links = _uint(data, at, id_size), _uint(data, at + id_size, 1)
         at += id_size + 1
-        for link in range(links):
+        for link in range(links) if item == wanted else ():
             index = _uint(data, at + link * index_size, index_size) & (0x7FFF if index_size == 2 else 0x7F)
-            if item == wanted and 1 <= index <= len(properties):
+            if 1 <= index <= len(properties) and index not in given:
+                given.add(index)
                 yield properties[index - 1]
         at += links * index_size
 
@@ -235,7 +242,8 @@ def _item_spans(data: bytes, meta: Mapping[bytes, _Span]) -> Iterator[tuple[int,
     index_size = more & 15 if version else 0
     id_size = 4 if version == 2 else 2
     count = min(_uint(data, at + 6, id_size), _MAX_ENTRIES)
-    at += 6 + id_size
+    at, end = at + 6 + id_size, min(end, len(data))
+    entry = index_size + offset_size + length_size
     for _ in range(count):
         if at >= end:
             return
@@ -248,14 +256,12 @@ def _item_spans(data: bytes, meta: Mapping[bytes, _Span]) -> Iterator[tuple[int,
             base += meta.get(b"idat", (0, 0))[0]
         extents = _uint(data, at + base_size, 2)
         at += base_size + 2
-        spans = []
-        for _ in range(extents):
-            if at >= end:
-                break
-            first = base + _uint(data, at + index_size, offset_size)
-            spans.append((first, first + _uint(data, at + index_size + offset_size, length_size)))
-            at += index_size + offset_size + length_size
-        yield item, spans
+        # Entries of no size at all would be 65,535 of nothing an item.
+        places = range(at, min(at + extents * entry, end), entry) if entry else range(at, at + min(extents, 1))
+        firsts = [base + _uint(data, place + index_size, offset_size) for place in places]
+        lengths = [_uint(data, place + index_size + offset_size, length_size) for place in places]
+        at += extents * entry
+        yield item, [(first, first + length) for first, length in zip(firsts, lengths, strict=True)]
 
 
 def tiff_block(payload: bytes) -> bytes | None:

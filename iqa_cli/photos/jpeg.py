@@ -33,6 +33,10 @@ _SHORT_SCAN = 1024
 # Bytes of a longer scan that are looked through at once: what the second-level cache holds twice.
 _SEARCHED_AT_ONCE = 256 * 1024
 
+# Encoders write about ten scans. Each costs a pass over the whole picture, so a small file with thousands of
+# empty ones keeps a decoder busy for minutes.
+MAX_SCANS = 500
+
 _SIZE_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _NO_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 _MAX_HEAD_SEGMENTS = 200  # photos have 10 to 60; many more are a trap that costs a reading each
@@ -122,6 +126,9 @@ def read_layout(data: bytes) -> JpegLayout:
         if marker == 0xDA:
             first_scan = marker_at if first_scan is None else first_scan
             scans.append(_scan(body))
+            if len(scans) > MAX_SCANS:  # each takes 330 bytes here, and nobody will decode them
+                end = marker_at
+                break
             after = _next_marker(data, after)
             if after < 0:
                 end = len(data)

@@ -41,7 +41,7 @@ def without_bars(image: Image.Image, width: int, height: int) -> Image.Image | N
     across, down = image.size if is_upright else image.size[::-1]
     bar = (down - down * min(stretch, 1 / stretch)) / 2
     outer, inner = math.floor(bar) - _BLURRED, math.ceil(bar) + _BLURRED
-    if outer < 1:
+    if outer < 1 or 2 * inner >= down:
         return None
     pixels = np.asarray(image.convert("RGB"), dtype=np.float32)
     rows = pixels if is_upright else pixels.swapaxes(0, 1)  # (down, across, 3)

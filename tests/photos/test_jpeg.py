@@ -23,3 +23,9 @@ def test_the_end_of_coded_data_is_found_as_by_the_standard(data: bytes, at: int,
         patch.setattr(jpeg, "_SHORT_SCAN", at_once)
         patch.setattr(jpeg, "_SEARCHED_AT_ONCE", at_once)
         assert jpeg._next_marker(data, at) == (-1 if expected is None else expected.start())
+
+
+def test_no_more_scans_are_kept_than_would_be_decoded() -> None:
+    scan = bytes.fromhex("ffda0008010100003f00")
+    layout = jpeg.read_layout(b"\xff\xd8" + scan * 3000 + b"\xff\xd9")
+    assert len(layout.scans) == jpeg.MAX_SCANS + 1

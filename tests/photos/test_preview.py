@@ -11,6 +11,7 @@ from PIL import Image, ImageCms, ImageOps
 from iqa_cli.photos import heif_thumbnail, isobmff, preview, tiff
 from iqa_cli.photos import read_photo as read
 from iqa_cli.photos.files import FIRST_WINDOW_BYTES, Windows
+from iqa_cli.photos.letterbox import without_bars
 from iqa_cli.photos.preview import DAMAGED, OTHER_SHAPE, OTHER_SIZE, read_preview
 from iqa_cli.records import Photo, Unreadable
 
@@ -246,6 +247,11 @@ def test_a_dark_sky_of_the_right_shape_is_left_alone(camera, picture, encode):
     night.paste((0, 0, 0), (0, 0, 160, 50))
     seen = read_preview(camera(thumbnail=encode(night)))
     assert seen.photo.rgb.shape == (120, 160, 3)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 10_000), (10_000, 1), (30_000, 90)])
+def test_a_preview_that_would_be_bars_alone_is_not_used(width, height):
+    assert without_bars(Image.new("RGB", (160, 120)), width, height) is None
 
 
 # Colours.
