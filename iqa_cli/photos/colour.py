@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 PROFILE_UNUSABLE = "the colour profile cannot be used; the colours are taken as sRGB"
 
+_MOST_KEPT = 8  # by each thread; a camera writes one or two profiles
+
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str | None]:
     """The picture in sRGB, and a note if its profile was of no use.
@@ -34,7 +36,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str
     if not profile:
         return image if image.mode == "RGB" else image.convert("RGB"), None
     try:
-        transform = _transform(profile, image.mode, threading.get_ident())
+        transform = _of_thread.transform(profile, image.mode)
         converted = image if transform is None else transform.apply(image)
     except Exception as error:  # noqa: BLE001 - PyCMSError, OSError, ValueError: a profile never costs the photo
         logger.debug("colour profile of %d bytes, mode %s: %r", len(profile), image.mode, error)
@@ -42,17 +44,29 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str
     return converted, None
 
 
-@functools.lru_cache(maxsize=32)
-def _transform(profile: bytes, mode: str, thread: int) -> ImageCms.ImageCmsTransform | None:  # noqa: ARG001 - a part of the key
-    """The transform from a profile to sRGB, kept: building one takes 3 ms, and a folder has few profiles.
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """The transform from a profile to sRGB.
 
     None if it does nothing: many cameras embed sRGB itself, and to find that out pixel by pixel takes a tenth of the
-    time of decoding. One for each thread, because LittleCMS does not promise that a transform may be used by several
-    at once.
+    time of decoding.
     """
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
     return None if mode == "RGB" and _does_nothing(transform) else transform
+
+
+class _Kept(threading.local):
+    """Transforms of a thread, kept as long as it lives: building one takes 3 ms, and a folder has few profiles.
+
+    Each thread has its own, because LittleCMS does not promise that a transform may be used by several at once, and
+    its own bound, so that no number of threads drives out what another will need.
+    """
+
+    def __init__(self) -> None:
+        self.transform = functools.lru_cache(maxsize=_MOST_KEPT)(_transform)
+
+
+_of_thread = _Kept()
 
 
 def _does_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
