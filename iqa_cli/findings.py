@@ -82,7 +82,7 @@ def _finding(
     usual: Mapping[str, Mapping[int, tuple[float, float, float]]],
 ) -> Finding:
     margin, neighbour = _margin(named, level)
-    lead = next((name for name in usual if name in values), None)
+    lead = next((name for name in usual if name in evidence_names(label) and name in values), None)
     return Finding(
         label=label,
         level=level,
@@ -90,7 +90,7 @@ def _finding(
         evidence=_evidence(label, level, values, capture, lang, usual),
         margin=margin,
         nearly=neighbour if margin < NARROW_MARGIN else None,
-        measured=None if lead is None else _measured(values[lead], _MARGINS[_unit(lead)], level, usual[lead]),
+        measured=None if lead is None else _measured(values[lead], _MARGINS[_unit(lead)], level, len(row), usual[lead]),
     )
 
 
@@ -103,19 +103,25 @@ def _margin(row: Sequence[float], level: int) -> tuple[float, int]:
 
 
 def _measured(
-    value: float, margin: float, level: int, usual: Mapping[int, tuple[float, float, float]]
+    value: float, margin: float, level: int, n_levels: int, usual: Mapping[int, tuple[float, float, float]]
 ) -> Measured | None:
-    """Whether a measurement is far from everything that was seen at a level; None if the level was not seen."""
+    """Whether a measurement is far from everything that was seen at a level.
+
+    None if that level was not seen, nor any that the measurement may speak for.
+    """
     if level not in usual:
         return None
     low, _, high = usual[level]
-    first, last = min(usual), max(usual)
-    if low - margin <= value <= high + margin or first == last:
+    if low - margin <= value <= high + margin:
         return "fits"
+    first, last = min(usual), max(usual)
+    if first == last:
+        return None  # nobody knows which way more is
     rises = usual[last][1] > usual[first][1]
     speaks_for_more = (value > high) == rises
     if level == (last if speaks_for_more else first):
-        return "fits"  # beyond the last level there is none
+        # Beyond the graph's last level there is none, and it is this one all the more.
+        return "fits" if level == (n_levels if speaks_for_more else 1) else None
     return "more" if speaks_for_more else "less"
 
 

@@ -148,11 +148,11 @@ def usual_of_dark(name: str = "lstar_mean", **more: object) -> dict[str, Any]:
     return {"labels": {"dark": {name: {"separation": 0.9, "levels": levels}}, **more}}
 
 
-def dark_finding(lstar: float, level: int, lang: Language = "en") -> Finding:
+def dark_finding(lstar: float, level: int, lang: Language = "en", entry: object = None) -> Finding:
     measurements = [entry for entry in MEASURED if entry.name != "lstar_mean"]
     measurements.append(type(measurements[0])("lstar_mean", lstar, "lstar"))
     row = [float(level == number) for number in range(1, 5)]
-    usual = read_usual(usual_of_dark(), GRAPH, "card.json")
+    usual = read_usual(entry or usual_of_dark(), GRAPH, "card.json")
     return find(GRAPH, [NONE, row, *[NONE] * 4], [1, level, *[1] * 4], measurements, Capture(), lang, usual=usual)[1]
 
 
@@ -173,6 +173,41 @@ def test_a_measurement_far_from_what_was_seen_speaks_against_the_level(
     lstar: float, level: int, measured: Measured | None
 ) -> None:
     assert dark_finding(lstar, level).measured == measured
+
+
+@pytest.mark.parametrize(
+    ("levels", "lstar", "level", "measured"),
+    [
+        ({1: 70, 2: 55, 3: 40}, 5, 3, None),  # blocking was not seen: it may be that
+        ({1: 70, 2: 55, 3: 40}, 5, 2, "more"),
+        ({1: 70, 2: 55, 3: 40}, 90, 3, "less"),
+        ({1: 70, 2: 55, 3: 40}, 90, 1, "fits"),  # there is nothing below none
+        ({2: 55, 3: 40, 4: 20}, 90, 2, None),
+        ({2: 55, 3: 40, 4: 20}, 0, 4, "fits"),
+        ({3: 40}, 42, 3, "fits"),
+        ({3: 40}, 5, 3, None),  # of one level nobody knows which way more is
+        ({3: 40}, 90, 3, None),
+    ],
+)
+def test_nothing_is_said_where_the_level_that_may_fit_better_was_not_seen(
+    levels: dict[int, int], lstar: float, level: int, measured: Measured | None
+) -> None:
+    ranges = {str(seen): [middle - 5, middle, middle + 5] for seen, middle in levels.items()}
+    entry = {"labels": {"dark": {"lstar_mean": {"separation": 0.9, "levels": ranges}}}}
+    assert dark_finding(lstar, level, entry=entry).measured == measured
+
+
+def test_a_measurement_that_is_no_evidence_about_a_label_does_not_speak_against_its_level() -> None:
+    levels = {"1": [70, 75, 80], "4": [0, 10, 15]}
+    foreign = {"lstar_std": {"separation": 1, "levels": levels}}  # 49 in this picture
+    dark = {"lstar_mean": {"separation": 0.5, "levels": {"1": [30, 50, 90], "4": [5, 14, 25]}}}
+    assert dark_finding(50, 1, entry={"labels": {"dark": foreign}}).measured is None
+    both = dark_finding(14, 4, entry={"labels": {"dark": {**foreign, **dark}}})
+    assert (both.measured, both.evidence) == ("fits", "mean L* 14 (usual here: 5 to 25)")
+    graph = HexGraph("own", (Label("sky too dark", (1, 2)),))
+    usual = read_usual({"labels": {"sky too dark": dark}}, graph, "card.json")
+    (sky,) = find(graph, [[0.9, 0.1]], [1], measure(np.full((8, 8, 3), 5, np.uint8)), Capture(), usual=usual)
+    assert (sky.measured, sky.evidence) == (None, "")
 
 
 def test_evidence_leads_with_what_tells_levels_apart_and_says_what_is_usual() -> None:
