@@ -726,6 +726,20 @@ def test_a_damaged_row_is_judged_again(folder: Path, photo: Callable[..., PhotoR
     assert recall(folder, ref) == report_of(ref.source_file)
 
 
+@pytest.mark.parametrize("day", ["'x'", "x'00ff'", "1.5", "0", "-1", "9223372036854775807"])
+def test_a_damaged_day_of_use_is_written_anew(folder: Path, photo: Callable[..., PhotoRef], day: str) -> None:
+    ref, other = photo(), photo("b.jpg")
+    remember(folder, ref)
+    remember(folder, other)
+    with sqlite3.connect(folder / FILE) as connection:
+        connection.execute(f"UPDATE photos SET day = {day}")  # noqa: S608 - from the line above
+    connection.close()
+    assert [context.last_used for context in cache_info(folder).contexts] == [None]
+    assert recall(folder, ref) == report_of(ref.source_file)
+    today = dt.date.today()  # noqa: DTZ011 - as the cache does
+    assert [(context.photos, context.last_used) for context in cache_info(folder).contexts] == [(2, today)]
+
+
 def test_somebody_elses_file_is_never_overwritten(tmp_path: Path) -> None:
     for number in range(3):
         (tmp_path / FILE).write_text(str(number))

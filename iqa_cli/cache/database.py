@@ -11,6 +11,7 @@ what it has not committed and damages nothing, and no commit waits for the disk.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
 import sqlite3
 import time
@@ -328,8 +329,10 @@ def set_aside(path: Path, *, foreign: bool) -> Path:
     return aside
 
 
-def describe(path: Path) -> list[tuple[str, int, int]]:
+def describe(path: Path) -> list[tuple[str, int, int | None]]:
     """(name, photos, last day of use) of every context that has photos; nothing is written.
+
+    A day that is damaged does not count: None if all are.
 
     raises  DatabaseError  if it is not a cache that this iqa reads
     """
@@ -341,9 +344,10 @@ def describe(path: Path) -> list[tuple[str, int, int]]:
         if version != SCHEMA_VERSION:
             raise ForeignFile(f"an {'older' if version < SCHEMA_VERSION else 'later'} version of iqa made it")
         return connection.execute(
-            "SELECT name, sum(photos), max(day) FROM contexts JOIN "
-            "(SELECT context, count(*) AS photos, max(day) AS day FROM photos GROUP BY context) ON id = context "
-            "GROUP BY name"
+            "SELECT name, sum(photos), max(day) FROM contexts JOIN (SELECT context, count(*) AS photos, "
+            "max(CASE WHEN typeof(day) = 'integer' AND day BETWEEN ? AND ? THEN day END) AS day "
+            "FROM photos GROUP BY context) ON id = context GROUP BY name",
+            (dt.date.min.toordinal(), dt.date.max.toordinal()),
         ).fetchall()
 
 

@@ -23,8 +23,8 @@ class Context:
     """The `context` that the cache was opened with."""
     photos: int
     """How many."""
-    last_used: dt.date
-    """When one of them was last asked for or judged, to within a week."""
+    last_used: dt.date | None
+    """When one of them was last asked for or judged, to within a week; None where that is damaged in all of them."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,8 +84,8 @@ def cache_info(folder: Path | None = None) -> CacheInfo:
         rows = describe(path)
     except DatabaseError as error:
         return CacheInfo(path, size, problem=str(error))
-    found = (Context(name, photos, dt.date.fromordinal(day)) for name, photos, day in rows)
-    contexts = sorted(found, key=lambda context: (-context.last_used.toordinal(), -context.photos, context.name))
+    rows.sort(key=lambda row: (-(row[2] or 0), -row[1], row[0]))
+    contexts = (Context(name, photos, None if day is None else dt.date.fromordinal(day)) for name, photos, day in rows)
     return CacheInfo(path, size, tuple(contexts))
 
 

@@ -193,7 +193,7 @@ class Cache:
                 row = rows.get(entry.key)
                 if row is not None and row.context == self._context_row and self._is_same(ref, entry, row):
                     report = self._report(ref, row)
-                    if report is not None and today - row.day >= _DAYS_BETWEEN_TOUCHES:
+                    if report is not None and not _is_recent(row.day, today):
                         self._used.append(row.key)
                     if report is not None and entry.is_settled and not row.is_settled:
                         self._settled.append(row.key)
@@ -422,6 +422,11 @@ def context_key(**parts: object) -> str:
     returns  the parts in words that tell contexts apart, as `iqa cache info` shows them
     """
     return json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _is_recent(day: object, today: int) -> bool:
+    """Whether a day of use is near enough to be left as it is; one that is none (a damaged row) is written anew."""
+    return isinstance(day, int) and abs(today - day) < _DAYS_BETWEEN_TOUCHES
 
 
 def _status(path: str) -> os.stat_result | None:

@@ -36,7 +36,7 @@ def info() -> None:
     if found.problem is not None:
         lines[1] = f"  {_size(found.size_bytes)}, not readable: {shown(found.problem)}"
     lines += [
-        f"  {_photos(context.photos)}, last used {context.last_used}: {shown(context.name)}"
+        f"  {_photos(context.photos)}, last used {context.last_used or 'at an unknown time'}: {shown(context.name)}"
         for context in found.contexts
     ]
     with contextlib.suppress(BrokenPipeError), told_as_output_error("stdout"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,14 @@ def test_info_says_where_how_large_and_for_which_models(cache: Run, filled: Path
     assert total.endswith(" kB")
     assert [line.split(",")[0] for line in contexts] == ["  3 photos", "  1 photo"]
     assert [line.rpartition(": ")[2] for line in contexts] == ["model A", "model\\x1b B"]
+
+
+def test_info_of_a_damaged_day_says_that_it_is_not_known(cache: Run, filled: Path) -> None:
+    with sqlite3.connect(filled / "photos.sqlite3") as connection:
+        connection.execute("UPDATE photos SET day = 'x' WHERE context = 1")
+    connection.close()
+    lines = cache("info").out.splitlines()
+    assert lines[-1] == "  3 photos, last used at an unknown time: model A"
 
 
 def test_info_without_a_cache_makes_none(cache: Run, tmp_path: Path) -> None:
