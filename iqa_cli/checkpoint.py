@@ -84,12 +84,18 @@ class Checkpoint:
         """Log-odds per label, in graph order, that are added to its scores before levels are named; 0 is the likeliest
         level.
 
-        raises  CheckpointError  if the card's entry is none
+        raises  CheckpointError  if the card's entry is none, or is for a label that the graph does not have
         """
         entry = self.card.get(OPERATING_POINT, {})
         if not isinstance(entry, dict) or not all(_is_number(value) and abs(value) <= 10 for value in entry.values()):
             expected = f"{OPERATING_POINT}: expected a number from -10 to 10 per label"
             raise CheckpointError(f"{self.folder / CARD}: {expected}, got {_shown(entry)}", hint=_REINSTALL)
+        foreign = [name for name in entry if name not in self.graph.label_names]
+        if foreign:
+            names = ", ".join(map(_shown, foreign))
+            raise CheckpointError(
+                f"{self.folder / CARD}: {OPERATING_POINT}: the card's graph has no label {names}", hint=_REINSTALL
+            )
         return tuple(float(entry.get(name, 0.0)) for name in self.graph.label_names)
 
     def read_verified(self, file: str) -> bytes:

@@ -109,6 +109,31 @@ def test_a_wrong_card_names_the_key(folder: Path, change: Callable[[dict[str, An
         load_checkpoint(folder)
 
 
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"dark": 0.5, "drak": 0.5}, r"card\.json: operating_point: the card's graph has no label 'drak'$"),
+        ({"drak": 0.5, "hell": 0}, "has no label 'drak', 'hell'$"),
+        ({"dark": 11}, r"operating_point: expected a number from -10 to 10 per label, got {'dark': 11}"),
+        ({"dark": True}, "operating_point: expected a number"),
+        ([0.5] * 6, "operating_point: expected a number"),
+    ],
+)
+def test_a_wrong_operating_point_names_what_is_wrong(folder: Path, entry: object, message: str) -> None:
+    edit(folder, lambda card: card.update(operating_point=entry))
+    with pytest.raises(CheckpointError, match=message):
+        _ = load_checkpoint(folder).offsets
+
+
+def test_labels_that_the_operating_point_leaves_out_have_no_offset(folder: Path) -> None:
+    assert set(load_checkpoint(folder).offsets) == {0.0}
+    edit(folder, lambda card: card.update(operating_point={"dark": -0.5}))
+    checkpoint = load_checkpoint(folder)
+    assert dict(zip(checkpoint.graph.label_names, checkpoint.offsets, strict=True)) == {
+        name: -0.5 if name == "dark" else 0.0 for name in checkpoint.graph.label_names
+    }
+
+
 def test_several_mistakes_are_counted_and_the_card_is_named_once(folder: Path) -> None:
     def break_two(card: dict[str, Any]) -> None:
         card["graph"]["labels"] = 3
