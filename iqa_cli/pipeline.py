@@ -364,8 +364,8 @@ def assess_photo(
 ) -> PhotoReport:
     """The report of one photo, from disk or from memory; see `Auditor.photo` for sources and errors.
 
-    The checkpoint last used stays loaded. In a program with threads make one `Auditor.load()` for each of them
-    and call its `photo`.
+    The checkpoint last used stays loaded; another one, or other options, take its place. A program with threads, or
+    with several checkpoints, keeps an `Auditor.load()` of its own and calls its `photo`, from any threads.
     """
     return _loaded(checkpoint if isinstance(checkpoint, str) else Path(checkpoint), decode, lang, explain).photo(source)
 

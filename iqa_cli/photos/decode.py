@@ -56,8 +56,8 @@ def read_photo(source: Source, *, mode: Mode = "scaled") -> tuple[Photo | Unread
              or an array (H, W), (H, W, 3) or (H, W, 4) of uint8, uint16 or floats in 0..1
     mode     "scaled" shrinks a JPEG while decoding it (1/2, 1/4, 1/8), "full" decodes every pixel first; both
              give a picture with a long side of at most 512 pixels, and their mean tone agrees. "thumbnail" takes
-             the preview that the camera wrote, reads the head of the file only and so does not notice damage
-             behind it; a photo without a good preview, and one from memory, is read as by "scaled"
+             the preview that the camera wrote, in a file or in the bytes of one, looks at the head only and so does
+             not notice damage behind it; what has no good preview, and PIL images and arrays, is read as by "scaled"
     returns  (Photo or Unreadable, Capture); an unreadable picture may still have settings
     raises   TypeError, ValueError  for a wrong argument (another type, an array of another shape or range);
              never for what a file contains
