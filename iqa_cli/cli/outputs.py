@@ -143,6 +143,20 @@ _OURS = (b"SourceFile,", b"filename,pred_label,gt_label", b"label,n,")
 _HEAD = 256
 
 
+def _is_ours(head: bytes) -> bool:
+    """Whether a file that begins so was written by iqa."""
+    return head.startswith(_OURS) or (head.startswith(b"{") and b'"format_version"' in head)
+
+
+def _head(path: Path) -> bytes:
+    """How a file begins, up to `_HEAD` bytes.
+
+    raises  OSError  if it cannot be read
+    """
+    with path.open("rb") as file:
+        return file.read(_HEAD)
+
+
 def _refuse_foreign(option: str, path: Path) -> None:
     """An earlier result is replaced, somebody's notes or labels are not: a slip of the hand costs nothing.
 
@@ -152,17 +166,26 @@ def _refuse_foreign(option: str, path: Path) -> None:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             return
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
+        head = _head(path)
     except OSError:
         return  # not there yet, or opening it to write says what is wrong
     if not status.st_mode & 0o222:
         raise UsageError(f"{option} {path}: the file is write-protected", hint=f"{option} names another file")
-    if head.strip() and not head.startswith(_OURS) and not (head.startswith(b"{") and b'"format_version"' in head):
+    if head.strip() and not _is_ours(head):
         raise UsageError(
             f"{option} {path}: the file is there and was not written by iqa, it would be lost",
             hint="name another file, or remove this one first",
         )
+
+
+def _is_earlier_result(path: Path, status: os.stat_result) -> bool:
+    """Whether a file is a result of ours and so no photo.
+
+    Asked first, because on a network share it takes long to look at thousands of photos whenever a run is continued.
+    """
+    with contextlib.suppress(OSError):
+        return stat.S_ISREG(status.st_mode) and _is_ours(_head(path))
+    return False
 
 
 def _refuse_photo(option: str, path: Path, photos: Sequence[PhotoRef]) -> None:
@@ -172,7 +195,7 @@ def _refuse_photo(option: str, path: Path, photos: Sequence[PhotoRef]) -> None:
     except OSError:
         return  # not there yet, or opening it says why it cannot be written
     is_photo = path.suffix.lower() in SUFFIXES
-    if not is_photo:
+    if not is_photo and not _is_earlier_result(path, status):
         for photo in photos:
             with contextlib.suppress(OSError):
                 other = photo.path.stat()

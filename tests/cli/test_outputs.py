@@ -1,0 +1,68 @@
+"""What `iqa assess` may write to: told by little work, before there is any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from iqa_cli.cli.outputs import open_outputs
+from iqa_cli.errors import UsageError
+from iqa_cli.records import PhotoRef
+
+if TYPE_CHECKING:
+    import os
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[PhotoRef]:
+    paths = [tmp_path / "roll" / f"{number}.jpg" for number in range(20)]
+    paths[0].parent.mkdir()
+    for path in paths:
+        path.write_bytes(b"\xff\xd8 a picture")
+    return [PhotoRef(path, path.name) for path in paths]
+
+
+@pytest.fixture
+def looked_at(photos: list[PhotoRef], monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Photos whose file was asked for, in order."""
+    paths = {photo.path for photo in photos}
+    seen: list[Path] = []
+    real = Path.stat
+
+    def counted(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path in paths:
+            seen.append(path)
+        return real(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", counted)
+    return seen
+
+
+@pytest.mark.parametrize("content", [b"SourceFile,Make\n", b'{"format_version": 1}\n'])
+def test_an_earlier_result_is_known_without_looking_at_any_photo(
+    tmp_path: Path, photos: list[PhotoRef], looked_at: list[Path], content: bytes
+) -> None:
+    earlier = tmp_path / "audit.csv"
+    earlier.write_bytes(content)
+    with open_outputs(str(earlier), None, photos):
+        pass
+    assert looked_at == []
+
+
+def test_a_photo_under_any_other_name_is_told_to_be_one(
+    tmp_path: Path, photos: list[PhotoRef], looked_at: list[Path]
+) -> None:
+    hidden = tmp_path / "audit.csv"
+    hidden.hardlink_to(photos[-1].path)
+    with pytest.raises(UsageError, match="this is a photo"), open_outputs(str(hidden), None, photos):
+        pass
+    assert looked_at == [photo.path for photo in photos]
+
+
+def test_a_name_of_a_photo_is_refused_whatever_it_holds(tmp_path: Path, photos: list[PhotoRef]) -> None:
+    named = tmp_path / "audit.jpg"
+    named.write_bytes(b"SourceFile,Make\n")
+    with pytest.raises(UsageError, match="this is a photo"), open_outputs(str(named), None, photos):
+        pass
