@@ -34,6 +34,7 @@ from PIL import Image
 from iqa_cli._version import __version__
 from iqa_cli.cache import Cache, context_key
 from iqa_cli.checkpoint import CARD, Checkpoint, load_checkpoint
+from iqa_cli.crf.levels import named_positions
 from iqa_cli.crf.numpy_crf import NumpyCRF
 from iqa_cli.crf.unary import unary_from_nodes
 from iqa_cli.errors import UsageError
@@ -269,8 +270,8 @@ class Auditor:
         return self._report(seen, beliefs, named)
 
     def _by_label(self, row: NDArray[np.floating]) -> dict[str, tuple[float, ...]]:
-        """A number per level of every label, (C,), as plain ones by label."""
-        values = iter(row.tolist())
+        """A probability per level of every label, (C,), as plain numbers by label."""
+        values = iter(row.clip(0.0, 1.0).tolist())  # a sum of rounded numbers may pass 1 in its last place
         return {
             name: tuple(itertools.islice(values, count))
             for name, count in zip(self.graph.label_names, self.graph.n_levels, strict=True)
@@ -282,7 +283,7 @@ class Auditor:
         findings = find(
             self.graph,
             list(marginals.values()),
-            named.levels[0].tolist(),
+            self._levels(named),
             seen.measurements,
             seen.capture,
             self.lang,
@@ -302,6 +303,11 @@ class Auditor:
             measurements=seen.measurements,
             capture=seen.capture,
         )
+
+    def _levels(self, named: Beliefs) -> list[int]:
+        """The level of every label in the first row, 1..K."""
+        positions = named_positions(named.marginals[:1], named.positions[:1], self._plan)[0]
+        return [label.levels[position] for label, position in zip(self.graph.labels, positions, strict=True)]
 
     def _uncertain(self, seen: Look) -> str | None:
         """Why the judgement of a photo should not be trusted, if so."""

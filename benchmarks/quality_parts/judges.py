@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iqa_cli.checkpoint import load_checkpoint
+from iqa_cli.crf.levels import named_positions
 from iqa_cli.crf.numpy_crf import NumpyCRF
 from iqa_cli.crf.unary import unary_from_nodes
 from iqa_cli.hexgraph import compile_plan
@@ -68,8 +69,8 @@ class Judge:
         return dict(zip(refs, Auditor(self.checkpoint).run(refs.values()), strict=True))
 
     def of_pictures(self, pictures: NDArray[np.uint8]) -> tuple[Answers, Answers]:
-        """Levels of drawn pictures, under the graph's rules (the best joint state) and without them (the most probable
-        level of each label by itself), both at the checkpoint's operating point.
+        """Levels of drawn pictures under the graph's rules, and without them (each label by itself), both at the
+        checkpoint's operating point.
 
         pictures  (n, S, S, 3) uint8; squashed if the checkpoint takes another size
         """
@@ -86,18 +87,23 @@ class Judge:
             scores = model.node_scores(prepared)
             beliefs = crf.infer(unary_from_nodes(scores, plan))
             named = crf.infer(unary_from_nodes(scores + offsets, plan))
-            joint.append(named.positions)
+            joint.append(named_positions(named.marginals, named.positions, plan))
             joint_marginals.append(beliefs.marginals)
             alone.append(named.independent)
             alone_marginals.append(beliefs.independent)
         ruled = np.split(np.concatenate(joint_marginals).astype(np.float64), ends, axis=1)
         independent = np.split(np.concatenate(alone_marginals).astype(np.float64), ends, axis=1)
         named_alone = np.split(np.concatenate(alone), ends, axis=1)
-        levels = np.stack([table.argmax(1) for table in named_alone], 1).astype(np.int64)
+        levels = np.stack([_medians(table) for table in named_alone], 1)
         return (
             Answers(np.concatenate(joint).astype(np.int64), tuple(ruled)),
             Answers(levels, tuple(independent)),
         )
+
+
+def _medians(table: NDArray[np.floating]) -> NDArray[np.int64]:
+    """(n, K) probabilities of levels to (n,) zero-based medians."""
+    return (table[:, ::-1].cumsum(1)[:, :-1] >= 0.5).sum(1).astype(np.int64)
 
 
 def said(findings: Sequence[Finding]) -> str:

@@ -44,7 +44,6 @@ def stability_part(folders: Sequence[Path], judges: Sequence[Judge]) -> Part:
 
     Photos that plain Pillow cannot copy, such as those cut off, are only decoded in full.
     """
-    pillow_heif.register_heif_opener()
     refs = discover(folders).photos
     scaled = {judge.name: Auditor(judge.checkpoint, jobs=1) for judge in judges}
     full = {judge.name: Auditor(judge.checkpoint, jobs=1, decode="full") for judge in judges}
@@ -98,15 +97,20 @@ def _columns(pairs: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
 def _copies(path: Path, folder: Path) -> Iterator[tuple[str, Path]]:
     """Copies of a photo, upright, each beside the way it was made; none if Pillow cannot read it."""
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(path.read_bytes())) as opened:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of what it reads all the same
-            image = ImageOps.exif_transpose(opened)
+            image = ImageOps.exif_transpose(_opened(path.read_bytes()))
             if image.mode not in ("RGB", "L", "CMYK"):
                 image = image.convert("RGB")
             for number, (way, make) in enumerate(COPIES.items()):
                 yield way, make(image, folder / f"{number}.jpg")
     except (OSError, ValueError, SyntaxError):  # what Pillow raises for damaged files
         return
+
+
+def _opened(data: bytes) -> Image.Image:
+    """HEIF by its own library, and no opener registered for the whole process."""
+    return pillow_heif.open_heif(data).to_pillow() if pillow_heif.is_supported(data) else Image.open(io.BytesIO(data))
 
 
 def _halved(image: Image.Image) -> Image.Image:

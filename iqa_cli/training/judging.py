@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from iqa_cli.crf.floor import LIMIT
+from iqa_cli.crf.levels import named_positions
 from iqa_cli.crf.losses import nll
 from iqa_cli.crf.unary import cumulative, unary_from_nodes
 from iqa_cli.errors import TrainingDiverged
@@ -83,7 +84,7 @@ def compared(
     if offsets is not None:
         label_of_node = torch.tensor(plan.node_label.tolist())
         emphasised = unary_from_nodes(scores.double() + offsets.cpu()[label_of_node], plan).to(device)
-    predicted = crf.map(emphasised)[1].cpu().numpy()
+    predicted = named_positions(crf.marginals(emphasised).cpu().numpy(), crf.map(emphasised)[1].cpu().numpy(), plan)
     metrics, start = {}, 0
     for index, (label, count) in enumerate(zip(plan.label_names, plan.level_counts.tolist(), strict=True)):
         end = start + count - 1

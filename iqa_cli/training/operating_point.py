@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from sklearn.metrics import cohen_kappa_score
 
+from iqa_cli.crf.levels import named_positions
 from iqa_cli.crf.unary import unary_from_nodes
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _STEP, _STEPS = 0.1, 9
 """Log-odds from 0 (the likeliest level) to 0.9, at which 29 % are enough: beyond it a report cries wolf."""
-_ROUNDS, _GAIN = 3, 1e-5
+_ROUNDS, _GAIN = 10, 1e-5
 
 
 @torch.no_grad()
@@ -39,8 +40,10 @@ def fitted_offsets(crf: TorchCRF, scores: Tensor, positions: Tensor) -> Tensor:
     label_of_node = torch.tensor(crf.plan.node_label.tolist(), device=scores.device)
 
     def mean_kappa(offsets: Tensor) -> float:
-        named = crf.map(unary_from_nodes(scores.double() + offsets[label_of_node], crf.plan))[1].cpu()
-        return _mean_kappa(positions, named)
+        unary = unary_from_nodes(scores.double() + offsets[label_of_node], crf.plan)
+        marginals, likeliest = crf.marginals(unary), crf.map(unary)[1]
+        named = named_positions(marginals.cpu().numpy(), likeliest.cpu().numpy(), crf.plan)
+        return _mean_kappa(positions, torch.from_numpy(named))
 
     offsets = torch.zeros(crf.plan.n_labels, dtype=torch.float64, device=scores.device)
     highest = mean_kappa(offsets)

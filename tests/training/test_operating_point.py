@@ -8,6 +8,7 @@ torch = pytest.importorskip("torch", reason="training needs the train extra")
 
 from sklearn.metrics import cohen_kappa_score  # noqa: E402 - torch may be missing
 
+from iqa_cli.crf.levels import named_positions  # noqa: E402
 from iqa_cli.crf.torch_crf import TorchCRF  # noqa: E402
 from iqa_cli.crf.unary import unary_from_nodes  # noqa: E402
 from iqa_cli.hexgraph.plan import compile_plan  # noqa: E402
@@ -33,7 +34,8 @@ def scores_and_levels(shift: float) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def kappa(scores: torch.Tensor, positions: torch.Tensor, offset: float) -> float:
-    named = CRF.map(unary_from_nodes((scores + offset).double(), CRF.plan))[1]
+    unary = unary_from_nodes((scores + offset).double(), CRF.plan)
+    named = named_positions(CRF.marginals(unary).numpy(), CRF.map(unary)[1].numpy(), CRF.plan)
     return float(cohen_kappa_score(positions[:, 0], named[:, 0], weights="quadratic"))
 
 
@@ -56,7 +58,8 @@ def test_offsets_of_labels_that_exclude_each_other_never_cost_kappa() -> None:
     scores = 2 * (latent - cuts) - 1.0
 
     def mean_kappa(offsets: torch.Tensor) -> float:
-        named = CRF.map(unary_from_nodes((scores + offsets.repeat_interleave(3)).double(), CRF.plan))[1]
+        unary = unary_from_nodes((scores + offsets.repeat_interleave(3)).double(), CRF.plan)
+        named = named_positions(CRF.marginals(unary).numpy(), CRF.map(unary)[1].numpy(), CRF.plan)
         return sum(
             float(cohen_kappa_score(positions[:, label], named[:, label], weights="quadratic")) for label in (0, 1)
         )
