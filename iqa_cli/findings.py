@@ -248,9 +248,10 @@ def _shown(name: str, value: float) -> str:
 
 _CITED = 2
 """Measurements in one line of evidence."""
-_MARGINS = {"lstar": 5.0, "luma": 0.06, "fraction": 0.1}
+_MARGINS = {"lstar": 5.0, "luma": 0.06, "fraction": 0.04}
 """How far beyond the usual is far. Ranges are measured on pictures of the model's input size; of the same photo in 512
-pixels each measurement is off by less than this in 98 of 100."""
+pixels most measurements are off by less than this. For shares it is small enough that severe clipping without clipped
+pixels is objected to: of 1,203 photographs seven findings are, all of them doubtful."""
 
 _BRIGHT = ("luma_median", "clipped_fraction", "lstar_mean")
 _DARK = ("luma_median", "dark_fraction", "lstar_mean")
