@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pillow_heif
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from iqa_cli.photos.discover import discover
 from iqa_cli.pipeline import Auditor
@@ -109,8 +109,11 @@ def _copies(path: Path, folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _opened(data: bytes) -> Image.Image:
-    """HEIF by its own library, and no opener registered for the whole process."""
-    return pillow_heif.open_heif(data).to_pillow() if pillow_heif.is_supported(data) else Image.open(io.BytesIO(data))
+    """By Pillow, HEIF by its own library; no opener is registered for the whole process."""
+    try:
+        return Image.open(io.BytesIO(data))
+    except UnidentifiedImageError:
+        return pillow_heif.open_heif(data).to_pillow()
 
 
 def _halved(image: Image.Image) -> Image.Image:
