@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from own_process import ROOT, loaded_by
 
-import iqa_cli
 from iqa_cli._version import __version__
 
-ROOT = Path(iqa_cli.__file__).parents[1]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 HEAVY = {"numpy", "pandas", "PIL", "pillow_heif", "exifread", "onnxruntime", "torch", "open_clip", "scipy", "sklearn"}
 
 
@@ -56,15 +58,7 @@ def test_no_command_is_wrong_usage_and_an_unknown_one_too() -> None:
     "arguments", [["--help"], ["assess", "--help"], ["train", "--help"], ["split", "--help"], ["--version"]]
 )
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
-    code = (
-        "import sys\n"
-        f"sys.argv = ['iqa', *{arguments!r}]\n"
-        "from iqa_cli.cli.app import main\n"
-        "try:\n    main()\n"
-        "except SystemExit:\n    print('LOADED', *sys.modules)\n"
-    )
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True).stdout
-    loaded = {name.split(".")[0] for name in out.rsplit("LOADED", 1)[1].split()}
+    loaded = loaded_by(*arguments)
     assert "typer" in loaded
     assert not loaded & HEAVY
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import io
-import os
 import sqlite3
-import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from in_process import Outcome, Run, run_iqa
+from own_process import loaded_by
 
-import iqa_cli
 from iqa_cli.cache import Cache, cache_info
 from iqa_cli.records import Finding, PhotoRef, PhotoReport
 
-ROOT = Path(iqa_cli.__file__).parents[1]
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -137,29 +136,10 @@ def test_without_a_home_the_hint_names_the_variable(cache: Run, monkeypatch: pyt
 
 @pytest.mark.parametrize("arguments", [["--help"], ["cache", "--help"], ["cache", "info", "--help"]])
 def test_help_loads_neither_numpy_nor_sqlite(arguments: list[str]) -> None:
-    code = (
-        "import sys\n"
-        f"sys.argv = ['iqa', *{arguments!r}]\n"
-        "from iqa_cli.cli.app import main\n"
-        "try:\n    main()\n"
-        "except SystemExit:\n    print('LOADED', *sys.modules)\n"
-    )
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True).stdout
-    loaded = {name.split(".")[0] for name in out.rsplit("LOADED", 1)[1].split()}
+    loaded = loaded_by(*arguments)
     assert "typer" in loaded
     assert not loaded & {"numpy", "sqlite3", "_sqlite3", "PIL"}
 
 
-def test_info_and_clear_load_no_numpy(tmp_path: Path) -> None:
-    code = (
-        "import sys\n"
-        "sys.argv = ['iqa', 'cache', 'info']\n"
-        "from iqa_cli.cli.app import main\n"
-        "try:\n    main()\n"
-        "except SystemExit:\n    print('LOADED', *sys.modules)\n"
-    )
-    environment = {**os.environ, "IQA_CACHE_DIR": str(tmp_path)}
-    out = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=environment, check=True
-    ).stdout
-    assert not {"numpy", "pandas", "PIL"} & set(out.rsplit("LOADED", 1)[1].split())
+def test_info_and_clear_load_no_numpy() -> None:
+    assert not loaded_by("cache", "info") & {"numpy", "pandas", "PIL"}
