@@ -166,7 +166,7 @@ class Auditor:
         self._offsets = np.repeat(checkpoint.offsets, [count - 1 for count in self.graph.n_levels])
         """(N,) log-odds that are added before levels are named."""
         self._model = OnnxModel(checkpoint)
-        self._card_hash = hashlib.sha256(json.dumps(checkpoint.card, sort_keys=True).encode()).hexdigest()
+        self._card = checkpoint.card
 
     @classmethod
     def load(
@@ -192,7 +192,7 @@ class Auditor:
         import onnxruntime  # the model has imported it already
 
         return context_key(
-            checkpoint=self._card_hash,
+            checkpoint=hashlib.sha256(json.dumps(self._card, sort_keys=True).encode()).hexdigest(),
             decode=self._decode,
             lang=self.lang,
             explain=self._explain,
@@ -288,7 +288,7 @@ class Auditor:
             seen.capture,
             self.lang,
             usual=self._usual,
-            named=list(self._by_label(named.marginals[0]).values()),
+            named=None if named is beliefs else list(self._by_label(named.marginals[0]).values()),
         )
         # What should not be trusted anyway needs no second reason.
         remarks = disagreement_notes(self.graph, findings, self.lang) if why is None else (why,)

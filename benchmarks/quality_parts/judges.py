@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iqa_cli.checkpoint import load_checkpoint
-from iqa_cli.crf.levels import named_positions
+from iqa_cli.crf.levels import median_positions, named_positions
 from iqa_cli.crf.numpy_crf import NumpyCRF
 from iqa_cli.crf.unary import unary_from_nodes
 from iqa_cli.hexgraph import compile_plan
@@ -93,17 +93,11 @@ class Judge:
             alone_marginals.append(beliefs.independent)
         ruled = np.split(np.concatenate(joint_marginals).astype(np.float64), ends, axis=1)
         independent = np.split(np.concatenate(alone_marginals).astype(np.float64), ends, axis=1)
-        named_alone = np.split(np.concatenate(alone), ends, axis=1)
-        levels = np.stack([_medians(table) for table in named_alone], 1)
+        levels = median_positions(np.concatenate(alone), plan)
         return (
             Answers(np.concatenate(joint).astype(np.int64), tuple(ruled)),
-            Answers(levels, tuple(independent)),
+            Answers(levels.astype(np.int64), tuple(independent)),
         )
-
-
-def _medians(table: NDArray[np.floating]) -> NDArray[np.int64]:
-    """(n, K) probabilities of levels to (n,) zero-based medians."""
-    return (table[:, ::-1].cumsum(1)[:, :-1] >= 0.5).sum(1).astype(np.int64)
 
 
 def said(findings: Sequence[Finding]) -> str:

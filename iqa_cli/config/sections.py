@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 from iqa_cli.errors import ConfigError
 
+CHECKPOINT_PREFIX = "checkpoint:"
+"""How `pretrained` says that it means one of our checkpoints, and neither a tag nor a file of weights."""
+
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
@@ -124,7 +127,7 @@ class ModelConfig:
         ]
         if not self.templates:
             problems.append("model.templates: expected at least one")
-        goes_on = isinstance(self.pretrained, str) and self.pretrained.startswith("checkpoint:")
+        goes_on = isinstance(self.pretrained, str) and self.pretrained.startswith(CHECKPOINT_PREFIX)
         if self.mirror and self.pretrained and not goes_on:
             problems.append("model.mirror: would change pretrained weights; leave it out")
         if self.statistics and self.train_visual == "none" and not goes_on:
@@ -232,8 +235,8 @@ class TrainConfig:
         def plain(value: Any) -> Any:
             if isinstance(value, dict):
                 return {key: plain(entry) for key, entry in value.items()}
-            if isinstance(value, str) and value.startswith("checkpoint:"):
-                return f"checkpoint:{plain(value.removeprefix('checkpoint:'))}"
+            if isinstance(value, str) and value.startswith(CHECKPOINT_PREFIX):
+                return f"{CHECKPOINT_PREFIX}{plain(value.removeprefix(CHECKPOINT_PREFIX))}"
             if isinstance(value, Path | str) and Path(value).is_absolute():
                 path = Path(value)
                 return path.relative_to(relative_to).as_posix() if path.is_relative_to(relative_to) else path.name

@@ -27,11 +27,20 @@ def named_positions(marginals: NDArray[np.floating], likeliest: NDArray[np.intp]
     likeliest  (B, L) intp   the most probable legal state
     returns    (B, L) intp
     """
-    reached = cumulative(marginals, plan) >= 0.5
-    ends = np.cumsum(plan.level_counts - 1)[:-1]
-    medians = np.stack([part.sum(1) for part in np.split(reached, ends, axis=1)], 1)
+    medians = median_positions(marginals, plan)
     chosen = np.zeros(marginals.shape, bool)
     np.put_along_axis(chosen, plan.cell_start[: plan.n_labels] + medians, values=True, axis=1)
     one, other = plan.forbidden.T
     clashes = np.any(chosen[:, one] & chosen[:, other], axis=1, keepdims=True)
-    return np.where(clashes, likeliest, medians).astype(np.intp)
+    return np.where(clashes, likeliest, medians)
+
+
+def median_positions(marginals: NDArray[np.floating], plan: HexPlan) -> NDArray[np.intp]:
+    """The median level of every label by itself, counted from 0; labels may contradict each other.
+
+    marginals  (B, C) float  probability of every level
+    returns    (B, L) intp
+    """
+    reached = cumulative(marginals, plan) >= 0.5
+    ends = np.cumsum(plan.level_counts - 1)[:-1]
+    return np.stack([part.sum(1) for part in np.split(reached, ends, axis=1)], 1).astype(np.intp)

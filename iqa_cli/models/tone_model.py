@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from iqa_cli.config.sections import CHECKPOINT_PREFIX
 from iqa_cli.models.backbone import build_backbone, freeze, model_config
 from iqa_cli.models.heads import CoopHead, FcHead, OrdinalThresholds, word_features
 from iqa_cli.models.mirror import mirrored_twins
 from iqa_cli.models.statistics import ToneStatistics
-from iqa_cli.models.warm_start import PREFIX, checkpoint_of, statistics_width, take_over
+from iqa_cli.models.warm_start import checkpoint_of, statistics_width, take_over
 
 if TYPE_CHECKING:
     from iqa_cli.checkpoint import Preprocessing
@@ -39,7 +40,7 @@ class ToneModel(nn.Module):
         super().__init__()
         source = None
         pretrained = config.pretrained
-        if pretrained and pretrained.startswith(PREFIX):
+        if pretrained and pretrained.startswith(CHECKPOINT_PREFIX):
             source, pretrained = checkpoint_of(pretrained, config.backbone), False
         backbone = build_backbone(config.backbone, pretrained)
         if source is not None:

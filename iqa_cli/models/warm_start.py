@@ -12,6 +12,7 @@ import safetensors
 import safetensors.torch
 
 from iqa_cli.checkpoint import CARD, WEIGHTS, load_checkpoint
+from iqa_cli.config.sections import CHECKPOINT_PREFIX
 from iqa_cli.errors import CheckpointError, ConfigError
 from iqa_cli.paths import find_checkpoint
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from iqa_cli.hexgraph.graph import HexGraph
     from iqa_cli.models.tone_model import ToneModel
 
-PREFIX = "checkpoint:"
-"""How `pretrained` says that it means one of our checkpoints, and neither a tag nor a file of weights."""
 _TOWERS = ("clip.", "statistics.")
 """Parameters that turn pictures and texts into features."""
 _PER_LABEL = ("head.bias", "head.linear.weight", "head.linear.bias", "thresholds.first")
@@ -33,11 +32,11 @@ _PER_LABEL = ("head.bias", "head.linear.weight", "head.linear.bias", "thresholds
 def checkpoint_of(pretrained: str, architecture: str) -> Checkpoint:
     """The checkpoint that a config goes on from.
 
-    pretrained    `PREFIX` and a name or path
+    pretrained    `CHECKPOINT_PREFIX` and a name or path
     raises        ConfigError  if there is none, it is damaged, or it has another backbone
     """
     try:
-        checkpoint = load_checkpoint(find_checkpoint(pretrained.removeprefix(PREFIX)))
+        checkpoint = load_checkpoint(find_checkpoint(pretrained.removeprefix(CHECKPOINT_PREFIX)))
     except CheckpointError as error:
         raise ConfigError(f"model.pretrained: {error.message}", problems=error.problems, hint=error.hint) from None
     model = checkpoint.card.get("model")

@@ -13,6 +13,7 @@ from iqa_cli.crf.losses import nll
 from iqa_cli.crf.unary import cumulative, unary_from_nodes
 from iqa_cli.errors import TrainingDiverged
 from iqa_cli.metrics.ordinal import label_metrics
+from iqa_cli.training.operating_point import named_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,7 +72,7 @@ def compared(
 ) -> Judged:
     """Figures of node scores (n, N) against zero-based levels (n, L), -1 where unknown, and allowed cells (n, C).
 
-    offsets  (L,) log-odds added before levels are named, see `operating_point`; None names the likeliest
+    offsets  (L,) log-odds added before levels are named, see `operating_point`; None adds nothing
 
     raises  TrainingDiverged  see `judge`
     """
@@ -79,12 +80,12 @@ def compared(
     unary = unary_from_nodes(scores.double(), plan).to(device)
     if not bool((unary.abs() < LIMIT).all()):
         raise TrainingDiverged("training diverged: the model's scores are no numbers any more")
-    reached = cumulative(crf.marginals(unary), plan).cpu().numpy()
-    emphasised = unary
-    if offsets is not None:
-        label_of_node = torch.tensor(plan.node_label.tolist())
-        emphasised = unary_from_nodes(scores.double() + offsets.cpu()[label_of_node], plan).to(device)
-    predicted = named_positions(crf.marginals(emphasised).cpu().numpy(), crf.map(emphasised)[1].cpu().numpy(), plan)
+    marginals = crf.marginals(unary)
+    reached = cumulative(marginals, plan).cpu().numpy()
+    if offsets is None:
+        predicted = named_positions(marginals.cpu().numpy(), crf.map(unary)[1].cpu().numpy(), plan)
+    else:
+        predicted = named_at(crf, scores.to(device), offsets)
     metrics, start = {}, 0
     for index, (label, count) in enumerate(zip(plan.label_names, plan.level_counts.tolist(), strict=True)):
         end = start + count - 1

@@ -130,7 +130,7 @@ class Ladder:
 
     def _varied(self, scenes: Tensor, generator: torch.Generator) -> Tensor:
         """Good renderings as different photographers and cameras would have them. (B, 3, S, S) encoded to the same."""
-        uniform = functools.partial(_uniform, len(scenes), generator)
+        uniform = functools.partial(layout.uniform, len(scenes), generator)
         varied = (uniform(0, 1) < self.varied_share).float()
         lifted = (uniform(0, 1) < 0.5).float()
         evened = (uniform(0, 1) < 0.3).float()
@@ -142,7 +142,7 @@ class Ladder:
 
     def _knobs(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Strengths of all operators, (B, 1, 1, 1) each; see `_apply` for their meaning."""
-        uniform = functools.partial(_uniform, count, generator)
+        uniform = functools.partial(layout.uniform, count, generator)
 
         def normal(sigma: float) -> Tensor:
             return sigma * torch.randn(count, 1, 1, 1, generator=generator)
@@ -180,11 +180,6 @@ class Ladder:
             "squeeze_start": uniform(0.35, 0.7),
             "noise": torch.where(touched, noise, zero),
         }
-
-
-def _uniform(count: int, generator: torch.Generator, low: float, high: float) -> Tensor:
-    """A strength for each of `count` pictures, (count, 1, 1, 1), low..high."""
-    return low + (high - low) * torch.rand(count, 1, 1, 1, generator=generator)
 
 
 def _faults(faulty: Tensor, generator: torch.Generator) -> Tensor:

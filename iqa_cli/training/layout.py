@@ -15,6 +15,11 @@ _UNEVEN = 5
 """Nodes a side of the random field that makes borders crooked: features of about a quarter of the frame."""
 
 
+def uniform(count: int, generator: torch.Generator, low: float, high: float) -> Tensor:
+    """A strength for each of `count` pictures, (count, 1, 1, 1), low..high."""
+    return low + (high - low) * torch.rand(count, 1, 1, 1, generator=generator)
+
+
 def uneven(count: int, size: int, generator: torch.Generator) -> Tensor:
     """A smooth random field, mean about 0, standard deviation about 1. (count, 1, size, size)."""
     nodes = torch.randn(count, 1, _UNEVEN, _UNEVEN, generator=generator)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from iqa_cli.training import layout, tone
 
@@ -27,7 +26,7 @@ def night(encoded: Tensor, generator: torch.Generator) -> Tensor:
     count, size = len(encoded), encoded.shape[-1]
     light = tone.linear_from_srgb(encoded)
     lit = layout.spots(count, size, generator, low=0.15, high=0.4)
-    ambient = _between(0.5, 2.0, count, generator)
+    ambient = layout.uniform(count, generator, 0.5, 2.0)
     cast = 1 + 0.12 * torch.randn(count, 3, 1, 1, generator=generator)
     lamps = _lamps(count, size, generator) * cast.clamp_min(0.6)
     return tone.srgb_from_linear(light * torch.exp2(-ambient * (1 - lit)) * (0.5 + 0.5 * cast) + 3 * lamps)
@@ -36,26 +35,26 @@ def night(encoded: Tensor, generator: torch.Generator) -> Tensor:
 def on_black(encoded: Tensor, generator: torch.Generator) -> Tensor:
     """A thing before black, as in a studio or on a stage."""
     thing = layout.subject(len(encoded), encoded.shape[-1], generator)
-    left = _between(0.05, 0.3, len(encoded), generator)
+    left = layout.uniform(len(encoded), generator, 0.05, 0.3)
     return encoded * (thing + (1 - thing) * left)
 
 
 def on_white(encoded: Tensor, generator: torch.Generator) -> Tensor:
     """A thing before a white ground, as in a shop."""
     thing = layout.subject(len(encoded), encoded.shape[-1], generator)
-    white = _between(0.93, 1.02, len(encoded), generator)
+    white = layout.uniform(len(encoded), generator, 0.93, 1.02)
     return encoded * thing + white * (1 - thing)
 
 
 def snow(encoded: Tensor, generator: torch.Generator) -> Tensor:
     """A light ground or sky with its texture: snow, sand, a white wall. What stands on it keeps its tone."""
     count = len(encoded)
-    side = layout.upper_side(count, encoded.shape[-1], generator, _between(3.0, 9.0, count, generator))
+    side = layout.upper_side(count, encoded.shape[-1], generator, layout.uniform(count, generator, 3.0, 9.0))
     side = side * torch.where(torch.rand(count, 1, 1, 1, generator=generator) < 0.7, -1.0, 1.0)
-    weight = (side * 0.5 + 0.5) * _between(0.7, 1.0, count, generator)
+    weight = (side * 0.5 + 0.5) * layout.uniform(count, generator, 0.7, 1.0)
     luma = tone.weighted_rec709(encoded)
     grain = luma - luma.mean((2, 3), keepdim=True)
-    ground = _between(0.82, 0.93, count, generator) + _between(0.15, 0.4, count, generator) * grain
+    ground = layout.uniform(count, generator, 0.82, 0.93) + layout.uniform(count, generator, 0.15, 0.4) * grain
     tinted = ground + 0.25 * (encoded - luma)
     # Dark things stay what they are: a person on snow is no snow.
     weight = weight * ((luma - 0.15) / 0.2).clamp(0.0, 1.0)
@@ -65,16 +64,15 @@ def snow(encoded: Tensor, generator: torch.Generator) -> Tensor:
 def white_sky(encoded: Tensor, generator: torch.Generator) -> Tensor:
     """A sky or a window that is white by nature."""
     count = len(encoded)
-    side = layout.upper_side(count, encoded.shape[-1], generator, _between(4.0, 12.0, count, generator))
+    side = layout.upper_side(count, encoded.shape[-1], generator, layout.uniform(count, generator, 4.0, 12.0))
     luma = tone.weighted_rec709(encoded)
-    mean = functional.avg_pool2d(luma, 5, stride=1, padding=2, count_include_pad=False)
-    square = functional.avg_pool2d(luma * luma, 5, stride=1, padding=2, count_include_pad=False)
-    plain = 1 - (square - mean * mean).clamp_min(0.0).sqrt() / 0.08
+    mean, variance = tone.around(luma)
+    plain = 1 - variance.clamp_min(0.0).sqrt() / 0.08
     # Light, plain, and blue or grey: what else is white by nature in the upper part of a frame? No face, no facade.
     blue = (encoded[:, 2:] - encoded[:, :1] + 0.08) / 0.08
     open_sky = ((mean - 0.4) / 0.2).clamp(0, 1) * plain.clamp(0, 1) * blue.clamp(0, 1) * (side * 1.5).clamp(0, 1)
     open_sky = (open_sky * 2).clamp_max(1.0)
-    return encoded * (1 - open_sky) + _between(0.96, 1.05, count, generator) * open_sky
+    return encoded * (1 - open_sky) + layout.uniform(count, generator, 0.96, 1.05) * open_sky
 
 
 def lamps(encoded: Tensor, generator: torch.Generator) -> Tensor:
@@ -89,7 +87,7 @@ def document(encoded: Tensor, generator: torch.Generator) -> Tensor:
     """A page of text that fills most of the frame, lit unevenly; the photograph is what it lies on."""
     count, size = len(encoded), encoded.shape[-1]
     page = layout.page(count, size, generator)
-    paper = _between(0.78, 0.97, count, generator) * (1 + 0.03 * torch.randn(count, 3, 1, 1, generator=generator))
+    paper = layout.uniform(count, generator, 0.78, 0.97) * (1 + 0.03 * torch.randn(count, 3, 1, 1, generator=generator))
     shade = 1 + 0.05 * layout.uneven(count, size, generator)
     ink = layout.text_lines(count, size, generator)
     # At the size of the model's input letters are a grey texture, not black strokes.
@@ -126,8 +124,3 @@ def _lamps(count: int, size: int, generator: torch.Generator) -> Tensor:
     points = layout.spots(count, size, generator, low=0.004, high=0.022, most=6)
     halo = layout.spots(count, size, generator, low=0.05, high=0.15, most=2)
     return points + 0.04 * halo
-
-
-def _between(low: float, high: float, count: int, generator: torch.Generator) -> Tensor:
-    """(count, 1, 1, 1), uniform."""
-    return low + (high - low) * torch.rand(count, 1, 1, 1, generator=generator)

@@ -17,6 +17,8 @@ from iqa_cli.crf.levels import named_positions
 from iqa_cli.crf.unary import unary_from_nodes
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from iqa_cli.crf.torch_crf import TorchCRF
@@ -37,13 +39,9 @@ def fitted_offsets(crf: TorchCRF, scores: Tensor, positions: Tensor) -> Tensor:
     positions  (n, L) int64  true zero-based levels, -1 where unknown
     returns    (L,) float64  log-odds, 0.._STEP * _STEPS
     """
-    label_of_node = torch.tensor(crf.plan.node_label.tolist(), device=scores.device)
 
     def mean_kappa(offsets: Tensor) -> float:
-        unary = unary_from_nodes(scores.double() + offsets[label_of_node], crf.plan)
-        marginals, likeliest = crf.marginals(unary), crf.map(unary)[1]
-        named = named_positions(marginals.cpu().numpy(), likeliest.cpu().numpy(), crf.plan)
-        return _mean_kappa(positions, torch.from_numpy(named))
+        return _mean_kappa(positions, torch.from_numpy(named_at(crf, scores, offsets)))
 
     offsets = torch.zeros(crf.plan.n_labels, dtype=torch.float64, device=scores.device)
     highest = mean_kappa(offsets)
@@ -59,6 +57,14 @@ def fitted_offsets(crf: TorchCRF, scores: Tensor, positions: Tensor) -> Tensor:
         if highest == before:
             break
     return offsets
+
+
+@torch.no_grad()
+def named_at(crf: TorchCRF, scores: Tensor, offsets: Tensor) -> NDArray[np.intp]:
+    """The zero-based levels (n, L) that are named of node scores (n, N) at an operating point (L,)."""
+    label_of_node = torch.tensor(crf.plan.node_label.tolist(), device=scores.device)
+    unary = unary_from_nodes(scores.double() + offsets.to(scores.device)[label_of_node], crf.plan)
+    return named_positions(crf.marginals(unary).cpu().numpy(), crf.map(unary)[1].cpu().numpy(), crf.plan)
 
 
 def _mean_kappa(positions: Tensor, named: Tensor) -> float:

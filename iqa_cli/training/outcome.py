@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
+import functools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,11 @@ class Outcome:
     stopped: str | None
     """Why it ended before its time, if something went wrong."""
 
+    @functools.cached_property
+    def measured(self) -> dict[str, Any] | None:
+        """What is measured at each level: of the data alone, so the same for every checkpoint of the run."""
+        return measured(self.data, self.graph)
+
 
 def write_outcome(outcome: Outcome, model: ToneModel, crf: TorchCRF, device: torch.device) -> dict[str, Judged]:
     """Write everything. The model comes with the weights of the last epoch and leaves with those that were chosen.
@@ -92,15 +98,15 @@ def _calibrated(
     wants them.
     """
     judged = judge(model, crf, outcome.data.validation(), device)
+    scores, offsets = judged.scores, None
     if outcome.config.model.temperature:
-        temperatures = fitted_temperatures(crf, judged.scores.to(device), judged.allowed.to(device))
+        temperatures = fitted_temperatures(crf, scores.to(device), judged.allowed.to(device))
         model.temperature.mul_(temperatures)
-        per_node = temperatures[model.thresholds.label_of_node].cpu()
-        judged = compared(crf, judged.scores / per_node, judged.positions, judged.allowed, device)
-    offsets = None
+        scores = scores / temperatures[model.thresholds.label_of_node].cpu()
     if outcome.config.model.operating_point == "kappa":
-        offsets = fitted_offsets(crf, judged.scores.to(device), judged.positions).cpu()
-        judged = compared(crf, judged.scores, judged.positions, judged.allowed, device, offsets)
+        offsets = fitted_offsets(crf, scores.to(device), judged.positions).cpu()
+    if scores is not judged.scores or offsets is not None:
+        judged = compared(crf, scores, judged.positions, judged.allowed, device, offsets)
     return {"validation": judged}, offsets
 
 
@@ -163,7 +169,7 @@ def _card(
         "training": training,
         "data": {"provenance": config.data.provenance, **outcome.data.card()},
         "metrics": {what: _figures(what, entry) for what, entry in judged.items()},
-        "measured": measured(outcome.data, outcome.graph),
+        "measured": outcome.measured,
     }
 
 

@@ -25,6 +25,7 @@ from iqa_cli.models.prepare import squash
 from iqa_cli.photos.decode import read_photo
 from iqa_cli.photos.discover import discover
 from iqa_cli.records import Unreadable
+from iqa_cli.training.severity import CLIPPED, second_highest
 from iqa_cli.training.tone import linear_from_srgb8, lstar_from_luminance, weighted_rec709
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def is_plainly_good(pictures: Tensor) -> Tensor:
 
 def _plainly_good(pictures: Tensor) -> Tensor:
     lstar = lstar_from_luminance(weighted_rec709(linear_from_srgb8(pictures))).flatten(1)
-    clipped = ((pictures >= 250).sum(1) >= 2).flatten(1).float().mean(1)
+    clipped = (second_highest(pictures) >= CLIPPED).flatten(1).float().mean(1)
     shadows = (lstar < 10).float().mean(1)
     blacks = lstar.quantile(0.05, dim=1)
     flat = (blacks > 28) | ((blacks > 20) & (lstar.std(1) < 15))

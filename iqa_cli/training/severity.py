@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from iqa_cli.training.tone import linear_from_srgb8, lstar_from_luminance, weighted_rec709
+from iqa_cli.training.tone import around, linear_from_srgb8, lstar_from_luminance, weighted_rec709
 
 CLIPPED = 250
 """8-bit value from which a channel counts as clipped: JPEG ringing and rounding keep blown areas at 250..255."""
@@ -133,14 +133,12 @@ def deviation(reference: Tensor, picture: Tensor) -> Deviation:
     )
     good = lstar_from_luminance((seen * torch.exp2(exposure_ev)[:, None, None, None]).clamp_max(1.0))
     key_ev = torch.log2(_luminance_from_lstar(ranked.mean(1)) / _KEY_LUMINANCE)
-    newly_clipped = (_second_highest(picture) >= CLIPPED) & _showed_something(_second_highest(reference))
+    newly_clipped = (second_highest(picture) >= CLIPPED) & _showed_something(second_highest(reference))
     return Deviation(
         {
             "bright": torch.minimum(exposure_ev, key_ev + _KEY_MARGIN_EV["bright"]),
             "dark": torch.minimum(-exposure_ev, -key_ev + _KEY_MARGIN_EV["dark"]),
-            "high_contrast": torch.maximum(
-                _hardness(good, lstar), _BOTH_ENDS[0] + _BOTH_ENDS[1] * _both_ends(reference, picture)
-            ),
+            "high_contrast": torch.maximum(_hardness(good, lstar), _both_ends(reference, picture)),
             "low_contrast": _flatness(good, lstar),
             "overexposed": newly_clipped.float().mean((1, 2)),
             "over_suppressed": _highlight_loss(good.flatten(1).gather(1, order), ranked),
@@ -162,24 +160,23 @@ def _hardness(good: Tensor, lstar: Tensor) -> Tensor:
 
 
 def _both_ends(reference: Tensor, picture: Tensor) -> Tensor:
-    """Share of channel values that ran into an end of the scale, at whichever end fewer did.
+    """How much harder than good, by the share of channel values that ran into the end of the scale where fewer did.
 
     One end alone is exposure or clipping; both are what a stretch does.
 
     reference, picture  (B, 3, S, S) uint8
-    returns             (B,) float  0..0.5
+    returns             (B,)         float  as a ratio, 1 is as good
     """
     black = (picture <= _END) & (reference > 3 * _END)
     white = (picture >= 255 - _END) & (reference < 255 - 3 * _END)
-    return torch.minimum(black.float().mean((1, 2, 3)), white.float().mean((1, 2, 3)))
+    base, slope = _BOTH_ENDS
+    return base + slope * torch.minimum(black.float().mean((1, 2, 3)), white.float().mean((1, 2, 3)))
 
 
 def _showed_something(value: Tensor) -> Tensor:
     """Where a pixel, by its second highest channel, had detail to lose. (B, S, S) uint8 to the same, bool."""
-    values = value.float().unsqueeze(1)
-    mean = functional.avg_pool2d(values, 5, stride=1, padding=2, count_include_pad=False)
-    square = functional.avg_pool2d(values * values, 5, stride=1, padding=2, count_include_pad=False)
-    textured = (square - mean * mean >= _TEXTURE**2).squeeze(1)
+    _, variance = around(value.float().unsqueeze(1))
+    textured = (variance >= _TEXTURE**2).squeeze(1)
     return (value < PLAIN) | (textured & (value < DETAIL))
 
 
@@ -213,7 +210,7 @@ def _seen(picture: Tensor) -> Tensor:
     return weighted_rec709(linear_from_srgb8(picture)) * (1 - _FLARE) + _FLARE
 
 
-def _second_highest(picture: Tensor) -> Tensor:
+def second_highest(picture: Tensor) -> Tensor:
     """The middle one of three channels. (B, 3, S, S) to (B, S, S)."""
     red, green, blue = picture.unbind(1)
     return torch.maximum(torch.minimum(red, green), torch.minimum(torch.maximum(red, green), blue))

@@ -48,6 +48,16 @@ def lstar_from_luminance(luminance: Tensor) -> Tensor:
     return torch.where(luminance > 216 / 24389, 116 * cube_root - 16, luminance * (24389 / 27))
 
 
+def around(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance of the 5 x 5 pixels around each, of those within the frame. (B, 1, S, S) to two of the same.
+
+    The variance is a difference of rounded numbers: it may be a little below zero.
+    """
+    mean = functional.avg_pool2d(values, 5, stride=1, padding=2, count_include_pad=False)
+    square = functional.avg_pool2d(values * values, 5, stride=1, padding=2, count_include_pad=False)
+    return mean, square - mean * mean
+
+
 def scene_from_linear(linear: Tensor, knee: Tensor) -> Tensor:
     """Undo a camera's highlight shoulder: the inverse of `linear_from_scene`; white comes back as the least light
     that gives white.
