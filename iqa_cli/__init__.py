@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         OutputError,
         TrainingDiverged,
         UsageError,
+        WorkerLost,
     )
     from iqa_cli.evaluation import evaluate
     from iqa_cli.hexgraph import HexGraph, compile_plan, read_graph
@@ -59,6 +60,7 @@ _HOMES = {
         "OutputError",
         "TrainingDiverged",
         "UsageError",
+        "WorkerLost",
     ),
     "iqa_cli.evaluation": ("evaluate",),
     "iqa_cli.hexgraph": ("HexGraph", "compile_plan", "read_graph"),
@@ -94,6 +96,7 @@ __all__ = [
     "Severity",
     "TrainingDiverged",
     "UsageError",
+    "WorkerLost",
     "__version__",
     "assess",
     "assess_photo",

@@ -12,7 +12,8 @@ IqaError                     anything we report in words instead of a traceback
 │   ├── MissingExtra         a library that an optional extra brings
 │   └── TrainingDiverged     a config whose learning rates lead nowhere
 ├── OutputError              an output cannot be written, or not to its end           exit 3
-└── NothingReadable          photos were found and none could be read             exit 4
+├── NothingReadable          photos were found and none could be read             exit 4
+└── WorkerLost               a process of ours was killed or crashed              exit 70
 
 Anything else that escapes is our bug (exit 70) and is shown as one, never as the user's fault. A photo that
 cannot be read is no exception at all: it is an `Unreadable` record and a row of the report.
@@ -141,3 +142,7 @@ class NothingReadable(IqaError):  # noqa: N818 - see InvalidInput
     """Not one photo of the run could be read."""
 
     exit_code = ExitCode.NOTHING_READABLE
+
+
+class WorkerLost(IqaError):  # noqa: N818 - see InvalidInput
+    """A process that judged photos ended before its time."""

@@ -386,12 +386,12 @@ def test_what_may_pass_is_not_remembered(
 def test_neither_are_a_lack_of_memory_and_our_own_mistakes(
     photo: Callable[..., PhotoRef], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from iqa_cli import pipeline
     from iqa_cli.photos import decode
+    from iqa_cli.pipeline import reading
 
     reasons = [decode._why(MemoryError(), None, b"").reason]
-    monkeypatch.setattr(pipeline, "read_photo", lambda *_, **__: 1 / 0)
-    failed: Any = pipeline.look(photo(), "scaled", None)  # type: ignore[arg-type]
+    monkeypatch.setattr(reading, "read_photo", lambda *_, **__: 1 / 0)
+    failed: Any = reading.look_at(photo(), "scaled", None)  # type: ignore[arg-type]
     reasons.append(failed.error)
     for reason in reasons:
         assert reason.startswith(store.PASSING), reason

@@ -16,13 +16,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from iqa_cli import pipeline
 from iqa_cli.cache import Cache
 from iqa_cli.checkpoint import load_checkpoint, write_checkpoint
 from iqa_cli.errors import CheckpointError, InvalidInput, UsageError
 from iqa_cli.photos.discover import Discovery, discover
-from iqa_cli.pipeline import IN_FLIGHT, LOOKUP, Auditor, assess, assess_photo
-from iqa_cli.records import Language, PhotoRef, PhotoReport, Unreadable
+from iqa_cli.pipeline import Auditor, Decode, assess, assess_photo, reading
+from iqa_cli.pipeline import auditor as auditor_module
+from iqa_cli.pipeline.auditor import AT_ONCE, IN_FLIGHT, LOOKUP
+from iqa_cli.records import Capture, Language, PhotoRef, PhotoReport, Unreadable
 
 SaveGrey = Callable[..., Path]
 
@@ -141,12 +142,12 @@ def test_a_preview_that_looks_drawn_is_not_believed_for_a_photo_in_memory_either
     save_grey: SaveGrey, checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = save_grey("a.png", 120)
-    read = pipeline.read_photo
+    read = reading.read_photo
 
-    def even_preview(_: object, *, mode: pipeline.Decode) -> object:
+    def even_preview(_: object, *, mode: Decode) -> object:
         return read(np.full((120, 160, 3), 90, np.uint8) if mode == "thumbnail" else path.read_bytes(), mode="scaled")
 
-    monkeypatch.setattr(pipeline, "read_photo", even_preview)
+    monkeypatch.setattr(reading, "read_photo", even_preview)
     auditor = Auditor.load(checkpoint_folder, decode="thumbnail", jobs=1)
     file, memory = auditor.photo(path), auditor.photo(path.read_bytes())
     assert file.status == memory.status == "ok"
@@ -191,7 +192,7 @@ def test_a_folder_that_cannot_be_listed_is_logged(
 ) -> None:
     found = discover([roll])
     monkeypatch.setattr(
-        pipeline, "discover", lambda _: Discovery(found.photos, (("DCIM/locked", "permission denied"),))
+        auditor_module, "discover", lambda _: Discovery(found.photos, (("DCIM/locked", "permission denied"),))
     )
     reports = assess([roll], checkpoint=checkpoint_folder)
     assert [(record.levelname, record.message) for record in caplog.records] == [
@@ -203,14 +204,14 @@ def test_a_folder_that_cannot_be_listed_is_logged(
 def test_whatever_reading_one_photo_raises_the_others_are_judged(
     roll: Path, checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = pipeline.read_photo
+    read = reading.read_photo
 
-    def read_or_fail(ref: PhotoRef, *, mode: pipeline.Decode) -> object:
+    def read_or_fail(ref: PhotoRef, *, mode: Decode) -> object:
         if ref.source_file.endswith("b_bright.png"):
             raise ZeroDivisionError("in a parser")
         return read(ref, mode=mode)
 
-    monkeypatch.setattr(pipeline, "read_photo", read_or_fail)
+    monkeypatch.setattr(reading, "read_photo", read_or_fail)
     reports = list(assess([roll], checkpoint=checkpoint_folder))
     assert len(reports) == 8
     assert reports[1].error == "reading it failed (ZeroDivisionError: in a parser)"
@@ -250,13 +251,13 @@ def test_what_was_judged_before_is_not_opened_again(
     _settle(roll)
     first = list(assess([roll], checkpoint=checkpoint_folder, cache=tmp_path / "cache"))
     opened = []
-    read = pipeline.read_photo
+    read = reading.read_photo
 
-    def counted(ref: PhotoRef, *, mode: pipeline.Decode) -> object:
+    def counted(ref: PhotoRef, *, mode: Decode) -> object:
         opened.append(ref.source_file)
         return read(ref, mode=mode)
 
-    monkeypatch.setattr(pipeline, "read_photo", counted)
+    monkeypatch.setattr(reading, "read_photo", counted)
     assert list(assess([roll], checkpoint=checkpoint_folder, cache=tmp_path / "cache")) == first
     assert opened == []
     # Another way of reading, other words, another checkpoint: judged anew.
@@ -295,10 +296,10 @@ def test_a_cache_asks_for_a_bounded_number_of_photos_ahead(
             asked += 1
             yield PhotoRef(Path(f"{number}.jpg"), f"{number}.jpg")
 
-    def read_nothing(ref: PhotoRef, *, mode: pipeline.Decode) -> object:
-        return Unreadable(f"{ref.source_file} {mode}"), pipeline.Capture()
+    def read_nothing(ref: PhotoRef, *, mode: Decode) -> object:
+        return Unreadable(f"{ref.source_file} {mode}"), Capture()
 
-    monkeypatch.setattr(pipeline, "read_photo", read_nothing)
+    monkeypatch.setattr(reading, "read_photo", read_nothing)
     auditor = Auditor(load_checkpoint(checkpoint_folder), jobs=2)
     with Cache.open(tmp_path, auditor.context) as cache:
         reports = auditor.run(refs(), cache)
@@ -321,7 +322,7 @@ def test_an_error_of_the_model_is_not_blamed_on_the_photo(
     def broken(_: object) -> None:
         raise RuntimeError("model")
 
-    monkeypatch.setattr(auditor._model, "node_scores", broken)
+    monkeypatch.setattr(auditor._judge()._model, "node_scores", broken)
     with pytest.raises(RuntimeError, match="model"):
         list(auditor.run(discover([roll]).photos))
 
@@ -337,14 +338,14 @@ def test_no_more_than_a_bounded_number_of_photos_is_in_flight(
             asked += 1
             yield PhotoRef(Path(f"{number}.jpg"), f"{number}.jpg")
 
-    def read_nothing(ref: PhotoRef, *, mode: pipeline.Decode) -> object:
-        return Unreadable(f"{ref.source_file} {mode}"), pipeline.Capture()
+    def read_nothing(ref: PhotoRef, *, mode: Decode) -> object:
+        return Unreadable(f"{ref.source_file} {mode}"), Capture()
 
-    monkeypatch.setattr(pipeline, "read_photo", read_nothing)
+    monkeypatch.setattr(reading, "read_photo", read_nothing)
     reports = Auditor(load_checkpoint(checkpoint_folder), jobs=2).run(refs())
     for _ in range(100):
         next(reports)
-    assert asked <= 100 + 2 * IN_FLIGHT + 1
+    assert asked <= 100 + (2 * IN_FLIGHT + 1) * AT_ONCE["scaled"]
     reports.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("iqa-judge")]
 
@@ -354,15 +355,15 @@ def test_an_interrupt_drops_queued_work_and_ends_the_threads(
 ) -> None:
     read = []
 
-    def interrupted(ref: PhotoRef, *, mode: pipeline.Decode) -> object:
+    def interrupted(ref: PhotoRef, *, mode: Decode) -> object:
         read.append((ref, mode))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "read_photo", interrupted)
+    monkeypatch.setattr(reading, "read_photo", interrupted)
     refs = [PhotoRef(Path(f"{number}.jpg"), f"{number}.jpg") for number in range(1000)]
     with pytest.raises(KeyboardInterrupt):
         list(Auditor.load(checkpoint_folder, jobs=1).run(refs))
-    assert len(read) < IN_FLIGHT + 2
+    assert len(read) < (IN_FLIGHT + 2) * AT_ONCE["scaled"]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("iqa-judge")]
 
 

@@ -87,7 +87,7 @@ class Judge:
             scores = model.node_scores(prepared)
             beliefs = crf.infer(unary_from_nodes(scores, plan))
             named = crf.infer(unary_from_nodes(scores + offsets, plan))
-            joint.append(named_positions(named.marginals, named.positions, plan))
+            joint.append(named_positions(named.marginals, lambda named=named: named.positions, plan))
             joint_marginals.append(beliefs.marginals)
             alone.append(named.independent)
             alone_marginals.append(beliefs.independent)

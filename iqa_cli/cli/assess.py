@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Annotated
@@ -79,6 +80,7 @@ def assess(
     """
     # Cheap checks first, heavy libraries last: a mistyped path fails at once.
     from iqa_cli.cli.outputs import open_outputs
+    from iqa_cli.cli.signals import termination_as_interrupt
     from iqa_cli.cli.streams import say
     from iqa_cli.paths import find_checkpoint
     from iqa_cli.photos.discover import discover
@@ -94,10 +96,19 @@ def assess(
             raise NothingReadable(f"no photos found in {', '.join(map(shown, paths))}")
         model = find_checkpoint(checkpoint)
         with open_outputs(csv, jsonl, found.photos) as outputs:
+            # Before numpy is imported: it would start a thread per processor for sums that nothing here computes.
+            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
             from iqa_cli.pipeline import Auditor
 
-            auditor = Auditor.load(model, decode=decode.code, jobs=jobs, lang=lang.code, explain=jsonl is not None)
-            with _opened_cache(auditor, cache, say) as known:
+            auditor = Auditor.load(
+                model,
+                decode=decode.code,
+                jobs=jobs,
+                lang=lang.code,
+                explain=jsonl is not None,
+                use_processes=True,
+            )
+            with termination_as_interrupt(), _opened_cache(auditor, cache, say) as known:
                 complete = _audit(auditor, found.photos, known, outputs, tally, to_the_end=fail_on is not None)
     except KeyboardInterrupt:
         kept = " and ".join(name for name in (csv, jsonl) if name is not None and name != "-")

@@ -15,16 +15,20 @@ import numpy as np
 from iqa_cli.crf.unary import cumulative
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from iqa_cli.hexgraph.plan import HexPlan
 
 
-def named_positions(marginals: NDArray[np.floating], likeliest: NDArray[np.intp], plan: HexPlan) -> NDArray[np.intp]:
+def named_positions(
+    marginals: NDArray[np.floating], likeliest: Callable[[], NDArray[np.intp]], plan: HexPlan
+) -> NDArray[np.intp]:
     """The level of every label, counted from 0; legal in every row.
 
     marginals  (B, C) float  probability of every level
-    likeliest  (B, L) intp   the most probable legal state
+    likeliest  gives (B, L) intp, the most probable legal states; asked only if they are needed
     returns    (B, L) intp
     """
     medians = median_positions(marginals, plan)
@@ -32,7 +36,7 @@ def named_positions(marginals: NDArray[np.floating], likeliest: NDArray[np.intp]
     np.put_along_axis(chosen, plan.cell_start[: plan.n_labels] + medians, values=True, axis=1)
     one, other = plan.forbidden.T
     clashes = np.any(chosen[:, one] & chosen[:, other], axis=1, keepdims=True)
-    return np.where(clashes, likeliest, medians)
+    return np.where(clashes, likeliest(), medians) if clashes.any() else medians
 
 
 def median_positions(marginals: NDArray[np.floating], plan: HexPlan) -> NDArray[np.intp]:

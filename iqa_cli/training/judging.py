@@ -83,7 +83,7 @@ def compared(
     marginals = crf.marginals(unary)
     reached = cumulative(marginals, plan).cpu().numpy()
     if offsets is None:
-        predicted = named_positions(marginals.cpu().numpy(), crf.map(unary)[1].cpu().numpy(), plan)
+        predicted = named_positions(marginals.cpu().numpy(), lambda: crf.map(unary)[1].cpu().numpy(), plan)
     else:
         predicted = named_at(crf, scores.to(device), offsets)
     metrics, start = {}, 0

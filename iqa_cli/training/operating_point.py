@@ -64,7 +64,7 @@ def named_at(crf: TorchCRF, scores: Tensor, offsets: Tensor) -> NDArray[np.intp]
     """The zero-based levels (n, L) that are named of node scores (n, N) at an operating point (L,)."""
     label_of_node = torch.tensor(crf.plan.node_label.tolist(), device=scores.device)
     unary = unary_from_nodes(scores.double() + offsets.to(scores.device)[label_of_node], crf.plan)
-    return named_positions(crf.marginals(unary).cpu().numpy(), crf.map(unary)[1].cpu().numpy(), crf.plan)
+    return named_positions(crf.marginals(unary).cpu().numpy(), lambda: crf.map(unary)[1].cpu().numpy(), crf.plan)
 
 
 def _mean_kappa(positions: Tensor, named: Tensor) -> float:

@@ -20,6 +20,7 @@ from in_process import Outcome, Run, run_iqa
 
 from iqa_cli import pipeline
 from iqa_cli.cli.app import main
+from iqa_cli.pipeline import reading
 
 if TYPE_CHECKING:
     from iqa_cli.records import PhotoRef
@@ -192,7 +193,7 @@ def test_a_run_that_fails_before_its_first_row_leaves_the_old_report_alone(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "read_photo", interrupted)
+    monkeypatch.setattr(reading, "read_photo", interrupted)
     (tmp_path / "audit.csv").write_text("SourceFile,yesterday", encoding="utf-8")
     assert iqa(roll, "--csv", tmp_path / "audit.csv").code == 130
     assert (tmp_path / "audit.csv").read_text(encoding="utf-8") == "SourceFile,yesterday"
@@ -223,18 +224,18 @@ def test_an_interrupt_keeps_the_rows_and_says_so(
 ) -> None:
     for number in range(40):
         save_grey(f"many/{number:02}.png", 128)
-    read = pipeline.read_photo
+    read = reading.read_photo
 
     def read_until_interrupted(ref: PhotoRef, *, mode: pipeline.Decode) -> object:
-        if ref.source_file.endswith("35.png"):
+        if ref.source_file.endswith("36.png"):  # the first of four that are judged in one go
             raise KeyboardInterrupt
         return read(ref, mode=mode)
 
-    monkeypatch.setattr(pipeline, "read_photo", read_until_interrupted)
+    monkeypatch.setattr(reading, "read_photo", read_until_interrupted)
     path = tmp_path / "audit.csv"
     code, out, err = iqa(tmp_path / "many", "--csv", path)
-    assert (code, out, err) == (130, "", f"interrupted: 35 photos judged, rows kept in {path}\n")
-    assert len(rows_of(path)) == 35
+    assert (code, out, err) == (130, "", f"interrupted: 36 photos judged, rows kept in {path}\n")
+    assert len(rows_of(path)) == 36
 
 
 def test_our_own_bug_is_called_one_and_shows_its_traceback_on_request(
@@ -259,7 +260,7 @@ def start(
     *arguments: object, stdout: int | IO[bytes] = subprocess.PIPE, stderr: int | IO[bytes] = subprocess.PIPE
 ) -> subprocess.Popen[bytes]:
     """The command in a process of its own, with the package that is being tested."""
-    root = str(Path(pipeline.__file__).parents[1])
+    root = str(Path(pipeline.__file__).parents[2])
     environment = {**os.environ, "PYTHONPATH": root, "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", "iqa_cli", "assess", *map(str, arguments)]
     return subprocess.Popen(command, env=environment, stdout=stdout, stderr=stderr)

@@ -18,7 +18,7 @@ def test_a_problem_is_named_exactly_where_it_is_likelier_than_not() -> None:
     marginals = np.tile([0.0, 0.0, 0.0, 1.0], (3, 6))
     marginals[:, :4] = [[0.46, 0.30, 0.16, 0.08], [0.51, 0.2, 0.2, 0.09], [0.2, 0.2, 0.2, 0.4]]
     marginals[:, 4:] = np.tile([1.0, 0.0, 0.0, 0.0], 5)
-    named = named_positions(marginals, np.zeros((3, 6), np.intp), PLAN)
+    named = named_positions(marginals, lambda: np.zeros((3, 6), np.intp), PLAN)
     assert named[:, 0].tolist() == [1, 0, 2]
     assert not named[:, 1:].any()
 
@@ -26,7 +26,7 @@ def test_a_problem_is_named_exactly_where_it_is_likelier_than_not() -> None:
 def test_named_levels_are_legal_and_name_what_is_likelier_than_not() -> None:
     unary = np.random.default_rng(0).normal(0, 2.5, (4000, PLAN.n_cells))
     beliefs = NumpyCRF(PLAN).infer(unary)
-    named = named_positions(beliefs.marginals, beliefs.positions, PLAN)
+    named = named_positions(beliefs.marginals, lambda: beliefs.positions, PLAN)
     none = beliefs.marginals[:, PLAN.cell_start[:6]]
     assert ((named > 0) == (none <= 0.5)).all()
     for row in named[::40]:
@@ -47,4 +47,4 @@ def test_medians_that_contradict_each_other_give_way_to_the_likeliest_state() ->
     )
     plan = compile_plan(graph)
     marginals = np.array([[0.4, 0.2, 0.4, 0.4, 0.2, 0.4]])  # both medians are the forbidden middle
-    assert named_positions(marginals, np.array([[0, 2]]), plan).tolist() == [[0, 2]]
+    assert named_positions(marginals, lambda: np.array([[0, 2]]), plan).tolist() == [[0, 2]]

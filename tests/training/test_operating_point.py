@@ -35,7 +35,7 @@ def scores_and_levels(shift: float) -> tuple[torch.Tensor, torch.Tensor]:
 
 def kappa(scores: torch.Tensor, positions: torch.Tensor, offset: float) -> float:
     unary = unary_from_nodes((scores + offset).double(), CRF.plan)
-    named = named_positions(CRF.marginals(unary).numpy(), CRF.map(unary)[1].numpy(), CRF.plan)
+    named = named_positions(CRF.marginals(unary).numpy(), CRF.map(unary)[1].numpy, CRF.plan)
     return float(cohen_kappa_score(positions[:, 0], named[:, 0], weights="quadratic"))
 
 
@@ -59,7 +59,7 @@ def test_offsets_of_labels_that_exclude_each_other_never_cost_kappa() -> None:
 
     def mean_kappa(offsets: torch.Tensor) -> float:
         unary = unary_from_nodes((scores + offsets.repeat_interleave(3)).double(), CRF.plan)
-        named = named_positions(CRF.marginals(unary).numpy(), CRF.map(unary)[1].numpy(), CRF.plan)
+        named = named_positions(CRF.marginals(unary).numpy(), CRF.map(unary)[1].numpy, CRF.plan)
         return sum(
             float(cohen_kappa_score(positions[:, label], named[:, label], weights="quadratic")) for label in (0, 1)
         )

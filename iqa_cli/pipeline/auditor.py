@@ -1,0 +1,307 @@
+"""What callers use: reports of photos in the order they were given, those judged before from the cache.
+
+Nothing heavy is loaded before a photo has to be opened: over an unchanged folder neither a decoder nor the model is.
+Memory does not grow with the number of photos: a bounded number is in flight, and what waits are reports, not pictures.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import functools
+import hashlib
+import importlib
+import importlib.util
+import itertools
+import json
+import logging
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from iqa_cli._version import __version__
+from iqa_cli.cache import Cache, context_key
+from iqa_cli.checkpoint import Checkpoint, load_checkpoint
+from iqa_cli.errors import UsageError
+from iqa_cli.paths import find_checkpoint
+from iqa_cli.photos.discover import as_utf8, discover
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator
+
+    from iqa_cli.pipeline.judge import Judge
+    from iqa_cli.pipeline.reading import Pixels
+    from iqa_cli.pipeline.workers import Reports
+    from iqa_cli.records import Language, PhotoRef, PhotoReport
+
+    Group = list[tuple[PhotoRef, PhotoReport | None]]
+    """Photos in order, with the reports of those that are known."""
+    Source = str | os.PathLike[str] | Pixels
+
+logger = logging.getLogger(__name__)
+
+Decode = Literal["scaled", "full", "thumbnail"]
+
+AT_ONCE: dict[Decode, int] = {"scaled": 4, "full": 2, "thumbnail": 32}
+"""Photos that a worker judges in one go, see `Judge.photos`: many of the quick ones, few of those that an interrupt or
+the end of a run would have to wait for."""
+IN_FLIGHT = 3
+"""Such goes per worker that are begun, or wait for their turn: so many that a slow photo holds up nobody."""
+LOOKUP = 256
+"""Photos that are asked for at once in the cache."""
+MOST_THREADS = 8
+"""Of decoded photos a tenth of the time is Python's own, during which all other threads of a process wait."""
+_LIBRARIES = ("numpy", "onnxruntime", "PIL", "pillow_heif")
+_DISTRIBUTIONS = {"PIL": "pillow"}
+
+
+class Auditor:
+    """A checkpoint ready to judge photos; made once, used for any number of runs, from any threads.
+
+    checkpoint     whose model and graph judge
+    decode         "scaled" decodes JPEGs at a fraction of their size, many times faster; "full" decodes every pixel;
+                   "thumbnail" takes the preview that the camera wrote where there is one, and reads only that
+    jobs           photos to work on at once; None takes one per processor this process may use
+    lang           of evidence; what is wrong with a file is said in English
+    explain        also say which rules of the graph changed which label; costs little for a dozen labels, some
+                   milliseconds a photo for fifty
+    use_processes  long runs may go on in processes where threads would wait for each other; a script that asks for it
+                   has to keep what it does under `if __name__ == "__main__"`, as `multiprocessing` says
+    raises         UsageError  if jobs is below 1
+
+    The model is loaded when the first photo has to be judged: one that cannot be loaded is a CheckpointError then.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        decode: Decode = "scaled",
+        jobs: int | None = None,
+        lang: Language = "en",
+        explain: bool = False,
+        use_processes: bool = False,
+    ) -> None:
+        if jobs is not None and jobs < 1:
+            raise UsageError(f"jobs must be at least 1, got {jobs}")
+        self.graph = checkpoint.graph
+        self.lang: Language = lang
+        self._checkpoint = checkpoint
+        self._decode: Decode = decode
+        self._jobs = jobs or _processors()
+        self._explain = explain
+        self._use_processes = use_processes
+        self._loading = threading.Lock()
+        self._loaded: Judge | None = None
+
+    @classmethod
+    def load(
+        cls,
+        checkpoint: str | os.PathLike[str] = "default",
+        *,
+        decode: Decode = "scaled",
+        jobs: int | None = None,
+        lang: Language = "en",
+        explain: bool = False,
+        use_processes: bool = False,
+    ) -> Auditor:
+        """An auditor for a checkpoint given by name or path.
+
+        raises  CheckpointError  if there is none, or its card is damaged
+        """
+        # A path object always means a folder, also when it has neither a slash nor a suffix.
+        folder = find_checkpoint(checkpoint) if isinstance(checkpoint, str) else Path(checkpoint)
+        return cls(
+            load_checkpoint(folder), decode=decode, jobs=jobs, lang=lang, explain=explain, use_processes=use_processes
+        )
+
+    @property
+    def context(self) -> str:
+        """Everything that a report depends on beside its photo: what reports are kept under in a cache."""
+        return context_key(
+            checkpoint=hashlib.sha256(json.dumps(self._checkpoint.card, sort_keys=True).encode()).hexdigest(),
+            decode=self._decode,
+            lang=self.lang,
+            explain=self._explain,
+            iqa=__version__,
+            **{library: _version_of(library) for library in _LIBRARIES},
+        )
+
+    def run(self, refs: Iterable[PhotoRef], cache: Cache | None = None) -> Generator[PhotoReport, None, None]:
+        """One report per photo, in the order given, as soon as it and those before it are judged.
+
+        cache   of this auditor's `context`: photos that it knows are not opened, the others are stored in it
+        raises  CheckpointError  if the model is needed and cannot be loaded
+                WorkerLost       if a process that judged photos was killed
+
+        Closing the generator, or an interrupt, drops what has not been started and waits for the photos in
+        hand.
+        """
+        from iqa_cli.pipeline.workers import Workers, reports_of
+
+        def reports(group: Group, judged: Reports | None) -> Iterator[PhotoReport]:
+            new = iter([] if judged is None else reports_of(judged))
+            for ref, known in group:
+                report = next(new) if known is None else known
+                if known is None and cache is not None:
+                    cache.store(ref, report)
+                yield report
+
+        groups: collections.deque[tuple[Group, Reports | None]] = collections.deque()
+        with Workers(self._judge, self._jobs, self._make_elsewhere()) as workers:
+            for group in _groups(refs, cache, AT_ONCE[self._decode]):
+                unknown = [ref for ref, report in group if report is None]
+                groups.append((group, workers.submit(unknown) if unknown else None))
+                while groups and (len(groups) > IN_FLIGHT * self._jobs or groups[0][1] is None):
+                    yield from reports(*groups.popleft())
+            while groups:
+                yield from reports(*groups.popleft())
+
+    def photo(self, source: Source) -> PhotoReport:
+        """One photo, from disk or from memory.
+
+        source  a path; or the bytes of a file, a PIL image, or an array (H, W), (H, W, 3) or (H, W, 4) of uint8,
+                uint16 or floats in 0..1
+        raises  InvalidInput     if a path does not exist
+                UsageError       if it is a folder
+                CheckpointError  if the model cannot be loaded
+                TypeError, ValueError  for any other source, or an array of another shape or range
+        """
+        if not isinstance(source, str | os.PathLike):
+            return self._judge().photo(source)
+        if os.path.isdir(source):  # noqa: PTH112 - Path's own raises for a locked folder before Python 3.14
+            raise UsageError(f"{as_utf8(os.fspath(source))}: this is a folder", hint="assess([folder]) takes folders")
+        return self._judge().photos(discover([source]).photos)[0]
+
+    def _judge(self) -> Judge:
+        """What judges in this process, loaded once."""
+        with self._loading:
+            if self._loaded is None:
+                self._loaded = self._make()()
+            return self._loaded
+
+    def _make(self) -> Callable[[], Judge]:
+        """What makes a judge here or in another process."""
+        from iqa_cli.pipeline.judge import Judge
+
+        return functools.partial(Judge, self._checkpoint, self._decode, self.lang, explain=self._explain)
+
+    def _make_elsewhere(self) -> Callable[[], Judge] | None:
+        """The same where processes pay, else None: previews are mostly Python's work, which threads do in turns."""
+        pays = self._jobs > (1 if self._decode == "thumbnail" else MOST_THREADS)
+        return self._make() if self._use_processes and pays else None
+
+
+def _groups(refs: Iterable[PhotoRef], cache: Cache | None, at_once: int) -> Iterator[Group]:
+    """The photos in order, each with its report if it is known: up to `at_once` unknown ones at a time."""
+    rest = iter(refs)
+    group: Group = []
+    unknown = 0
+    # Without a cache nothing is gained by knowing more photos than are worked on.
+    while part := list(itertools.islice(rest, at_once if cache is None else LOOKUP)):
+        for entry in zip(
+            part, itertools.repeat(None) if cache is None else cache.lookup(part), strict=cache is not None
+        ):
+            group.append(entry)
+            unknown += entry[1] is None
+            if unknown == at_once:
+                yield group
+                group, unknown = [], 0
+        if group and not unknown:  # they need not wait for others
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _version_of(library: str) -> str:
+    """Its version, if need be without importing it, which takes longer than looking up a hundred photos.
+
+    An installer names the folder of a distribution's metadata after its version ("Recording installed projects", Python
+    packaging specifications); `importlib.metadata` would take as long as an import.
+    """
+    module = sys.modules.get(library)
+    if module is None:
+        spec = importlib.util.find_spec(library)
+        folder = Path(spec.origin).parents[1] if spec is not None and spec.origin is not None else Path()
+        name = _DISTRIBUTIONS.get(library, library)
+        found = [path.name for path in folder.glob(f"{name}-*.dist-info")]
+        if len(found) == 1:
+            return found[0].removeprefix(f"{name}-").removesuffix(".dist-info")
+        module = importlib.import_module(library)
+    return str(module.__version__)
+
+
+def assess(
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    checkpoint: str | os.PathLike[str] = "default",
+    decode: Decode = "scaled",
+    jobs: int | None = None,
+    lang: Language = "en",
+    explain: bool = False,
+    cache: bool | str | os.PathLike[str] = False,
+) -> Iterator[PhotoReport]:
+    """Reports of all photos in files and folders, sorted by path; an unreadable photo is a report as well.
+
+    paths       files and folders; folders are searched to the bottom
+    checkpoint  a shipped one by name, or the folder of any
+    decode      "scaled" decodes JPEGs at a fraction of their size, many times faster; "full" decodes every pixel;
+                "thumbnail" takes the preview that the camera wrote where there is one
+    jobs        photos to work on at once; None takes one per processor. The reports do not depend on it
+    lang        of evidence; what is wrong with a file is said in English
+    explain     also say which rules of the graph changed which label
+    cache       whether photos that were judged before and have not changed are taken from the cache, and the others
+                remembered; or the folder of a cache of your own
+    raises      InvalidInput     if a path does not exist
+                CheckpointError  if the checkpoint does not exist or its card is damaged
+                UsageError       if jobs is below 1
+
+    Whatever is wrong with the arguments is raised by the call itself, before the first report is asked for. A
+    folder that cannot be listed is logged as a warning; `discover(paths).skipped` has them all.
+    """
+    found = discover(paths)
+    for folder, reason in found.skipped:
+        logger.warning("%s: not searched (%s)", folder, reason)
+    auditor = Auditor.load(checkpoint, decode=decode, jobs=jobs, lang=lang, explain=explain)
+    if cache is False:
+        return auditor.run(found.photos)
+    return _remembered(auditor, found.photos, None if cache is True else cache)
+
+
+def _remembered(
+    auditor: Auditor, photos: Iterable[PhotoRef], folder: str | os.PathLike[str] | None
+) -> Iterator[PhotoReport]:
+    with Cache.open(folder, auditor.context) as cache, contextlib.closing(auditor.run(photos, cache)) as reports:
+        yield from reports
+
+
+def assess_photo(
+    source: Source,
+    *,
+    checkpoint: str | os.PathLike[str] = "default",
+    decode: Decode = "scaled",
+    lang: Language = "en",
+    explain: bool = False,
+) -> PhotoReport:
+    """The report of one photo, from disk or from memory; see `Auditor.photo` for sources and errors.
+
+    The checkpoint last used stays loaded; another one, or other options, take its place. A program with threads, or
+    with several checkpoints, keeps an `Auditor.load()` of its own and calls its `photo`, from any threads.
+    """
+    return _loaded(checkpoint if isinstance(checkpoint, str) else Path(checkpoint), decode, lang, explain).photo(source)
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(checkpoint: str | Path, decode: Decode, lang: Language, explain: bool) -> Auditor:
+    """An auditor kept between calls of `assess_photo`; loading one takes far longer than judging a photo."""
+    return Auditor.load(checkpoint, decode=decode, jobs=1, lang=lang, explain=explain)
+
+
+def _processors() -> int:
+    """Processors that this process may use, which in a container is fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,89 @@
+"""One photo read, measured and prepared: everything before the model."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+from PIL import Image
+
+from iqa_cli.models.prepare import squash
+from iqa_cli.photometry import examine
+from iqa_cli.photos import read_photo
+from iqa_cli.records import Capture, Photo, PhotoRef, Unreadable
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from iqa_cli.checkpoint import Preprocessing
+    from iqa_cli.photometry import Doubt
+    from iqa_cli.pipeline.auditor import Decode
+    from iqa_cli.records import Measurement
+
+Pixels = bytes | bytearray | memoryview | Image.Image | NDArray[Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Look:
+    """One photo after reading and measuring, ready for the model."""
+
+    source_file: str
+    """As in `PhotoRef`; empty for a photo from memory."""
+    error: str | None
+    """Why it cannot be judged; None if it can."""
+    prepared: NDArray[np.uint8] | None = None
+    """(S, S, 3) uint8, the model's input; None if there is an error."""
+    size: tuple[int, int] = (0, 0)
+    """Width and height of the upright original."""
+    notes: tuple[str, ...] = ()
+    """From the decoder."""
+    measurements: tuple[Measurement, ...] = ()
+    """Of the decoded picture."""
+    doubt: Doubt | None = None
+    """What it seems to be, if no photograph."""
+    capture: Capture = dataclasses.field(default_factory=Capture)
+    """Camera settings, as far as they could be read."""
+
+
+def look_at(ref: PhotoRef, decode: Decode, preprocessing: Preprocessing) -> Look:
+    """Read, measure and prepare one photo; whatever is wrong with it becomes its `error`.
+
+    Stateless: everything it needs comes in, everything it found goes out, so it runs in any thread or
+    process.
+    """
+    try:
+        return look_at_source(ref.source_file, ref, decode, preprocessing)
+    # Thirteen kinds of exception came out of the readers on damaged files; one photo must never end a run.
+    except Exception as error:  # noqa: BLE001 - see above
+        return Look(ref.source_file, error=f"reading it failed ({type(error).__name__}: {error})")
+
+
+def look_at_source(source_file: str, source: PhotoRef | Pixels, decode: Decode, preprocessing: Preprocessing) -> Look:
+    """The same for a photo from anywhere.
+
+    source_file  as in `Look`
+    source       as in `read_photo`
+    raises       TypeError, ValueError  for a wrong argument; for what a file contains only if there is a bug
+    """
+    seen = _look(source_file, *read_photo(source, mode=decode), preprocessing)
+    if decode == "thumbnail" and seen.doubt is not None:
+        # A preview of a few kilobytes may look drawn where the picture does not.
+        seen = _look(source_file, *read_photo(source, mode="scaled"), preprocessing)
+    return seen
+
+
+def _look(source_file: str, photo: Photo | Unreadable, capture: Capture, preprocessing: Preprocessing) -> Look:
+    if isinstance(photo, Unreadable):
+        return Look(source_file, error=photo.reason, capture=capture)
+    measurements, doubt = examine(photo.rgb)
+    return Look(
+        source_file,
+        error=None,
+        prepared=squash(photo.rgb, preprocessing.size, preprocessing.interpolation),
+        size=(photo.width, photo.height),
+        notes=photo.notes,
+        measurements=measurements,
+        doubt=doubt,
+        capture=capture,
+    )

@@ -1,0 +1,161 @@
+"""Processes that judge photos: the same reports, and no process is left or forgotten whatever happens to another."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from iqa_cli.errors import CheckpointError, WorkerLost
+from iqa_cli.photos.discover import discover
+from iqa_cli.pipeline import Auditor, workers
+from iqa_cli.pipeline.workers import Workers, reports_of
+
+SaveGrey = Callable[..., Path]
+ROOT = Path(__file__).parents[1]
+PATIENCE_S = 60
+
+PROGRAM = """
+import sys
+from iqa_cli.pipeline import workers
+workers.THREADS_FOR = 0
+from iqa_cli.__main__ import main
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.fixture
+def photos(tmp_path: Path, save_grey: SaveGrey) -> Path:
+    """A hundred photos, some of which cannot be read."""
+    for number in range(100):
+        path = save_grey(f"photos/{number:03}.png", 2 * number, (40, 40))
+        if number % 30 == 7:
+            path.write_bytes(path.read_bytes()[:90])
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def running(photos: Path, tmp_path: Path, checkpoint_folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """`iqa assess` in a session of its own whose processes judge previews; its reader has seen the first row."""
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM, encoding="utf-8")
+    options = ["--checkpoint", str(checkpoint_folder), "--decode", "thumbnail", "--jobs", "2", "--csv", "-"]
+    for number in range(100, 4000):  # more than a pipe holds the rows of
+        os.link(photos / f"{number % 7:03}.png", photos / f"{number}.png")
+    with subprocess.Popen(
+        [sys.executable, str(program), "assess", str(photos), *options],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        for _ in range(2):
+            process.stdout.readline()
+        yield process
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def alive(session: int) -> list[int]:
+    """Processes of a session that are still running."""
+    listed = subprocess.run(["ps", "-o", "pid=,stat=", "-s", str(session)], capture_output=True, text=True, check=False)
+    rows = [line.split() for line in listed.stdout.splitlines()]
+    return [int(pid) for pid, state in rows if not state.startswith("Z")]
+
+
+def all_gone(session: int) -> bool:
+    """Whether no process of a session is left after some time."""
+    until = time.monotonic() + PATIENCE_S
+    while alive(session) and time.monotonic() < until:
+        time.sleep(0.05)
+    return not alive(session)
+
+
+@pytest.mark.parametrize("decode", ["scaled", "thumbnail"])
+def test_processes_give_the_reports_of_threads(
+    decode: str, photos: Path, checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refs = discover([photos]).photos
+    alone = list(Auditor.load(checkpoint_folder, decode=decode, jobs=1).run(refs))  # type: ignore[arg-type]
+    assert {report.status for report in alone} >= {"ok", "unreadable"}
+    for threads_for in (0, 40):  # from the start on, and after the first ones
+        monkeypatch.setattr(workers, "THREADS_FOR", threads_for)
+        auditor = Auditor.load(checkpoint_folder, decode=decode, jobs=9, use_processes=True)  # type: ignore[arg-type]
+        assert list(auditor.run(refs)) == alone
+
+
+def test_without_being_asked_for_no_process_is_started(
+    photos: Path, checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "THREADS_FOR", 0)
+    monkeypatch.setattr(workers, "_start", None)  # a process would not come up
+    assert len(list(Auditor.load(checkpoint_folder, decode="thumbnail", jobs=2).run(discover([photos]).photos))) == 100
+
+
+def test_a_process_that_is_lost_is_told_and_ends_the_run(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "THREADS_FOR", 0)
+    refs = discover([photos]).photos[:3]
+    with (
+        Workers(lambda: pytest.fail("no thread was needed"), 1, functools.partial(os._exit, 3)) as pool,
+        pytest.raises(WorkerLost, match=r"ended by itself(.|\n)*--jobs 1"),
+    ):
+        reports_of(pool.submit(refs))
+
+
+def test_a_model_that_cannot_be_loaded_is_told_by_the_submission(photos: Path) -> None:
+    def missing() -> workers.Judge:
+        raise CheckpointError("model.onnx: missing")
+
+    with Workers(missing, 2) as pool, pytest.raises(CheckpointError, match="missing"):
+        pool.submit(discover([photos]).photos[:3])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes with ps")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_of_all_processes_is_answered_by_the_first(
+    sent: signal.Signals, running: subprocess.Popen[str]
+) -> None:
+    assert len(alive(running.pid)) >= 3
+    if sent == signal.SIGINT:
+        os.killpg(running.pid, sent)  # as a terminal does
+    else:
+        os.kill(running.pid, sent)
+    _, err = running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == 130
+    assert err.startswith("interrupted: ")
+    assert len(err.splitlines()) == 1
+    assert all_gone(running.pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes with ps")
+def test_processes_end_with_a_parent_that_is_killed(running: subprocess.Popen[str]) -> None:
+    assert len(alive(running.pid)) >= 3
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait(timeout=PATIENCE_S)
+    assert all_gone(running.pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes with ps")
+def test_a_process_that_is_killed_ends_the_run_with_one_error(running: subprocess.Popen[str]) -> None:
+    listed = subprocess.run(
+        ["ps", "-ww", "-o", "pid=,args=", "-s", str(running.pid)], capture_output=True, text=True, check=True
+    )
+    children = [int(line.split()[0]) for line in listed.stdout.splitlines() if "spawn_main" in line]
+    assert len(children) == 2
+    os.kill(children[0], signal.SIGKILL)
+    _, err = running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == 70
+    assert err.startswith("error: a process that judges photos ended by itself")
+    assert "Traceback" not in err
+    assert all_gone(running.pid)
