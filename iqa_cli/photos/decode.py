@@ -17,7 +17,6 @@ import threading
 from typing import Any, Literal, get_args
 
 import numpy as np
-import pillow_heif
 from numpy.typing import NDArray
 from PIL import AvifImagePlugin, Image, ImageFile, PngImagePlugin, WebPImagePlugin
 
@@ -159,6 +158,8 @@ def _from_other(header: Header, data: bytes, orientation: int, notes: tuple[str,
     if header.kind == "heif":
         if boxes is not None and boxes.picture_end > len(data):
             return _cut_file(header, data)  # libheif fills missing tiles with green and does not say so
+        import pillow_heif  # takes as long to load as two photos to judge, and most folders have no such picture
+
         heif = pillow_heif.open_heif(io.BytesIO(data))
         excess = _too_large(*heif.size)
         if excess is not None:

@@ -14,8 +14,6 @@ import logging
 import stat
 from typing import TYPE_CHECKING
 
-import pillow_heif
-
 from iqa_cli.photos import heif_thumbnail, isobmff, jpeg, tiff, truncated
 from iqa_cli.photos.exif import capture_of_block
 from iqa_cli.photos.files import FIRST_WINDOW_BYTES, MAX_FILE_BYTES, SIGNATURE_BYTES, Windows, sniff
@@ -202,6 +200,8 @@ def _open_jpeg(data: bytes, profile: bytes) -> _Opened | None:
 
 
 def _open_heif(item: isobmff.ThumbnailItem, coded: bytes) -> _Opened | None:
+    import pillow_heif  # see decode
+
     try:
         heif = pillow_heif.open_heif(io.BytesIO(heif_thumbnail.as_file(item.properties, coded)))
         if heif.size[0] * heif.size[1] > _MAX_PREVIEW_PIXELS:
