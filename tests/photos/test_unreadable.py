@@ -148,7 +148,7 @@ def test_a_claim_of_400_megapixels_is_refused_without_decoding(claims, kind, mon
         raise AssertionError("a decoder was called")
 
     monkeypatch.setattr(decode_module.jpeg, "load", never)
-    monkeypatch.setattr(decode_module.pillow_heif, "open_heif", never)
+    monkeypatch.setattr(pillow_heif, "open_heif", never)
     monkeypatch.setattr(decode_module, "_open_other", never)
     expected = "claims 20000 x 20000 = 400.0 megapixels; the limit is 300"
     assert reason(claims(kind, 20000, 20000)) == expected
