@@ -79,10 +79,16 @@ class JpegLayout:
     """The segments that the picture needs, up to its first scan."""
     picture: memoryview
     """The first picture of the file from its first scan on, without its end marker; in the bytes that were given."""
+    plain: bytes | None = None
+    """The file itself if nothing but segments that decoders pass over sets it apart from `stream()`."""
 
     def stream(self, tail: bytes = b"") -> bytes:
         """The picture as a JPEG file of its own, ending with `tail` and an end marker."""
         return b"".join((self.head, self.picture, tail, EOI))
+
+    def start(self) -> bytes:
+        """The beginning of `stream()`, the header of the first scan included: all that Pillow itself reads."""
+        return b"".join((self.head, self.picture[: 2 + int.from_bytes(self.picture[2:4], "big")]))
 
 
 def read_layout(data: bytes) -> JpegLayout:
@@ -95,6 +101,7 @@ def read_layout(data: bytes) -> JpegLayout:
     kept = [data[:2]]
     first_scan = None
     has_end = False
+    is_plain = True
     at = 2
     while True:
         marker_at = data.find(b"\xff", at)
@@ -109,6 +116,7 @@ def read_layout(data: bytes) -> JpegLayout:
             has_end, end = True, marker_at
             break
         if marker in _NO_LENGTH:
+            is_plain = is_plain and first_scan is not None
             at = marker_at + 2
             continue
         length = int.from_bytes(data[marker_at + 2 : marker_at + 4], "big")
@@ -149,6 +157,7 @@ def read_layout(data: bytes) -> JpegLayout:
         has_end,
         b"".join(kept),
         memoryview(data)[start:end],
+        data if is_plain and has_end and end + len(EOI) == len(data) else None,
     )
 
 
@@ -222,8 +231,12 @@ def load(
     called by name: `Image.open` would apply Pillow's global pixel limit and could end up in another format. Only the
     first picture of a multi-picture file and only the SDR base of an Ultra HDR file is in the layout.
     """
-    stream = layout.stream(tail)
+    plain = None if tail else layout.plain
+    stream = layout.start() if plain is not None else layout.stream(tail)
     image = JpegImagePlugin.JpegImageFile(io.BytesIO(stream))
+    if plain is not None:
+        image.fp = io.BytesIO(plain)  # for libjpeg, which has no trouble with what Pillow may not see; saves a copy
+        stream = plain
     image.decodermaxblock = len(stream)  # all at once: in blocks of 64 KiB every one is copied twice
     if mode == "scaled":
         width, height = image.size
@@ -247,7 +260,8 @@ def _next_marker(data: bytes, at: int) -> int:
     for start in range(at, len(data) - 1, _SEARCHED_AT_ONCE):
         codes = array[start + 1 : start + 1 + _SEARCHED_AT_ONCE]
         candidates = array[start : start + len(codes)] == 0xFF
-        candidates &= codes != 0
+        ones = candidates.view(np.uint8)
+        np.minimum(ones, codes, out=ones)  # stays 1 unless the code is 0: one pass instead of comparing and joining
         if candidates.any():
             places = np.flatnonzero(candidates)
             found = codes[places]
