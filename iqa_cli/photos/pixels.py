@@ -71,7 +71,7 @@ def finish(
     if orientation in _UPRIGHT:
         small = small.transpose(_UPRIGHT[orientation])
     width, height = size[::-1] if orientation >= 5 else size
-    return Photo(np.array(small, dtype=np.uint8), width, height, notes)
+    return Photo(np.asarray(small), width, height, notes)
 
 
 def shrink(image: Image.Image, rows: int | None = None) -> Image.Image:
