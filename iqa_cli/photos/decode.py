@@ -4,7 +4,8 @@ A file that cannot be read is an `Unreadable` with one line for a person; nothin
 raise. Decoders are called by name for the format that the first bytes show, never through `Image.open` or a
 registered plug-in: the suffix does not matter, no other parser gets to see the data, and Pillow's
 process-wide pixel limit is neither used nor changed. Everything is a function of its arguments, so threads
-may call it side by side; only huge pictures wait for each other.
+may call it side by side; only huge pictures wait for each other. Decoders are imported when the first file of their
+format is met: most folders have JPEGs only.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ import dataclasses
 import io
 import logging
 import threading
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import AvifImagePlugin, Image, ImageFile, PngImagePlugin, WebPImagePlugin
+from PIL import Image
 
 from iqa_cli.photos import isobmff, jpeg, truncated
 from iqa_cli.photos.exif import capture_of_block, capture_of_image
@@ -27,6 +28,9 @@ from iqa_cli.photos.headers import Header, read_header
 from iqa_cli.photos.pixels import FIRST_FRAME, finish, hdr_note, image_of_array
 from iqa_cli.photos.preview import read_preview
 from iqa_cli.records import Capture, Photo, PhotoRef, Unreadable
+
+if TYPE_CHECKING:
+    from PIL import ImageFile
 
 logger = logging.getLogger(__name__)
 
@@ -182,9 +186,15 @@ def _from_other(header: Header, data: bytes, orientation: int, notes: tuple[str,
 
 def _open_other(header: Header, data: bytes) -> ImageFile.ImageFile:
     if header.kind == "png":
+        from PIL import PngImagePlugin
+
         return PngImagePlugin.PngImageFile(io.BytesIO(data))
     if header.kind == "webp":
+        from PIL import WebPImagePlugin
+
         return WebPImagePlugin.WebPImageFile(io.BytesIO(data))
+    from PIL import AvifImagePlugin
+
     plain = data if header.boxes is None else isobmff.hide_exif(data, header.boxes)
     return AvifImagePlugin.AvifImageFile(io.BytesIO(plain))
 
