@@ -11,15 +11,23 @@ the link. Hard links stay apart: each is a full name of its own, like a copy. A 
 walked is not walked again, which cuts loops.
 
 Order: by the bytes of the name as shown, across all arguments.
+
+Memory: of a photo only the path is kept, packed with those beside it (3 bytes if the names count up as a camera's do,
+23 if they are random), and its `PhotoRef` is made when it is asked for.
 """
 
 from __future__ import annotations
 
+import bisect
+import collections
 import dataclasses
+import itertools
 import os
 import stat
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from iqa_cli.errors import InvalidInput
 from iqa_cli.records import PhotoRef
@@ -35,12 +43,53 @@ SYSTEM_FOLDERS = frozenset(
     {"@eadir", "#recycle", "#snapshot", "$recycle.bin", "system volume information", "__macosx", "lost+found"}
 )
 
+BLOCK = 256
+"""Photos whose paths are packed together."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class Photos(Sequence[PhotoRef]):
+    """Photos held as packed paths: each `PhotoRef` is made when it is asked for, and anew the next time."""
+
+    blocks: tuple[bytes, ...]
+    """From `_packed`, `BLOCK` photos in each but the last."""
+    total: int
+    """How many photos there are."""
+
+    def __len__(self) -> int:
+        return self.total
+
+    def __iter__(self) -> Iterator[PhotoRef]:
+        for block in self.blocks:
+            for path in _unpacked(block):
+                yield PhotoRef(Path(path), as_utf8(path))
+
+    @overload
+    def __getitem__(self, index: int) -> PhotoRef: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[PhotoRef, ...]: ...
+    def __getitem__(self, index: int | slice) -> PhotoRef | tuple[PhotoRef, ...]:
+        if isinstance(index, slice):
+            return tuple(self[number] for number in range(len(self))[index])
+        block, place = divmod(range(len(self))[index], BLOCK)
+        path = _unpacked(self.blocks[block])[place]
+        return PhotoRef(Path(path), as_utf8(path))
+
+
+def _packed(paths: list[str]) -> bytes:
+    # The quickest level: paths that lie beside each other have so much in common that more saves nothing.
+    return zlib.compress(os.fsencode("\0".join(paths)), level=1)
+
+
+def _unpacked(block: bytes) -> list[str]:
+    return os.fsdecode(zlib.decompress(block)).split("\0")
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Discovery:
     """What was found under the paths that were given."""
 
-    photos: tuple[PhotoRef, ...]
+    photos: Sequence[PhotoRef]
     """Sorted by the bytes of `source_file`, no photo twice."""
 
     skipped: tuple[tuple[str, str], ...] = ()
@@ -91,33 +140,84 @@ def discover(paths: Iterable[str | os.PathLike[str]]) -> Discovery:
             hint="check the spelling; a name with spaces needs quotes",
         )
     walk.follow_links()
-    photos = sorted(walk.photos.values(), key=lambda photo: os.fsencode(photo.source_file))
-    return Discovery(tuple(photos), tuple(sorted(walk.skipped)))
+    return Discovery(_in_order(walk.names), tuple(sorted(walk.skipped)))
+
+
+def _in_order(names: dict[str, list[str]]) -> Photos:
+    """Names by folder to photos sorted by `source_file`; the lists of names are sorted in place.
+
+    The photos of a folder stay together but for those of other folders that come between them: `a-1/x.jpg`, `a.jpg`,
+    `a/x.jpg`. All photos of such a folder come at one place, because names hold no separator. So every folder is cut
+    at the places of those below it, and the pieces are sorted by their first photo.
+    """
+    by_shown = collections.defaultdict(list)
+    for folder, inside in names.items():
+        inside.sort(key=as_utf8)  # strings compare by code points, which is the order of their UTF-8 bytes
+        by_shown[as_utf8(folder)].append(folder)
+    cuts = {folder: {0, len(inside)} for folder, inside in names.items()}
+    for shown, folders in by_shown.items():
+        for above in _folders_above(shown):
+            for folder in by_shown.get(above, ()):
+                cuts[folder].add(bisect.bisect_left(names[folder], shown[len(above) :], key=as_utf8))
+        if len(folders) > 1:  # one holds a byte that is shown as the other spells it: cut everywhere
+            for folder in folders:
+                cuts[folder].update(range(len(names[folder])))
+    pieces = [
+        (as_utf8(folder + names[folder][start]), folder, start, end)
+        for folder, places in cuts.items()
+        for start, end in itertools.pairwise(sorted(places))
+    ]
+    pieces.sort(key=lambda piece: piece[0])
+    paths = (folder + name for _, folder, start, end in pieces for name in names[folder][start:end])
+    blocks = []
+    while block := list(itertools.islice(paths, BLOCK)):
+        blocks.append(_packed(block))
+    return Photos(tuple(blocks), sum(map(len, names.values())))
+
+
+def _folders_above(shown: str) -> Iterator[str]:
+    """Of `a/b/`: that of names without a folder, `a/`, and itself."""
+    yield ""
+    end = shown.find("/") + 1
+    while end:
+        yield shown[:end]
+        end = shown.find("/", end) + 1
 
 
 class _Walk:
-    """What one call of `discover` has seen so far."""
+    """What one call of `discover` has seen so far.
+
+    A folder is walked once and holds no name twice, so what it holds needs no look at other photos. Only files that are
+    named directly and linked ones may be there already.
+    """
 
     def __init__(self) -> None:
-        self.photos: dict[str, PhotoRef] = {}  # by resolved path
+        self.names: dict[str, list[str]] = {}  # of photos, by folder as given up to and with its last separator
         self.skipped: list[tuple[str, str]] = []
-        self._folders: set[str] = set()  # resolved
+        self._walked: dict[str, list[str]] = {}  # names of photos, by resolved folder
+        self._taken: dict[str, set[str]] = {}  # the same as a set, and files taken singly; made where one was
         self._links: list[str] = []
 
-    def file(self, name: str, real: str) -> None:
+    def file(self, path: str, real: str) -> None:
         """Take a file; the first name that reaches it stays."""
-        if real not in self.photos:
-            self.photos[real] = PhotoRef(Path(name), as_utf8(name))
+        folder, real_name = os.path.split(real)
+        taken = self._taken.get(folder)
+        if taken is None:
+            taken = self._taken[folder] = set(self._walked.get(folder, ()))
+        if real_name not in taken:
+            taken.add(real_name)
+            name = os.path.basename(path)  # noqa: PTH119 - a plain string, hot path
+            self._add(path[: len(path) - len(name)], [name])
 
     def folder(self, name: str, real: str) -> None:
         """Walk a folder without following links; those are kept for later."""
         stack = [(name, real)]
         while stack:
             name, real = stack.pop()
-            if real in self._folders:
+            if real in self._walked:
                 continue
-            self._folders.add(real)
             base = name if name.endswith(os.sep) else name + os.sep
+            found = self._walked[real] = []
             try:
                 for entry in _wanted(name):
                     if entry.is_symlink():
@@ -125,9 +225,18 @@ class _Walk:
                     elif entry.is_dir(follow_symlinks=False):
                         stack.append((base + entry.name, os.path.join(real, entry.name)))  # noqa: PTH118 - see above
                     elif _is_photo_name(entry.name):
-                        self.file(base + entry.name, os.path.join(real, entry.name))  # noqa: PTH118 - see above
+                        found.append(entry.name)
             except OSError as error:
                 self.skipped.append((as_utf8(name), _why(error)))
+            taken = self._taken.get(real)
+            if taken is not None:
+                found[:] = [name for name in found if name not in taken]
+                taken.update(found)
+            self._add(base, found)
+
+    def _add(self, folder: str, names: list[str]) -> None:
+        if names:
+            self.names.setdefault(folder, []).extend(names)
 
     def follow_links(self) -> None:
         """Follow the links in order of their names; what they lead to may hold links again."""

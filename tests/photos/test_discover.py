@@ -1,11 +1,14 @@
 import os
+import random
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from iqa_cli.errors import ExitCode, InvalidInput
-from iqa_cli.photos.discover import SUFFIXES, discover
+from iqa_cli.photos import discover as module
+from iqa_cli.photos.discover import BLOCK, SUFFIXES, discover
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX names and links")
 
@@ -165,6 +168,128 @@ def test_only_undecodable_bytes_are_changed_in_a_name() -> None:
     odd = ["d/a\nb.jpg", 'd/a"b,c.jpg', "d/=1+1.jpg", "d/[red].jpg", "d/照片.jpg", "d/\u202e.jpg"]
     make(*odd)
     assert names("d") == sorted(odd, key=os.fsencode)
+
+
+def test_photos_of_a_folder_give_way_to_those_of_folders_that_come_between() -> None:
+    make("d/a.jpg", "d/a/b.jpg", "d/a/b/c.jpg", "d/a/d.jpg", "d/a-.jpg", "d/a-/b.jpg", "d/b.jpg", "e.jpg", "d-.jpg")
+    assert names("d", "e.jpg", "d-.jpg") == [
+        "d-.jpg", "d/a-.jpg", "d/a-/b.jpg", "d/a.jpg", "d/a/b.jpg", "d/a/b/c.jpg", "d/a/d.jpg", "d/b.jpg", "e.jpg",
+    ]  # fmt: skip
+
+
+def test_photos_are_a_sequence_that_may_be_gone_through_again() -> None:
+    make(*(f"d/{number:04}.jpg" for number in range(2 * BLOCK + 1)))
+    photos = discover(["d"]).photos
+    refs = list(photos)
+    assert [ref.source_file for ref in refs] == [f"d/{number:04}.jpg" for number in range(2 * BLOCK + 1)]
+    assert len(photos) == len(refs)
+    assert list(photos) == refs
+    assert [photos[number] for number in range(-len(refs), len(refs))] == refs + refs
+    assert photos[BLOCK - 1 : BLOCK + 1] == tuple(refs[BLOCK - 1 : BLOCK + 1])
+    assert photos[::-BLOCK] == tuple(refs[::-BLOCK])
+    with pytest.raises(IndexError):
+        photos[len(refs)]
+    assert photos == discover(["d"]).photos
+
+
+def test_nothing_found_is_an_empty_sequence() -> None:
+    Path("d").mkdir()
+    photos = discover(["d"]).photos
+    assert (len(photos), list(photos), bool(photos)) == (0, [], False)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_trees_give_what_a_plain_walk_and_sorting_give(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BLOCK", 3)
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    arguments = _make_tree(chance)
+    expected = _plain_walk(arguments)
+    photos = discover(arguments).photos
+    assert [photo.source_file for photo in photos] == sorted(expected.values(), key=lambda shown: shown.encode())
+    assert {os.path.realpath(photo.path): photo.source_file for photo in photos} == expected
+    assert [photos[number] for number in range(len(photos))] == list(photos)
+
+
+def _make_tree(chance: random.Random) -> list[str]:
+    """Folders, photos and links with names that are easily sorted wrong; gives paths into it, some twice."""
+    shared = [
+        "a",
+        "a-",
+        "a.jpg",
+        "aa",
+        "A.JPG",
+        "é.jpg",
+        "照.jpg",
+        "\U0001f600.jpg",
+        "\uffee.jpg",
+        "\\xff.jpg",
+        "\\xff",
+    ]
+    if sys.platform == "linux":  # elsewhere file systems take UTF-8 names only
+        shared += [os.fsdecode(b"\xff.jpg"), os.fsdecode(b"\xff")]
+    folders, everything = ["t"], ["t"]
+    Path("t").mkdir()
+    for _ in range(70):
+        path = f"{chance.choice(folders)}/{chance.choice(shared)}"
+        if os.path.lexists(path):
+            continue
+        kind = chance.choice(["folder", "photo", "photo", "photo", "link"])
+        if kind == "folder":
+            Path(path).mkdir()
+            folders.append(path)
+        elif kind == "photo":
+            Path(path).touch()
+        else:
+            target = chance.choice([*everything, path, "nowhere.jpg"])
+            Path(path).symlink_to(os.path.relpath(target, Path(path).parent))
+        everything.append(path)
+    given = [path for path in chance.choices(everything, k=4) if Path(path).exists()]
+    return [*given, *chance.sample(["t", "./t", "t/", f"../{Path.cwd().name}/t", str(Path.cwd())], 2)]
+
+
+def _plain_walk(arguments: list[str]) -> dict[str, str]:
+    """Names as shown by resolved path, by keeping everything that was seen."""
+    found: dict[str, str] = {}
+    walked: set[str] = set()
+    links: list[str] = []
+
+    def visit(path: str, *, is_named: bool) -> None:
+        if Path(path).is_dir():
+            if os.path.realpath(path) not in walked:
+                walked.add(os.path.realpath(path))
+                for entry in Path(path).iterdir():
+                    below = path + entry.name if path.endswith("/") else f"{path}/{entry.name}"
+                    if entry.is_symlink():
+                        links.append(below)
+                    else:
+                        visit(below, is_named=False)
+        elif is_named or path.lower().endswith(".jpg"):
+            found.setdefault(os.path.realpath(path), module.as_utf8(path))
+
+    for path in arguments:
+        visit(path, is_named=True)
+    while links:
+        following, links = sorted(links, key=os.fsencode), []
+        for path in following:
+            visit(path, is_named=False)
+    return found
+
+
+def test_memory_of_a_photo_is_a_part_of_its_name() -> None:
+    make(*(f"DCIM/{number // 500:03}_PANA/IMG_20240714_{number:06}.jpg" for number in range(5000)))
+    discover(["DCIM/000_PANA"])  # what is made once, whatever is found
+    tracemalloc.start()
+    try:
+        photos = discover(["DCIM"]).photos
+        kept, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        for _ in photos:
+            pass
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept / len(photos) < 10
+    assert peak - kept < 500 * BLOCK  # one block of paths, and the photo in hand
 
 
 def test_many_files_are_found_without_opening_them(monkeypatch: pytest.MonkeyPatch) -> None:
