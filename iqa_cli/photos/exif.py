@@ -1,30 +1,35 @@
 """Camera settings from an EXIF block.
 
-`tiff` reads the values; what they mean and which are believed is said here. A block that cannot be read gives an
-empty `Capture` and a note; it never costs the photo.
+exifread reads the values, from a block that `tiff` has reduced to the tags below. A block that cannot be read
+gives an empty `Capture` and a note; it never costs the photo.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import io
 import logging
 import math
 import re
 from typing import TYPE_CHECKING, Any
 
+import exifread
 from PIL import Image
 
 from iqa_cli.photos.files import SIGNATURE_BYTES, read_file, refusal, sniff
 from iqa_cli.photos.headers import read_header
 from iqa_cli.photos.jpeg import read_layout
-from iqa_cli.photos.tiff import wanted_values
+from iqa_cli.photos.tiff import only_wanted_tags
 from iqa_cli.records import Capture, PhotoRef, Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 logger = logging.getLogger(__name__)
+
+# exifread warns about every odd tag of every odd camera, on stderr if nobody configured logging.
+logging.getLogger("exifread").setLevel(logging.CRITICAL)
 
 EXIF_DAMAGED = "the camera settings (EXIF) are damaged"
 
@@ -71,10 +76,15 @@ def capture_of_block(block: bytes | None, width: int, height: int) -> tuple[Capt
     size: dict[str, Any] = {"image_width": width or None, "image_height": height or None}
     if not block:
         return Capture(**size), ()
-    values = wanted_values(block)
-    if values is None:
+    try:
+        wanted = only_wanted_tags(block)
+        if wanted is None:
+            return Capture(**size), (EXIF_DAMAGED,)
+        tags = exifread.process_file(io.BytesIO(wanted), details=False, extract_thumbnail=False)
+        return Capture(**_settings(tags), **size), ()
+    except Exception as error:  # noqa: BLE001 - many types come out of a damaged block; none may cost the photo
+        logger.debug("EXIF block of %d bytes: %r", len(block), error)
         return Capture(**size), (EXIF_DAMAGED,)
-    return Capture(**_settings(values), **size), ()
 
 
 def capture_of_image(image: Image.Image) -> tuple[Capture, tuple[str, ...]]:
@@ -88,7 +98,7 @@ def capture_of_image(image: Image.Image) -> tuple[Capture, tuple[str, ...]]:
         if not isinstance(block, bytes):
             block = exif.tobytes() if len(exif) else None
         orientation = exif.get(0x0112)
-    except Exception as error:  # noqa: BLE001 - many types come out of a damaged block; none may cost the photo
+    except Exception as error:  # noqa: BLE001 - see capture_of_block
         logger.debug("EXIF of a PIL image: %r", error)
         return Capture(image_width=image.width, image_height=image.height), (EXIF_DAMAGED,)
     capture, notes = capture_of_block(block and block.removeprefix(b"Exif\0\0"), *image.size)
@@ -115,48 +125,59 @@ def _capture_of_bytes(data: bytes) -> Capture:
     return capture_of_block(header.exif, header.width, header.height)[0]
 
 
-def _settings(values: Mapping[int, Sequence[int | float | bytes]]) -> dict[str, Any]:
-    flash = _whole(values, 0x9209, 0, 0x7F)  # seven bits are defined
+def _settings(tags: Mapping[str, Any]) -> dict[str, Any]:
+    flash = _whole(tags, "EXIF Flash", 0, 0x7F)  # seven bits are defined
     return {
-        "make": _text(values, 0x010F),
-        "model": _text(values, 0x0110),
-        "lens_model": _text(values, 0xA434),
-        "taken_at": _date(_text(values, 0x9003)),
-        "exposure_time_s": _number(values, 0x829A, above=0.0, up_to=86_400.0),
-        "f_number": _number(values, 0x829D, above=0.0, up_to=1_000.0),
-        "iso": _whole(values, 0x8827, 1, 100_000_000),
-        "exposure_bias_ev": _number(values, 0x9204, above=-30.0, up_to=30.0),
+        "make": _text(tags, "Image Make"),
+        "model": _text(tags, "Image Model"),
+        "lens_model": _text(tags, "EXIF LensModel"),
+        "taken_at": _date(_text(tags, "EXIF DateTimeOriginal")),
+        "exposure_time_s": _number(tags, "EXIF ExposureTime", above=0.0, up_to=86_400.0),
+        "f_number": _number(tags, "EXIF FNumber", above=0.0, up_to=1_000.0),
+        "iso": _whole(tags, "EXIF ISOSpeedRatings", 1, 100_000_000),
+        "exposure_bias_ev": _number(tags, "EXIF ExposureBiasValue", above=-30.0, up_to=30.0),
         "flash_fired": None if flash is None else bool(flash & 1),
-        "orientation": _whole(values, 0x0112, 1, 8),
+        "orientation": _whole(tags, "Image Orientation", 1, 8),
     }
 
 
-def _text(values: Mapping[int, Sequence[int | float | bytes]], tag: int) -> str | None:
+def _values(tags: Mapping[str, Any], name: str) -> list[Any]:
+    """The values of a tag as a flat list; exifread gives text, a list, or a list of one-element tuples."""
+    values = getattr(tags.get(name), "values", None)
+    if values is None:
+        return []
+    if not isinstance(values, list | tuple):
+        return [values]
+    return [value[0] if isinstance(value, tuple) and value else value for value in values]
+
+
+def _text(tags: Mapping[str, Any], name: str) -> str | None:
     """One line of text; padding, control characters and bytes that are not UTF-8 are dropped."""
-    first = next(iter(values.get(tag, ())), None)
-    if not isinstance(first, bytes):
+    values = _values(tags, name)
+    if not values or not isinstance(values[0], str | bytes):
         return None
-    text = first.decode("utf-8", errors="ignore")
-    if not text.isprintable():
-        text = "".join(c for c in text if c.isprintable())
-    return text.strip() or None
+    text = values[0].decode("utf-8", errors="ignore") if isinstance(values[0], bytes) else values[0]
+    return "".join(c for c in text if c.isprintable() and not 0xD800 <= ord(c) <= 0xDFFF).strip() or None
 
 
-def _number(
-    values: Mapping[int, Sequence[int | float | bytes]], tag: int, *, above: float, up_to: float
-) -> float | None:
-    """The first value, which may be text, as a float in (above, up_to]; None for nan and whatever is out of range."""
-    first = next(iter(values.get(tag, ())), None)
-    try:
-        number = math.nan if first is None else float(first)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and above < number <= up_to else None
+def _number(tags: Mapping[str, Any], name: str, *, above: float, up_to: float) -> float | None:
+    """The first value as a float in (above, up_to]; None for 0/0, n/0, nan and whatever is out of range."""
+    for value in _values(tags, name)[:1]:
+        try:
+            number = float(value)
+        except (TypeError, ValueError, ArithmeticError):
+            return None
+        if math.isfinite(number) and above < number <= up_to:
+            return number
+    return None
 
 
-def _whole(values: Mapping[int, Sequence[int | float | bytes]], tag: int, low: int, high: int) -> int | None:
+def _whole(tags: Mapping[str, Any], name: str, low: int, high: int) -> int | None:
     """The first whole number in low..high; a list of ISO values often has zeros in it."""
-    return next((value for value in values.get(tag, ()) if isinstance(value, int) and low <= value <= high), None)
+    for value in _values(tags, name):
+        if isinstance(value, int) and low <= value <= high:
+            return value
+    return None
 
 
 def _date(text: str | None) -> dt.datetime | None:

@@ -4,7 +4,6 @@ import dataclasses
 import datetime as dt
 import io
 import logging
-import math
 import struct
 from fractions import Fraction
 
@@ -12,14 +11,12 @@ import exifread
 import numpy as np
 import pillow_heif
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
 from iqa_cli.photos import exif as exif_module
 from iqa_cli.photos.exif import read_capture
-from iqa_cli.photos.tiff import wanted_values
+from iqa_cli.photos.tiff import only_wanted_tags
 from iqa_cli.records import Capture
 
 MAKE, MODEL, ORIENTATION = 0x010F, 0x0110, 0x0112
@@ -170,74 +167,12 @@ def test_an_orientation_out_of_range_is_none(encode, orientation):
 
 
 def test_a_hostile_block_does_not_expand():
-    # 5,000 lists of 999 fractions each in 60 KB: a reader that expands them makes five million objects.
+    # 5,000 lists of 999 fractions each in 60 KB: exifread alone makes five million objects of them.
     entries = b"".join(struct.pack("<HHII", 0x829A + n % 4000, 5, 999, 8) for n in range(5000))
     block = b"II*\0" + struct.pack("<IH", 8, 5000) + entries + bytes(4)
-    assert wanted_values(block) == {}
-
-
-NAMES = {
-    EXPOSURE: "ExposureTime", F_NUMBER: "FNumber", ISO: "ISOSpeedRatings", TAKEN: "DateTimeOriginal",
-    BIAS: "ExposureBiasValue", FLASH: "Flash", LENS: "LensModel",
-}  # fmt: skip
-WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-
-
-@given(
-    order=st.sampled_from("<>"),
-    tags=st.dictionaries(
-        st.sampled_from(sorted(NAMES)),
-        st.tuples(st.integers(1, 14), st.integers(1, 16), st.binary(min_size=128, max_size=128)),
-    ),
-)
-def test_values_are_those_of_exifread(order, tags):
-    """Any type, any number of values, any bytes: the same from a reader written by others."""
-    behind = 26 + 2 + 12 * len(tags) + 4
-    entries, data = b"", b""
-    for number, (kind, count, raw) in tags.items():
-        size = count * WIDTHS.get(kind, 0)
-        entries += struct.pack(f"{order}HHI", number, kind, count)
-        entries += raw[:4] if size <= 4 else struct.pack(f"{order}I", behind + len(data))
-        data += raw if size > 4 else b""
-    block = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}IH", 8, 1)
-    block += struct.pack(f"{order}HHIII", 0x8769, 4, 1, 26, 0)
-    block += struct.pack(f"{order}H", len(tags)) + entries + bytes(4) + data
-    seen = exifread.process_file(io.BytesIO(block), details=False)
-    values = wanted_values(block)
-    for number, (kind, _, _) in tags.items():
-        tag = seen.get(f"EXIF {NAMES[number]}")
-        expected = [] if tag is None else [tag.values] if kind == 2 else [_plain(value) for value in tag.values]
-        ours = [value.decode() if isinstance(value, bytes) and _is_utf8(value) else value for value in values[number]]
-        assert ours == pytest.approx(expected, rel=0, abs=0, nan_ok=True) if kind != 2 else ours == expected
-
-
-def _plain(value):
-    """What exifread calls a value as a number: floats are in tuples, n/0 is a fraction that cannot be divided."""
-    if isinstance(value, tuple):
-        return value[0]
-    if isinstance(value, Fraction):
-        return float(value) if value.denominator else math.nan
-    return value
-
-
-def _is_utf8(text):
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-@given(st.sampled_from([b"II*\0", b"MM\0*", b""]), st.binary(max_size=90))
-def test_no_bytes_make_the_reader_raise(mark, rest):
-    exif_module.capture_of_block(mark + rest, 0, 0)
-
-
-def test_a_number_outside_the_block_is_missing_not_0():
-    # Three shorts do not fit the entry; the place they are said to be at is behind the end.
-    settings = struct.pack("<HHHII", 1, FLASH, 3, 3, 5000)
-    block = b"II*\0" + struct.pack("<IHHHIII", 8, 1, 0x8769, 4, 1, 26, 0) + settings + bytes(4)
-    assert exif_module.capture_of_block(block, 0, 0) == (Capture(), ())
+    wanted = only_wanted_tags(block)
+    assert len(wanted) < len(block) + 300
+    assert len(exifread.process_file(io.BytesIO(wanted), details=False)) == 0
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
