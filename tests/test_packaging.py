@@ -91,7 +91,7 @@ def test_wheel_brings_the_command(wheel: Path) -> None:
         (entry_points,) = (name for name in archive.namelist() if name.endswith(".dist-info/entry_points.txt"))
         parser = configparser.ConfigParser()
         parser.read_string(archive.read(entry_points).decode())
-    assert dict(parser["console_scripts"]) == {"iqa": "iqa_cli.cli.app:main"}
+    assert dict(parser["console_scripts"]) == {"iqa": "iqa_cli.__main__:main"}
 
 
 def test_wheel_stays_small_enough_to_download(wheel: Path) -> None:
