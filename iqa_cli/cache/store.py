@@ -52,6 +52,8 @@ _FORGET_AT_ONCE = 20_000
 """Rows per run beside those that it added: a tenth of a second's work."""
 _DAYS_BETWEEN_TOUCHES = 7
 """When a photo was used is noted once a week: an unchanged folder is read without writing."""
+_TOUCHES_PER_ROW = 16
+"""Rows whose day of use is noted in the time that one is written in."""
 _MOST_WAITING = 16 * BATCH
 """Photos that are kept for later while another process holds the file."""
 
@@ -304,7 +306,7 @@ class Cache:
         self._flushed = time.monotonic()
 
     def _flush_if_due(self) -> None:
-        waiting = len(self._waiting) + len(self._settled)
+        waiting = len(self._waiting) + len(self._settled) + len(self._used) // _TOUCHES_PER_ROW
         # Rarer each time that others hold the file, because finding that out stops the run for some seconds.
         patience = 1 + self._busy
         if waiting >= BATCH * patience or (waiting and time.monotonic() - self._flushed >= BATCH_S * patience):

@@ -2,8 +2,9 @@
 
     paths --discover--> PhotoRef --read_photo--> (Photo | Unreadable, Capture)
 
-`discover` needs the standard library only; Pillow, pillow-heif and exifread are imported with `read_photo`,
-on first use, so that a mistyped path is reported before anything heavy is loaded.
+`discover` needs the standard library only; Pillow and exifread are imported with `read_photo`, on first use, so that a
+mistyped path is reported before anything heavy is loaded; pillow-heif and Pillow's rarer formats with the first picture
+of their kind.
 
 One opening of a file serves both halves: `files` reads the bytes, `headers` (with `jpeg` and `isobmff`) finds
 size and EXIF block without a decoder, `exif` (with `tiff`) reads the settings, `decode` makes the picture
