@@ -49,7 +49,7 @@ def normalise(pictures: Sequence[NDArray[np.uint8]], preprocessing: Preprocessin
     model_input = np.empty((len(pictures), 3, *pictures[0].shape[:2]), np.float32)
     for picture, planes in zip(pictures, model_input, strict=True):
         for channel, (table, plane) in enumerate(zip(tables, planes, strict=True)):
-            np.take(table, picture[..., channel], out=plane, mode="clip")
+            np.take(table, picture[..., channel], out=plane, mode="wrap")
     return model_input
 
 

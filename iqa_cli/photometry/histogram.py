@@ -44,7 +44,7 @@ class Histogram:
     def _mean(self) -> float:
         return self._sum(self.values) / self.total
 
-    @property
+    @functools.cached_property
     def total(self) -> int:
         """Pixels counted."""
         return int(self._cumulative[-1])
@@ -56,20 +56,22 @@ class Histogram:
     def std(self) -> float:
         """Standard deviation of the pixels (of the whole population, not of a sample)."""
         deviations = self.values - self._mean
-        return math.sqrt(self._sum(deviations * deviations) / self.total)
+        return math.sqrt(self._sum(np.square(deviations, out=deviations)) / self.total)
 
-    def percentile(self, percent: float) -> float:
-        """The smallest value that at least `percent` of the pixels do not exceed.
+    def percentiles(self, *percents: float) -> list[float]:
+        """For each percent the smallest value that at least so many of the pixels do not exceed.
 
-        percent  0..100
-        raises   ValueError  outside that range
+        percents  0..100
+        raises    ValueError  outside that range
 
         Nearest rank, numpy's `inverted_cdf`: always a value that occurs in the picture.
         """
-        if not 0 <= percent <= 100:
-            raise ValueError(f"percent must be in 0..100, got {percent}")
-        rank = max(1, math.ceil(self.total * percent / 100))
-        return float(self.values[int(np.searchsorted(self._cumulative, rank))])
+        for percent in percents:
+            if not 0 <= percent <= 100:
+                raise ValueError(f"percent must be in 0..100, got {percent}")
+        ranks = [max(1, math.ceil(self.total * percent / 100)) for percent in percents]
+        found: list[float] = self.values[np.searchsorted(self._cumulative, ranks)].tolist()
+        return found
 
     def fraction_below(self, value: float) -> float:
         """Share of the pixels that lie strictly below a value; 0..1."""

@@ -75,18 +75,15 @@ def examine(rgb: NDArray[np.uint8]) -> tuple[tuple[Measurement, ...], Doubt | No
     tones = count_tones(planes)
     luma, lstar = tones.luma, tones.lstar
     highlights = lstar.top(0.1)
+    low, high = lstar.percentiles(5, 95)
     values = (
         luma.mean(),
-        luma.percentile(1),
-        luma.percentile(5),
-        luma.percentile(50),
-        luma.percentile(95),
-        luma.percentile(99),
+        *luma.percentiles(1, 5, 50, 95, 99),
         luma.fraction_below(DARK_BELOW),
         *clipped_fractions(planes),
         lstar.mean(),
         lstar.std(),
-        lstar.percentile(95) - lstar.percentile(5),
+        high - low,
         highlights.mean(),
         highlights.std(),
     )

@@ -26,9 +26,11 @@ def test_mean_and_deviation_are_those_of_the_pixels(pixels: list[int]) -> None:
     assert histogram.std() == pytest.approx(np.std(pixels), abs=1e-12)
 
 
-@given(pixel_lists, st.sampled_from([0, 1, 5, 50, 95, 99, 100]))
-def test_percentile_is_the_nearest_rank(pixels: list[int], percent: int) -> None:
-    assert counted(pixels).percentile(percent) == np.percentile(pixels, percent, method="inverted_cdf")
+@given(pixel_lists)
+def test_percentiles_are_the_nearest_ranks(pixels: list[int]) -> None:
+    percents = (0, 1, 5, 50, 95, 99, 100)
+    expected = np.percentile(pixels, percents, method="inverted_cdf")
+    assert counted(pixels).percentiles(*percents) == expected.tolist()
 
 
 @given(pixel_lists, st.integers(0, 22))
@@ -47,7 +49,7 @@ def test_top_holds_the_highest_pixels_and_no_others(pixels: list[int], fraction:
 def test_values_outside_the_range_are_refused() -> None:
     histogram = counted([1, 2, 3])
     with pytest.raises(ValueError, match="percent"):
-        histogram.percentile(101)
+        histogram.percentiles(50, 101)
     with pytest.raises(ValueError, match="fraction"):
         histogram.top(0)
     with pytest.raises(ValueError, match="one pixel"):
