@@ -15,7 +15,7 @@ import pytest
 
 from iqa_cli.errors import CheckpointError, WorkerLost
 from iqa_cli.photos.discover import discover
-from iqa_cli.pipeline import Auditor, workers
+from iqa_cli.pipeline import Auditor, auditor, workers
 from iqa_cli.pipeline.workers import Workers, reports_of
 
 SaveGrey = Callable[..., Path]
@@ -89,10 +89,31 @@ def test_processes_give_the_reports_of_threads(
     refs = discover([photos]).photos
     alone = list(Auditor.load(checkpoint_folder, decode=decode, jobs=1).run(refs))  # type: ignore[arg-type]
     assert {report.status for report in alone} >= {"ok", "unreadable"}
+    monkeypatch.setattr(auditor, "_processors", lambda: 9)
     for threads_for in (0, 40):  # from the start on, and after the first ones
         monkeypatch.setattr(workers, "THREADS_FOR", threads_for)
-        auditor = Auditor.load(checkpoint_folder, decode=decode, jobs=9, use_processes=True)  # type: ignore[arg-type]
-        assert list(auditor.run(refs)) == alone
+        many = Auditor.load(checkpoint_folder, decode=decode, jobs=9, use_processes=True)  # type: ignore[arg-type]
+        assert list(many.run(refs)) == alone
+
+
+def test_there_are_never_more_processes_than_processors(
+    checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def processes(processors: int, decode: str, jobs: int | None, use: bool = True) -> int:
+        monkeypatch.setattr(auditor, "_processors", lambda: processors)
+        return Auditor.load(checkpoint_folder, decode=decode, jobs=jobs, use_processes=use)._processes()  # type: ignore[arg-type]
+
+    assert processes(4, "thumbnail", 100) == processes(4, "thumbnail", None) == 4
+    assert processes(4, "thumbnail", 3) == 3
+    assert processes(16, "scaled", 12) == 12
+    for none in (
+        (4, "thumbnail", 1),
+        (1, "thumbnail", 8),
+        (16, "scaled", 8),
+        (8, "full", 100),
+        (16, "scaled", None, False),
+    ):
+        assert processes(*none) == 0
 
 
 def test_without_being_asked_for_no_process_is_started(
@@ -107,7 +128,7 @@ def test_a_process_that_is_lost_is_told_and_ends_the_run(photos: Path, monkeypat
     monkeypatch.setattr(workers, "THREADS_FOR", 0)
     refs = discover([photos]).photos[:3]
     with (
-        Workers(lambda: pytest.fail("no thread was needed"), 1, functools.partial(os._exit, 3)) as pool,
+        Workers(lambda: pytest.fail("no thread was needed"), 1, functools.partial(os._exit, 3), 1) as pool,
         pytest.raises(WorkerLost, match=r"ended by itself(.|\n)*--jobs 1"),
     ):
         reports_of(pool.submit(refs))
@@ -117,7 +138,7 @@ def test_a_model_that_cannot_be_loaded_is_told_by_the_submission(photos: Path) -
     def missing() -> workers.Judge:
         raise CheckpointError("model.onnx: missing")
 
-    with Workers(missing, 2) as pool, pytest.raises(CheckpointError, match="missing"):
+    with Workers(missing, 2, missing, 0) as pool, pytest.raises(CheckpointError, match="missing"):
         pool.submit(discover([photos]).photos[:3])
 
 

@@ -150,7 +150,7 @@ class Auditor:
                 yield report
 
         groups: collections.deque[tuple[Group, Reports | None]] = collections.deque()
-        with Workers(self._judge, self._jobs, self._make_elsewhere()) as workers:
+        with Workers(self._judge, self._jobs, self._make(), self._processes()) as workers:
             for group in _groups(refs, cache, AT_ONCE[self._decode]):
                 unknown = [ref for ref, report in group if report is None]
                 groups.append((group, workers.submit(unknown) if unknown else None))
@@ -188,10 +188,14 @@ class Auditor:
 
         return functools.partial(Judge, self._checkpoint, self._decode, self.lang, explain=self._explain)
 
-    def _make_elsewhere(self) -> Callable[[], Judge] | None:
-        """The same where processes pay, else None: previews are mostly Python's work, which threads do in turns."""
-        pays = self._jobs > (1 if self._decode == "thumbnail" else MOST_THREADS)
-        return self._make() if self._use_processes and pays else None
+    def _processes(self) -> int:
+        """How many processes pay, 0 for none: previews are mostly Python's work, which threads do in turns.
+
+        Never more than there are processors, whatever was asked for: each takes a hundred megabytes.
+        """
+        useful = min(self._jobs, _processors())
+        pays = useful > (1 if self._decode == "thumbnail" else MOST_THREADS)
+        return useful if self._use_processes and pays else 0
 
 
 def _groups(refs: Iterable[PhotoRef], cache: Cache | None, at_once: int) -> Iterator[Group]:

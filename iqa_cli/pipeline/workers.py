@@ -31,22 +31,23 @@ THREADS_FOR = 512
 
 
 class Workers:
-    """A pool of `jobs` workers; used from one thread.
+    """A pool of workers; used from one thread.
 
-    judge  gives that of this process, which its threads share; called by the first submission
-    jobs   photos to work on at once
-    make   makes the same judge in another process: has to be picklable, like its arguments; None for threads only
+    judge      gives that of this process, which its threads share; called by the first submission
+    threads    how many, at least 1
+    make       makes the same judge in another process: has to be picklable, like its arguments
+    processes  how many take over in a long run; 0 for threads only
 
     Leaving the context drops what has not been started and waits for the photos in hand.
     """
 
-    def __init__(self, judge: Callable[[], Judge], jobs: int, make: Callable[[], Judge] | None = None) -> None:
+    def __init__(self, judge: Callable[[], Judge], threads: int, make: Callable[[], Judge], processes: int) -> None:
         self._judge = judge
-        self._jobs = jobs
         self._make = make
+        self._process_count = processes
         self._given = 0
         self._is_over = threading.Event()
-        self._threads = concurrent.futures.ThreadPoolExecutor(jobs, thread_name_prefix="iqa-judge")
+        self._threads = concurrent.futures.ThreadPoolExecutor(threads, thread_name_prefix="iqa-judge")
         self._processes: concurrent.futures.ProcessPoolExecutor | None = None
 
     def submit(self, refs: Sequence[PhotoRef]) -> Reports:
@@ -55,13 +56,13 @@ class Workers:
         raises  CheckpointError  if the model cannot be loaded
         """
         self._given += len(refs)
-        if self._make is None or self._given <= THREADS_FOR:
+        if not self._process_count or self._given <= THREADS_FOR:
             return self._threads.submit(self._judge().photos, refs, self._is_over.is_set)
         if self._processes is None:
             import multiprocessing  # 20 ms that most runs do not need
 
             self._processes = concurrent.futures.ProcessPoolExecutor(
-                self._jobs, multiprocessing.get_context("spawn"), _start, (self._make,)
+                self._process_count, multiprocessing.get_context("spawn"), _start, (self._make,)
             )
         with _interrupts_kept_from_children():  # a process is started by the submission that finds none idle
             return self._processes.submit(_work, refs)
