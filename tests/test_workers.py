@@ -143,7 +143,7 @@ def test_a_model_that_cannot_be_loaded_is_told_by_the_submission(photos: Path) -
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes with ps")
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_of_all_processes_is_answered_by_the_first(
     sent: signal.Signals, running: subprocess.Popen[str]
 ) -> None:

@@ -74,8 +74,12 @@ def cache_info(folder: Path | None = None) -> CacheInfo:
     """
     path = (default_folder() if folder is None else folder) / FILE
     size = _size(path)
-    if not os.path.exists(path):  # noqa: PTH110 - Path's own raises for a locked folder before Python 3.14
+    try:
+        path.lstat()
+    except FileNotFoundError:
         return CacheInfo(path, size)
+    except OSError as error:  # a folder that may not be entered, or that is a file
+        return CacheInfo(path, size, problem=error.strerror)
     try:
         from iqa_cli.cache.database import DatabaseError, describe
     except ImportError:
@@ -101,7 +105,7 @@ def clear(folder: Path | None = None) -> int:
 
     path = (default_folder() if folder is None else folder) / FILE
     before = _size(path)
-    if os.path.exists(path):  # noqa: PTH110 - see cache_info
+    if cache_info(path.parent).problem is not None or path.exists():
         try:
             from iqa_cli.cache.database import DatabaseError, empty
         except ImportError:

@@ -59,7 +59,7 @@ def clear(
 
     folder = _folder()
     found = cache_info(folder)
-    if not found.size_bytes:
+    if not found.size_bytes and found.problem is None:
         say(f"nothing to forget: there is no cache at {shown(str(found.path))}")
         return
     if not yes:

@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def progress(total: int) -> Iterator[Callable[[], None]]:
-    """A bar over `total` photos that goes when it is done; gives the function that counts one more.
+def progress(total: int) -> Iterator[Callable[..., None]]:
+    """A bar over `total` photos that goes when it is done; gives the function that counts one more, and
+    takes how many of all so far cost nothing, because they were known.
 
     Nothing is printed unless stderr is a terminal.
     """
     if not sys.stderr.isatty():
-        yield lambda: None
+        yield lambda _known=0: None
         return
     # Imported here: a pipe needs none of it.
     from rich.console import Console
@@ -33,7 +34,7 @@ def progress(total: int) -> Iterator[Callable[[], None]]:
 
     class Pace(ProgressColumn):
         def render(self, task: Task) -> Text:
-            return Text(pace(int(task.completed), total, task.elapsed or 0.0))
+            return Text(pace(int(task.completed), total, task.elapsed or 0.0, task.fields["known"]))
 
     bar = Progress(
         BarColumn(),
@@ -45,17 +46,20 @@ def progress(total: int) -> Iterator[Callable[[], None]]:
         redirect_stderr=False,
     )
     with bar:
-        task = bar.add_task("", total=total)
-        yield lambda: bar.advance(task)
+        task = bar.add_task("", total=total, known=0)
+        yield lambda known=0: bar.update(task, advance=1, known=known)
 
 
-def pace(completed: int, total: int, elapsed_s: float) -> str:
-    """How fast it goes and how long it will take: "12.3 photos/s, 0:01:05 left"; empty before the first photo.
+def pace(completed: int, total: int, elapsed_s: float, known: int = 0) -> str:
+    """How fast it goes and how long it will take: "12.3 photos/s, 0:01:05 left"; empty until a photo took time.
+
+    Known ones do not count: a run that goes on where it was gets them at once, and then the others.
 
     Over the whole run: photos are done in batches, so what rich takes from the latest ones jumps between nothing
     and thousands a second.
     """
-    if not completed or elapsed_s <= 0:
+    judged = completed - known
+    if judged <= 0 or elapsed_s <= 0:
         return ""
-    left = dt.timedelta(seconds=round((total - completed) * elapsed_s / completed))
-    return f"{completed / elapsed_s:.1f} photos/s, {left} left"
+    left = dt.timedelta(seconds=round((total - completed) * elapsed_s / judged))
+    return f"{judged / elapsed_s:.1f} photos/s, {left} left"

@@ -13,14 +13,19 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def termination_as_interrupt() -> Iterator[None]:
-    """SIGTERM, which systems send before they shut down and `timeout` by default, ends a run as Ctrl-C does: what was
-    judged is written down first.
+    """SIGTERM, sent by systems that shut down and by `timeout`, and SIGHUP, sent by terminals that are closed, end a run
+    as Ctrl-C does: what was judged is written down first.
+
+    Who started the command may have them handled otherwise, as `nohup` does: that stays.
     """
-    if threading.current_thread() is not threading.main_thread():  # Python lets no other set handlers
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    handled = []
+    if threading.current_thread() is threading.main_thread():  # Python lets no other set handlers
+        asked = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        handled = [number for number in asked if signal.getsignal(number) == signal.SIG_DFL]
+    for number in handled:
+        signal.signal(number, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number in handled:
+            signal.signal(number, signal.SIG_DFL)

@@ -54,6 +54,7 @@ class Workers:
         """Judge these photos; their reports come in the same order.
 
         raises  CheckpointError  if the model cannot be loaded
+                WorkerLost       if a process ended that was given others
         """
         self._given += len(refs)
         if not self._process_count or self._given <= THREADS_FOR:
@@ -64,7 +65,7 @@ class Workers:
             self._processes = concurrent.futures.ProcessPoolExecutor(
                 self._process_count, multiprocessing.get_context("spawn"), _start, (self._make,)
             )
-        with _interrupts_kept_from_children():  # a process is started by the submission that finds none idle
+        with _interrupts_kept_from_children(), _loss_told():  # a submission that finds no process idle starts one
             return self._processes.submit(_work, refs)
 
     def __enter__(self) -> Self:
@@ -84,8 +85,15 @@ def reports_of(future: Reports) -> list[PhotoReport]:
 
     raises  WorkerLost  if a process ended instead, and whatever went wrong in the judge
     """
-    try:
+    with _loss_told():
         return future.result()
+
+
+@contextlib.contextmanager
+def _loss_told() -> Iterator[None]:
+    """A pool that lost a process takes no more work, and fails what it has; raises WorkerLost for either."""
+    try:
+        yield
     except concurrent.futures.BrokenExecutor as error:
         raise WorkerLost(
             "a process that judges photos ended by itself: it was killed, perhaps for want of memory, or crashed",

@@ -31,14 +31,17 @@ _LABEL_WIDTH = 10  # columns a label keeps there, wrapped between its words
 _STYLES = {2: "yellow", 3: "red", 4: "bold red"}
 
 
-def print_table(tally: Tally, graph: HexGraph, *, elapsed_s: float, lang: Language, file: TextIO) -> None:
+def print_table(
+    tally: Tally, graph: HexGraph, *, elapsed_s: float, lang: Language, file: TextIO, remembered: int = 0
+) -> None:
     """Print the whole report.
 
-    tally      of a finished run
-    graph      names labels and levels
-    elapsed_s  for the closing line
-    file       a terminal gets colours and its own width; anything else gets plain text of any width
-    raises     BrokenPipeError  if nobody reads it any more
+    tally       of a finished run
+    graph       names labels and levels
+    elapsed_s   for the closing line
+    remembered  how many photos were known from an earlier run, likewise
+    file        a terminal gets colours and its own width; anything else gets plain text of any width
+    raises      BrokenPipeError  if nobody reads it any more
     """
     with screen(file) as console:
         if tally.judged:
@@ -53,7 +56,7 @@ def print_table(tally: Tally, graph: HexGraph, *, elapsed_s: float, lang: Langua
         ):
             if groups.total:
                 _print_groups(console, groups, heading, lang)
-        line(console, closing_line(tally, graph, elapsed_s, lang), style="bold")
+        line(console, closing_line(tally, graph, elapsed_s, lang, remembered), style="bold")
 
 
 def _name(console: Console, text: str, style: str = "", indent: int = 0) -> None:

@@ -37,6 +37,7 @@ class Words:
     """Photos whose reason is not told apart any more."""
     photos: tuple[str, str]
     """The closing line's first words: one photo, several; and how long they took."""
+    remembered: str
     problems: str
     """How many photos have a problem."""
     fine: str
@@ -70,6 +71,7 @@ WORDS: dict[Language, Words] = {
         more="... and {count} more: --csv FILE lists all",
         other_reasons="for other reasons: --csv FILE lists all",
         photos=("1 photo in {seconds} s", "{count} photos in {seconds} s"),
+        remembered="{count} remembered",
         problems="{count} flawed",
         fine="{count} fine",
         uncertain_count="{count} uncertain",
@@ -92,6 +94,7 @@ WORDS: dict[Language, Words] = {
         more="…… 还有 {count} 张：用 --csv FILE 列出全部",
         other_reasons="其他原因：用 --csv FILE 列出全部",
         photos=("{count} 张，用时 {seconds} 秒", "{count} 张，用时 {seconds} 秒"),
+        remembered="其中 {count} 张此前已评判",
         problems="{count} 张有问题",
         fine="{count} 张正常",
         uncertain_count="{count} 张存疑",
@@ -105,13 +108,14 @@ WORDS: dict[Language, Words] = {
 }
 
 
-def closing_line(tally: Tally, graph: HexGraph, elapsed_s: float, lang: Language) -> str:
+def closing_line(tally: Tally, graph: HexGraph, elapsed_s: float, lang: Language, remembered: int = 0) -> str:
     """The run in one line.
 
     "89 photos in 4.1 s: 12 flawed (3 blocking), 66 fine, 2 uncertain, 9 unreadable"
 
     Of the levels it names those above the lowest that is a problem; counts of zero are left out, except for
-    problems and fine photos. With counts of three digits it has no more than 100 columns.
+    problems and fine photos. How many were known from an earlier run comes first, if any. Without that, and with counts
+    of three digits, it has no more than 100 columns.
     """
     words = WORDS[lang]
     grave = [
@@ -129,4 +133,6 @@ def closing_line(tally: Tally, graph: HexGraph, elapsed_s: float, lang: Language
         parts.append(words.unreadable_count.format(count=tally.unreadable.total))
     seconds = f"{elapsed_s:.1f}" if elapsed_s < 10 else f"{elapsed_s:.0f}"
     first = words.photos[tally.photos != 1].format(count=tally.photos, seconds=seconds)
+    if remembered:
+        first += words.brackets.format(words.remembered.format(count=remembered))
     return first + words.colon + words.comma.join(parts)

@@ -110,6 +110,14 @@ def test_info_counts_by_context_and_makes_nothing(folder: Path, photo: Callable[
     assert info.size_bytes >= (folder / FILE).stat().st_size > 0
 
 
+def test_a_place_that_cannot_be_looked_into_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    below = tmp_path / "file" / "cache"
+    assert cache_info(below).problem == "Not a directory"
+    with pytest.raises(OutputError, match="cannot be emptied"):
+        clear(below)
+
+
 def test_emptying_forgets_everything_and_frees_the_disk(folder: Path, photo: Callable[..., PhotoRef]) -> None:
     refs = [photo(f"{number}.jpg") for number in range(200)]
     with Cache.open(folder, "c") as cache:

@@ -234,7 +234,8 @@ def test_an_interrupt_keeps_the_rows_and_says_so(
     monkeypatch.setattr(reading, "read_photo", read_until_interrupted)
     path = tmp_path / "audit.csv"
     code, out, err = iqa(tmp_path / "many", "--csv", path)
-    assert (code, out, err) == (130, "", f"interrupted: 36 photos judged, rows kept in {path}\n")
+    said = f"interrupted: 36 photos judged, rows kept in {path}; the same command goes on from there\n"
+    assert (code, out, err) == (130, "", said)
     assert len(rows_of(path)) == 36
 
 
@@ -366,7 +367,10 @@ def test_ctrl_c_ends_with_130_and_one_line(tmp_path: Path, checkpoint_folder: Pa
         out, err = process.communicate(timeout=60)
     judged = len(rows_of(path))
     assert (process.returncode, out) == (130, b"")
-    assert err.decode() == f"interrupted: {judged} photos judged, rows kept in {path}\n"
+    assert (
+        err.decode()
+        == f"interrupted: {judged} photos judged, rows kept in {path}; the same command goes on from there\n"
+    )
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="needs a file system that takes any bytes as a name")
