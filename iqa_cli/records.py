@@ -49,7 +49,7 @@ class Photo:
     """A decoded picture: upright, sRGB, small."""
 
     rgb: NDArray[np.uint8]
-    """(H, W, 3) uint8, sRGB-encoded, EXIF orientation and colour profile already applied."""
+    """(H, W, 3) uint8, sRGB-encoded, EXIF orientation and colour profile already applied; may be read-only."""
 
     width: int
     """Pixels across of the upright original, before it was made small."""

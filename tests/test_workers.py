@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import signal
@@ -10,13 +11,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from iqa_cli.cache import Cache
+from iqa_cli.checkpoint import load_checkpoint
 from iqa_cli.errors import CheckpointError, WorkerLost
 from iqa_cli.photos.discover import discover
 from iqa_cli.pipeline import Auditor, auditor, workers
-from iqa_cli.pipeline.workers import Workers, reports_of
+from iqa_cli.pipeline.workers import Workers
+
+if TYPE_CHECKING:
+    from iqa_cli.pipeline.judge import Judge
+    from iqa_cli.records import PhotoRef
 
 SaveGrey = Callable[..., Path]
 ROOT = Path(__file__).parents[1]
@@ -120,7 +128,7 @@ def test_without_being_asked_for_no_process_is_started(
     photos: Path, checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workers, "THREADS_FOR", 0)
-    monkeypatch.setattr(workers, "_start", None)  # a process would not come up
+    monkeypatch.setattr(workers, "_Child", None)  # a process would not come up
     assert len(list(Auditor.load(checkpoint_folder, decode="thumbnail", jobs=2).run(discover([photos]).photos))) == 100
 
 
@@ -128,18 +136,75 @@ def test_a_process_that_is_lost_is_told_and_ends_the_run(photos: Path, monkeypat
     monkeypatch.setattr(workers, "THREADS_FOR", 0)
     refs = discover([photos]).photos[:3]
     with (
-        Workers(lambda: pytest.fail("no thread was needed"), 1, functools.partial(os._exit, 3), 1) as pool,
+        Workers(lambda: cast("Judge", None), 1, functools.partial(os._exit, 3), 1) as pool,
         pytest.raises(WorkerLost, match=r"ended by itself(.|\n)*--jobs 1"),
     ):
-        reports_of(pool.submit(refs))
+        pool.submit(refs).result()
 
 
 def test_a_model_that_cannot_be_loaded_is_told_by_the_submission(photos: Path) -> None:
-    def missing() -> workers.Judge:
+    def missing() -> Judge:
         raise CheckpointError("model.onnx: missing")
 
     with Workers(missing, 2, missing, 0) as pool, pytest.raises(CheckpointError, match="missing"):
         pool.submit(discover([photos]).photos[:3])
+
+
+def test_what_goes_wrong_in_a_process_comes_back_as_it_was(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "THREADS_FOR", 0)
+    (tmp_path / "card.json").write_text("{}", encoding="utf-8")
+    wrong: dict[type[Exception], Any] = {
+        KeyError: functools.partial({}.__getitem__, "lost"),
+        CheckpointError: functools.partial(load_checkpoint, tmp_path),
+    }
+    for kind, make in wrong.items():
+        with Workers(lambda: cast("Judge", None), 1, make, 1) as pool, pytest.raises(kind) as told:
+            pool.submit(discover([photos]).photos[:3]).result()
+        assert "Traceback" in told.value.__notes__[0]
+        here = pytest.raises(kind, make).value
+        assert (str(told.value), vars(told.value) | {"__notes__": 0}) == (str(here), vars(here) | {"__notes__": 0})
+
+
+def test_where_no_process_can_be_started_threads_go_on(
+    photos: Path, checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_process(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(workers, "THREADS_FOR", 8)
+    monkeypatch.setattr(workers, "_Child", no_process)
+    monkeypatch.setattr(auditor, "_processors", lambda: 4)
+    many = Auditor.load(checkpoint_folder, decode="thumbnail", jobs=4, use_processes=True)
+    assert len(list(many.run(discover([photos]).photos))) == 100
+
+
+def test_a_few_new_photos_among_many_known_ones_are_shown_as_soon_as_they_are_judged(
+    photos: Path, checkpoint_folder: Path, tmp_path: Path
+) -> None:
+    for number in range(100, 3000):
+        os.link(photos / f"{number % 7:03}.png", photos / f"{number}.png")
+    for path in photos.iterdir():
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    every = discover([photos]).photos
+    judging = Auditor.load(checkpoint_folder, jobs=2)
+    with Cache.open(tmp_path / "cache", judging.context) as cache:
+        known = [ref for number, ref in enumerate(every) if number % 250]
+        list(judging.run(known, cache))
+    asked = 0
+
+    def refs() -> Iterator[PhotoRef]:
+        nonlocal asked
+        for asked, ref in enumerate(every, 1):  # noqa: B007 - how many were taken
+            yield ref
+
+    with Cache.open(tmp_path / "cache", judging.context) as cache:
+        reports = judging.run(refs(), cache)
+        shown = [next(reports)]
+        assert asked <= 5 * auditor.LOOKUP
+        shown += reports
+    assert [report.source_file for report in shown] == [ref.source_file for ref in every]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes with ps")
@@ -148,14 +213,22 @@ def test_an_interrupt_of_all_processes_is_answered_by_the_first(
     sent: signal.Signals, running: subprocess.Popen[str]
 ) -> None:
     assert len(alive(running.pid)) >= 3
-    if sent == signal.SIGINT:
-        os.killpg(running.pid, sent)  # as a terminal does
-    else:
-        os.kill(running.pid, sent)
+    os.killpg(running.pid, sent)  # as a terminal, `timeout` and systemd do
     _, err = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 130
     assert err.startswith("interrupted: ")
     assert len(err.splitlines()) == 1
+    assert all_gone(running.pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes with ps")
+def test_a_second_interrupt_leaves_nothing_behind_either(running: subprocess.Popen[str]) -> None:
+    os.killpg(running.pid, signal.SIGINT)
+    time.sleep(0.01)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(running.pid, signal.SIGINT)
+    running.communicate(timeout=PATIENCE_S)
+    assert running.returncode in (130, -signal.SIGINT)
     assert all_gone(running.pid)
 
 

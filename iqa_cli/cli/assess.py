@@ -77,8 +77,8 @@ def assess(
     reason.
 
     Exit codes: 0 done, 1 problems at or above --fail-on, 2 wrong usage, 3 a missing or invalid checkpoint or
-    path, or an output that cannot be written to its end, 4 no photo could be read, 70 a bug in iqa, 130
-    interrupted.
+    path, or an output that cannot be written to its end, 4 no photo could be read, 70 a bug in iqa or a process
+    of it that was killed, 130 interrupted.
     """
     # Cheap checks first, heavy libraries last: a mistyped path fails at once.
     from iqa_cli.cli.outputs import open_outputs

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def termination_as_interrupt() -> Iterator[None]:
-    """SIGTERM, sent by systems that shut down and by `timeout`, and SIGHUP, sent by terminals that are closed, end a run
-    as Ctrl-C does: what was judged is written down first.
+    """SIGTERM, sent by systems that shut down and by `timeout`, and SIGHUP, sent by terminals that are closed, end a
+    run as Ctrl-C does: what was judged is written down first.
 
     Who started the command may have them handled otherwise, as `nohup` does: that stays.
     """

@@ -15,6 +15,7 @@ import importlib.util
 import itertools
 import json
 import logging
+import operator
 import os
 import sys
 import threading
@@ -48,11 +49,13 @@ AT_ONCE: dict[Decode, int] = {"scaled": 4, "full": 2, "thumbnail": 32}
 """Photos that a worker judges in one go, see `Judge.photos`: many of the quick ones, few of those that an interrupt or
 the end of a run would have to wait for."""
 IN_FLIGHT = 3
-"""Such goes per worker that are begun, or wait for their turn: so many that a slow photo holds up nobody."""
+"""So many times the photos of one go are held per worker, so that a slow one holds up nobody."""
 LOOKUP = 256
 """Photos that are asked for at once in the cache."""
 MOST_THREADS = 8
 """Of decoded photos a tenth of the time is Python's own, during which all other threads of a process wait."""
+_MOST_PROCESSES = 60
+"""Windows waits for no more than 63 things at once."""
 _LIBRARIES = ("numpy", "onnxruntime", "PIL", "pillow_heif")
 _DISTRIBUTIONS = {"PIL": "pillow"}
 
@@ -139,22 +142,28 @@ class Auditor:
         Closing the generator, or an interrupt, drops what has not been started and waits for the photos in
         hand.
         """
-        from iqa_cli.pipeline.workers import Workers, reports_of
+        from iqa_cli.pipeline.workers import Workers
 
         def reports(group: Group, judged: Reports | None) -> Iterator[PhotoReport]:
-            new = iter([] if judged is None else reports_of(judged))
+            new = iter([] if judged is None else judged.result())
             for ref, known in group:
                 report = next(new) if known is None else known
                 if known is None and cache is not None:
                     cache.store(ref, report)
                 yield report
 
+        # In a small folder every worker gets some.
+        at_once = min(AT_ONCE[self._decode], max(1, operator.length_hint(refs, 1 << 30) // (4 * self._jobs)))
+        most = max(IN_FLIGHT * self._jobs * at_once, 4 * LOOKUP if cache is not None else 0)
         groups: collections.deque[tuple[Group, Reports | None]] = collections.deque()
+        held = 0
         with Workers(self._judge, self._jobs, self._make(), self._processes()) as workers:
-            for group in _groups(refs, cache, AT_ONCE[self._decode]):
+            for group in _groups(refs, cache, at_once):
                 unknown = [ref for ref, report in group if report is None]
                 groups.append((group, workers.submit(unknown) if unknown else None))
-                while groups and (len(groups) > IN_FLIGHT * self._jobs or groups[0][1] is None):
+                held += len(group)
+                while groups and (held > most or groups[0][1] is None or groups[0][1].done()):
+                    held -= len(groups[0][0])
                     yield from reports(*groups.popleft())
             while groups:
                 yield from reports(*groups.popleft())
@@ -193,7 +202,7 @@ class Auditor:
 
         Never more than there are processors, whatever was asked for: each takes a hundred megabytes.
         """
-        useful = min(self._jobs, _processors())
+        useful = min(self._jobs, _processors(), _MOST_PROCESSES)
         pays = useful > (1 if self._decode == "thumbnail" else MOST_THREADS)
         return useful if self._use_processes and pays else 0
 
@@ -213,11 +222,9 @@ def _groups(refs: Iterable[PhotoRef], cache: Cache | None, at_once: int) -> Iter
             if unknown == at_once:
                 yield group
                 group, unknown = [], 0
-        if group and not unknown:  # they need not wait for others
+        if group:
             yield group
-            group = []
-    if group:
-        yield group
+            group, unknown = [], 0
 
 
 def _version_of(library: str) -> str:
@@ -233,9 +240,9 @@ def _version_of(library: str) -> str:
         name = _DISTRIBUTIONS.get(library, library)
         found = [path.name for path in folder.glob(f"{name}-*.dist-info")]
         if len(found) == 1:
-            return found[0].removeprefix(f"{name}-").removesuffix(".dist-info")
+            return found[0].removeprefix(f"{name}-").removesuffix(".dist-info").partition("+")[0]
         module = importlib.import_module(library)
-    return str(module.__version__)
+    return str(module.__version__).partition("+")[0]  # the name of a folder may lack what a local build adds
 
 
 def assess(
