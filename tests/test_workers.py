@@ -213,7 +213,7 @@ def test_a_few_new_photos_among_many_known_ones_are_shown_as_soon_as_they_are_ju
 def test_an_interrupt_of_all_processes_is_answered_by_the_first(
     sent: signal.Signals, running: subprocess.Popen[str]
 ) -> None:
-    assert len(alive(running.pid)) >= 3
+    assert len(alive(running.pid)) >= 2
     os.killpg(running.pid, sent)  # as a terminal, `timeout` and systemd do
     _, err = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 130
@@ -235,7 +235,7 @@ def test_a_second_interrupt_leaves_nothing_behind_either(running: subprocess.Pop
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes with ps")
 def test_processes_end_with_a_parent_that_is_killed(running: subprocess.Popen[str]) -> None:
-    assert len(alive(running.pid)) >= 3
+    assert len(alive(running.pid)) >= 2
     os.kill(running.pid, signal.SIGKILL)
     running.wait(timeout=PATIENCE_S)
     assert all_gone(running.pid)
@@ -247,7 +247,7 @@ def test_a_process_that_is_killed_ends_the_run_with_one_error(running: subproces
         ["ps", "-ww", "-o", "pid=,args=", "-s", str(running.pid)], capture_output=True, text=True, check=True
     )
     children = [int(line.split()[0]) for line in listed.stdout.splitlines() if "spawn_main" in line]
-    assert len(children) == 2
+    assert children
     os.kill(children[0], signal.SIGKILL)
     _, err = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 70
