@@ -154,13 +154,16 @@ class Database:
 
     def _needs_schema(self) -> bool:
         """Whether the file is new, or ours of an older schema."""
-        (application,) = self._connection.execute("PRAGMA application_id").fetchone()
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        # In one statement, which sees one state of the file: another process may make the schema in this moment, and
+        # what is half there would look like somebody else's.
+        application, version, things = self._connection.execute(
+            "SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema) "
+            "FROM pragma_application_id AS a, pragma_user_version AS v"
+        ).fetchone()
         if application == APPLICATION_ID:
             if version > SCHEMA_VERSION:
                 raise NewerFile("a later version of iqa made it")
             return bool(version < SCHEMA_VERSION)
-        (things,) = self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         if application != 0 or version != 0 or things != 0:
             raise ForeignFile("another program made it")
         return True
