@@ -75,10 +75,9 @@ def cache_info(folder: Path | None = None) -> CacheInfo:
     path = (default_folder() if folder is None else folder) / FILE
     size = _size(path)
     try:
-        path.lstat()
-    except FileNotFoundError:
-        return CacheInfo(path, size)
-    except OSError as error:  # a folder that may not be entered, or that is a file
+        if not _is_there(path):
+            return CacheInfo(path, size)
+    except OSError as error:
         return CacheInfo(path, size, problem=error.strerror)
     try:
         from iqa_cli.cache.database import DatabaseError, describe
@@ -105,16 +104,29 @@ def clear(folder: Path | None = None) -> int:
 
     path = (default_folder() if folder is None else folder) / FILE
     before = _size(path)
-    if cache_info(path.parent).problem is not None or path.exists():
-        try:
-            from iqa_cli.cache.database import DatabaseError, empty
-        except ImportError:
-            raise OutputError(f"{path}: cannot be emptied, this Python has no sqlite3") from None
-        try:
-            empty(path)
-        except (DatabaseError, OSError) as error:
-            raise OutputError(f"{path}: cannot be emptied ({error})", hint="remove the file by hand") from None
+    hint = "remove the file by hand"
+    try:
+        if not _is_there(path):
+            return 0
+        from iqa_cli.cache.database import DatabaseError, empty
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be emptied ({error})", hint=hint) from None
+    except ImportError:
+        raise OutputError(f"{path}: cannot be emptied, this Python has no sqlite3") from None
+    try:
+        empty(path)
+    except (DatabaseError, OSError) as error:
+        raise OutputError(f"{path}: cannot be emptied ({error})", hint=hint) from None
     return max(0, before - _size(path))
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a file is there; raises OSError where that cannot be told, as in a folder that may not be entered."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _size(path: Path) -> int:

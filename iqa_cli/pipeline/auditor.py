@@ -30,7 +30,7 @@ from iqa_cli.paths import find_checkpoint
 from iqa_cli.photos.discover import as_utf8, discover
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from iqa_cli.pipeline.judge import Judge
     from iqa_cli.pipeline.reading import Pixels
@@ -96,6 +96,7 @@ class Auditor:
         self._jobs = jobs or _processors()
         self._explain = explain
         self._use_processes = use_processes
+        self._make = functools.partial(_make_judge, checkpoint, decode, lang, explain)
         self._loading = threading.Lock()
         self._loaded: Judge | None = None
 
@@ -157,7 +158,7 @@ class Auditor:
         most = max(IN_FLIGHT * self._jobs * at_once, 4 * LOOKUP if cache is not None else 0)
         groups: collections.deque[tuple[Group, Reports | None]] = collections.deque()
         held = 0
-        with Workers(self._judge, self._jobs, self._make(), self._processes()) as workers:
+        with Workers(self._judge, self._jobs, self._make, self._processes()) as workers:
             for group in _groups(refs, cache, at_once):
                 unknown = [ref for ref, report in group if report is None]
                 groups.append((group, workers.submit(unknown) if unknown else None))
@@ -188,14 +189,8 @@ class Auditor:
         """What judges in this process, loaded once."""
         with self._loading:
             if self._loaded is None:
-                self._loaded = self._make()()
+                self._loaded = self._make()
             return self._loaded
-
-    def _make(self) -> Callable[[], Judge]:
-        """What makes a judge here or in another process."""
-        from iqa_cli.pipeline.judge import Judge
-
-        return functools.partial(Judge, self._checkpoint, self._decode, self.lang, explain=self._explain)
 
     def _processes(self) -> int:
         """How many processes pay, 0 for none: previews are mostly Python's work, which threads do in turns.
@@ -205,6 +200,13 @@ class Auditor:
         useful = min(self._jobs, _processors(), _MOST_PROCESSES)
         pays = useful > (1 if self._decode == "thumbnail" else MOST_THREADS)
         return useful if self._use_processes and pays else 0
+
+
+def _make_judge(checkpoint: Checkpoint, decode: Decode, lang: Language, explain: bool) -> Judge:
+    """Here or in another process; what is heavy is imported now, because a run over known photos needs none of it."""
+    from iqa_cli.pipeline.judge import Judge
+
+    return Judge(checkpoint, decode, lang, explain=explain)
 
 
 def _groups(refs: Iterable[PhotoRef], cache: Cache | None, at_once: int) -> Iterator[Group]:

@@ -49,6 +49,13 @@ def remember(folder: Path, ref: PhotoRef, report: PhotoReport | None = None, con
         cache.store(ref, report or report_of(ref.source_file))
 
 
+def remember_all(folder: Path, refs: list[PhotoRef]) -> None:
+    with Cache.open(folder, "c") as cache:
+        cache.lookup(refs)
+        for ref in refs:
+            cache.store(ref, report_of(ref.source_file))
+
+
 def recall(folder: Path, ref: PhotoRef, context: str = "c", **how: Any) -> PhotoReport | None:
     with Cache.open(folder, context, **how) as cache:
         (found,) = cache.lookup([ref])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from damage import foreign_database, half, lacks_a_table, overwritten, text, zeros
-from remembered import recall, remember, report_of
+from remembered import recall, remember, remember_all, report_of
 
 from iqa_cli.cache import Cache, cache_info, store
 from iqa_cli.cache.database import Database, set_aside
@@ -85,10 +85,7 @@ def test_a_damaged_or_foreign_file_is_set_aside(
     folder: Path, photo: Callable[..., PhotoRef], damage: Callable[[Path], None]
 ) -> None:
     refs = [photo(f"{number}.jpg") for number in range(300)]
-    with Cache.open(folder, "c") as cache:
-        cache.lookup(refs)
-        for ref in refs:
-            cache.store(ref, report_of(ref.source_file))
+    remember_all(folder, refs)
     damage(folder / FILE)
     content = (folder / FILE).read_bytes()
     notes: list[str] = []

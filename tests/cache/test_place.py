@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from damage import foreign_database, overwritten, text
-from remembered import ROOT, recall, remember, report_of
+from remembered import ROOT, recall, remember, remember_all, report_of
 
 from iqa_cli.cache import Cache, cache_info, clear, default_folder, store
 from iqa_cli.cache.place import FILE
@@ -120,10 +120,7 @@ def test_a_place_that_cannot_be_looked_into_is_told(tmp_path: Path) -> None:
 
 def test_emptying_forgets_everything_and_frees_the_disk(folder: Path, photo: Callable[..., PhotoRef]) -> None:
     refs = [photo(f"{number}.jpg") for number in range(200)]
-    with Cache.open(folder, "c") as cache:
-        cache.lookup(refs)
-        for ref in refs:
-            cache.store(ref, report_of(ref.source_file))
+    remember_all(folder, refs)
     freed = clear(folder)
     assert freed >= 32_768
     assert cache_info(folder).photos == 0
@@ -156,10 +153,7 @@ def test_somebody_elses_file_is_not_emptied(folder: Path, damage: Callable[[Path
 
 def test_a_damaged_cache_is_emptied(folder: Path, photo: Callable[..., PhotoRef]) -> None:
     refs = [photo(f"{number}.jpg") for number in range(300)]
-    with Cache.open(folder, "c") as cache:
-        cache.lookup(refs)
-        for ref in refs:
-            cache.store(ref, report_of(ref.source_file))
+    remember_all(folder, refs)
     overwritten(folder / FILE)
     clear(folder)
     assert cache_info(folder).size_bytes == 0
