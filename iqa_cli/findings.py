@@ -23,7 +23,7 @@ from iqa_cli.records import Finding
 if TYPE_CHECKING:
     from iqa_cli.hexgraph.graph import HexGraph
     from iqa_cli.photometry import Doubt
-    from iqa_cli.records import Capture, Language, Measured, Measurement
+    from iqa_cli.records import Capture, Language, Measured, Measurement, Unclear
 
 Values = Mapping[str, float]
 Usual = Mapping[str, Mapping[str, Mapping[int, tuple[float, float, float]]]]
@@ -184,6 +184,11 @@ def no_photograph_note(doubt: Doubt, lang: Language = "en") -> str:
     return _NO_PHOTOGRAPH[lang][doubt]
 
 
+def unclear_note(unclear: Unclear, lang: Language = "en") -> str:
+    """The note on a picture of which it is not safe to say where it ends, or how it looks."""
+    return _UNCLEAR[lang][unclear]
+
+
 def in_percent(fraction: float) -> str:
     """A share in as many digits as mean something, never none or all of it without being so: <0.1%, 3.2%, 41%, >99%.
 
@@ -301,6 +306,21 @@ _NO_PHOTOGRAPH: dict[Language, dict[Doubt, str]] = {
         "noise": "看起来是随机噪声，不像照片",
         "gradient": "看起来是绘制的渐变，不像照片",
         "drawing": "看起来是图形、截图或文字，不像照片",
+    },
+}
+
+_UNCLEAR: dict[Language, dict[Unclear, str]] = {
+    "en": {
+        "edge": "an even strip at the edge may not belong to the picture: cut it off to have the rest judged",
+        "small": "nearly all of it is even surroundings: too little picture to judge",
+        "blurred": "blurred copies of the picture seem to lie on two sides of it: cut them off to have it judged",
+        "coding": "how light its colours are cannot be told here: save it as sRGB to have it judged",
+    },
+    "zh": {
+        "edge": "边缘的纯色条带可能不属于照片：请裁掉后再评判",
+        "small": "几乎全是纯色边框：照片部分太小，无法可靠判断",
+        "blurred": "两侧似乎是照片自身的模糊副本：请裁掉后再评判",
+        "coding": "无法得知其颜色编码对应的明暗：请另存为 sRGB 后再评判",
     },
 }
 

@@ -22,6 +22,12 @@ Language = Literal["en", "zh"]
 Status = Literal["ok", "uncertain", "unreadable"]
 Measured = Literal["fits", "less", "more"]
 """What a measurement says to a level: it was seen there, or is far from that and speaks for a lower or higher one."""
+UnclearSurroundings = Literal["edge", "small", "blurred"]
+"""Why it is not safe to say what is picture and what was put around it: an even strip with a straight edge that may be
+either, hardly any picture inside, or a blurred copy of the picture on two sides of it."""
+UnclearColours = Literal["coding"]
+"""Why what is judged does not look as the picture does: its colours are coded in a way that cannot be converted."""
+Unclear = UnclearSurroundings | UnclearColours
 
 
 class Severity(enum.IntEnum):
@@ -52,13 +58,16 @@ class Photo:
     """(H, W, 3) uint8, sRGB-encoded, EXIF orientation and colour profile already applied; may be read-only."""
 
     width: int
-    """Pixels across of the upright original, before it was made small."""
+    """Pixels across of the upright original, before it was made small and before anything around it was cut off."""
 
     height: int
     """Pixels down of the upright original."""
 
     notes: tuple[str, ...] = ()
     """What a reader of the report should know about how the picture was read."""
+
+    unclear: Unclear | None = None
+    """Why what is judged may not be the picture alone, or not as it looks; None where there is no doubt."""
 
     def __post_init__(self) -> None:
         """Refuse anything that is not (H, W, 3) uint8 with at least one pixel."""

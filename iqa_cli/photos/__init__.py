@@ -8,9 +8,11 @@ of their kind.
 
 One opening of a file serves both halves: `files` reads the bytes, `headers` (with `jpeg` and `isobmff`) finds
 size and EXIF block without a decoder, `exif` (with `tiff`) reads the settings, `decode` makes the picture
-(`truncated` for JPEG files that end early, `colour` and `pixels` for what follows the decoder). `preview` gets by with
-the head of a file (`letterbox` takes the bars off, `heif_thumbnail` makes the picture libheif can open). Orientation
-and colour profile are handled here, once, and nowhere else. No global of Pillow or pillow-heif is touched.
+(`truncated` for JPEG files that end early, `colour` and `pixels` for what follows the decoder, `surroundings` for bars
+and borders around the picture). `cicp` knows what the numbers of a picture stand for, `rendition` makes sRGB of PQ and
+HLG, `heif` decodes them in 16 bit. `preview` gets by with the head of a file (`heif_thumbnail` makes the picture
+libheif can open). Orientation, colour profile and surroundings are handled here, once, and nowhere else. No global of
+Pillow or pillow-heif is touched.
 """
 
 from __future__ import annotations

@@ -22,10 +22,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from iqa_cli.photos import isobmff, jpeg, truncated
+from iqa_cli.photos.cicp import UNSPECIFIED, ColourCoding
 from iqa_cli.photos.exif import capture_of_block, capture_of_image
 from iqa_cli.photos.files import SIGNATURE_BYTES, read_file, refusal, sniff
 from iqa_cli.photos.headers import Header, read_header
-from iqa_cli.photos.pixels import FIRST_FRAME, finish, hdr_note, image_of_array
+from iqa_cli.photos.heif import HeifPicture
+from iqa_cli.photos.pixels import FIRST_FRAME, finish, image_of_array
 from iqa_cli.photos.preview import read_preview
 from iqa_cli.records import Capture, Photo, PhotoRef, Unreadable
 
@@ -124,9 +126,20 @@ def _from_image(image: Image.Image) -> tuple[Photo | Unreadable, Capture]:
         image.load()  # a file that was opened lazily fails here
         # Not before: a TIFF file is turned by loading it, and says so by losing its orientation.
         capture, notes = capture_of_image(image)
-        return finish(image, size=image.size, orientation=capture.orientation or 1, notes=notes), capture
+        turn, coding = capture.orientation or 1, _stated_coding(image)
+        return finish(image, size=image.size, orientation=turn, notes=notes, coding=coding), capture
     except Exception as error:  # noqa: BLE001 - see _from_bytes
         return _why(error, None, b""), capture_of_image(image)[0]
+
+
+def _stated_coding(image: Image.Image) -> ColourCoding | None:
+    """What pillow-heif left with a picture that it opened for somebody else."""
+    stated = image.info.get("nclx_profile")
+    if not isinstance(stated, dict):
+        return None
+    names = ("color_primaries", "transfer_characteristics", "matrix_coefficients")
+    primaries, transfer, matrix = (int(stated.get(name, UNSPECIFIED)) for name in names)
+    return ColourCoding(primaries, transfer, matrix)
 
 
 def _from_jpeg(layout: jpeg.JpegLayout, mode: Decoded, orientation: int, notes: tuple[str, ...]) -> Photo | Unreadable:
@@ -156,21 +169,18 @@ def _from_jpeg(layout: jpeg.JpegLayout, mode: Decoded, orientation: int, notes: 
 
 def _from_other(header: Header, data: bytes, orientation: int, notes: tuple[str, ...]) -> Photo | Unreadable:
     """PNG, WebP, AVIF and HEIF: no scaled decoding, and nothing to save from a file that is cut."""
-    boxes = header.boxes
-    if boxes is not None and boxes.hdr_curve is not None:
-        notes = (*notes, hdr_note(boxes.hdr_curve))
+    boxes, coding = header.boxes, header.coding
     if header.kind == "heif":
         if boxes is not None and boxes.picture_end > len(data):
             return _cut_file(header, data)  # libheif fills missing tiles with green and does not say so
-        import pillow_heif  # takes as long to load as two photos to judge, and most folders have no such picture
-
-        heif = pillow_heif.open_heif(io.BytesIO(data))
-        excess = _too_large(*heif.size)
+        picture = HeifPicture(data, coding)
+        excess = _too_large(*picture.size)
         if excess is not None:
             return excess
-        image = heif.to_pillow()
+        loaded = picture.load()
+        notes = (*notes, *loaded.notes)
         # libheif has applied the rotation of the container, which is the one that counts (23008-12, 6.5.10).
-        return finish(image, size=image.size, orientation=1, notes=notes)
+        return finish(loaded.image, size=picture.size, orientation=1, notes=notes, coding=loaded.coding)
     file = _open_other(header, data)
     excess = _too_large(*file.size)
     if excess is not None:
@@ -181,7 +191,10 @@ def _from_other(header: Header, data: bytes, orientation: int, notes: tuple[str,
         notes = (*notes, FIRST_FRAME)
     size = file.size
     file.load()
-    return finish(file, size=size, orientation=orientation, notes=notes)
+    if header.kind == "png" and coding is not None:
+        file.info.pop("icc_profile", None)  # the chunk counts before it (PNG third edition)
+    is_halved = header.depth == 16  # Pillow has no colours of 16 bit and keeps the upper half
+    return finish(file, size=size, orientation=orientation, notes=notes, coding=coding, is_halved=is_halved)
 
 
 def _open_other(header: Header, data: bytes) -> ImageFile.ImageFile:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from iqa_cli.photos.cicp import ColourCoding, of_bytes
 from iqa_cli.photos.isobmff import PictureBoxes, read_boxes
 from iqa_cli.photos.jpeg import JpegLayout, read_layout
 
@@ -37,6 +38,10 @@ class Header:
     """Markers and scans, for a JPEG."""
     boxes: PictureBoxes | None = None
     """Boxes, for HEIF and AVIF."""
+    coding: ColourCoding | None = None
+    """Primaries, transfer curve and matrix, if the container states them as numbers."""
+    depth: int = 0
+    """Bits of a sample, for PNG; 0 for other formats."""
 
 
 def read_header(kind: Kind, data: bytes) -> Header:
@@ -49,24 +54,27 @@ def read_header(kind: Kind, data: bytes) -> Header:
     if kind == "webp":
         return _webp(data)
     boxes = read_boxes(data)
-    return Header(kind, boxes.width, boxes.height, boxes.exif, boxes.claimed_bytes, boxes=boxes)
+    return Header(kind, boxes.width, boxes.height, boxes.exif, boxes.claimed_bytes, boxes=boxes, coding=boxes.coding)
 
 
 def _png(data: bytes) -> Header:
-    """PNG third edition: IHDR, eXIf; the file ends with IEND."""
-    width = height = claimed = 0
-    exif = None
+    """PNG third edition: IHDR, cICP, eXIf; the file ends with IEND."""
+    width = height = claimed = depth = 0
+    exif = coding = None
     for kind, body, end in _chunks(data, 8, "big", trailer=4):
         claimed = end
         if kind == b"IHDR":
             width, height = int.from_bytes(body[:4], "big"), int.from_bytes(body[4:8], "big")
+            depth = body[8] if len(body) > 8 else 0
+        elif kind == b"cICP":
+            coding = of_bytes(bytes(body))
         elif kind == b"eXIf" and exif is None:
             exif = bytes(body).removeprefix(b"Exif\0\0")
         elif kind == b"IEND":
             break
     else:
         claimed = max(claimed, len(data) + 1)  # at least the end chunk is missing
-    return Header("png", width, height, exif, claimed)
+    return Header("png", width, height, exif, claimed, coding=coding, depth=depth)
 
 
 def _webp(data: bytes) -> Header:

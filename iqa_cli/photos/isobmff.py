@@ -1,14 +1,16 @@
 """The few boxes of a HEIF or AVIF file that are needed before a decoder runs.
 
 The stored size of the primary picture (to refuse absurd claims, and because decoders report the size after
-rotation), how it is turned, where its EXIF block lies (at the end of the file in some), which transfer curve it
-declares, and how long the file ought to be. ISO/IEC 14496-12 (boxes) and 23008-12 (items and properties).
+rotation), how it is turned, where its EXIF block lies (at the end of the file in some), which light its numbers stand
+for, and how long the file ought to be. ISO/IEC 14496-12 (boxes) and 23008-12 (items and properties).
 """
 
 from __future__ import annotations
 
 import dataclasses
 from typing import TYPE_CHECKING
+
+from iqa_cli.photos.cicp import ColourCoding, of_nclx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,8 +25,6 @@ _ORIENTATION: dict[tuple[int, int | None], int] = {
     (0, 0): 4, (1, 0): 5, (2, 0): 2, (3, 0): 7,
     (0, 1): 2, (1, 1): 7, (2, 1): 4, (3, 1): 5,
 }  # fmt: skip
-
-_HDR_CURVES = {16: "PQ", 18: "HLG"}  # transfer characteristics of ITU-T H.273
 
 _TURNS = frozenset({b"irot", b"imir", b"clap"})
 
@@ -45,19 +45,14 @@ class PictureBoxes:
     """The TIFF block, or None."""
     exif_type_at: int | None
     """Where in the file the type of the EXIF item is written."""
-    transfer: int | None
-    """Transfer characteristics of ITU-T H.273 (13 sRGB, 16 PQ, 18 HLG), or None."""
+    coding: ColourCoding | None
+    """Primaries, transfer curve and matrix, if the file states them as numbers (`nclx`)."""
     picture_end: int
     """Where the last item that is not EXIF ends; behind the end of a file that was cut."""
     claimed_bytes: int
     """Length of the file according to its boxes and items."""
     exif_spans: tuple[_Span, ...] = ()
     """Where in the file the EXIF item lies, for a reader that has the boxes only; see `tiff_block`."""
-
-    @property
-    def hdr_curve(self) -> str | None:
-        """The name of the HDR transfer curve, if it is one."""
-        return _HDR_CURVES.get(self.transfer or 0)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,6 +65,11 @@ class ThumbnailItem:
     """(type, body) of its property boxes: settings of the decoder, size, colours; not how it is turned."""
 
     @property
+    def coding(self) -> ColourCoding | None:
+        """Primaries, transfer curve and matrix, if they are stated as numbers."""
+        return next((coding for kind, body in self.properties if kind == b"colr" and (coding := of_nclx(body))), None)
+
+    @property
     def coded_bytes(self) -> int:
         """Length of the coded data."""
         return sum(last - first for first, last in self.spans)
@@ -79,16 +79,21 @@ def read_boxes(data: bytes) -> PictureBoxes:
     """Read the boxes of a HEIF or AVIF file; never raises, whatever the bytes are."""
     meta, claimed = _meta(data)
     width = height = turns = 0
-    mirrored = transfer = None
-    for kind, start, _ in _properties(data, meta, _primary(data, meta)):
+    mirrored = coding = None
+    has_colours = False
+    primary = _primary(data, meta)
+    for kind, start, end in _properties(data, meta, primary):
         if kind == b"ispe":
             width, height = _uint(data, start + 4, 4), _uint(data, start + 8, 4)
-        elif kind == b"colr" and data[start : start + 4] == b"nclx":
-            transfer = _uint(data, start + 6, 2)
+        elif kind == b"colr":
+            has_colours = True
+            coding = of_nclx(data[start:end]) or coding
         elif kind == b"irot":
             turns = _uint(data, start, 1) & 3
         elif kind == b"imir":
             mirrored = _uint(data, start, 1) & 1
+    if not has_colours:
+        coding = _coding_of_parts(data, meta, primary)
     exif_item, exif_type_at = _exif_item(data, meta)
     exif = None
     exif_spans: tuple[_Span, ...] = ()
@@ -104,7 +109,7 @@ def read_boxes(data: bytes) -> PictureBoxes:
         else:
             picture_end = max(picture_end, end)
     orientation = _ORIENTATION[turns, mirrored]
-    return PictureBoxes(width, height, orientation, exif, exif_type_at, transfer, picture_end, claimed, exif_spans)
+    return PictureBoxes(width, height, orientation, exif, exif_type_at, coding, picture_end, claimed, exif_spans)
 
 
 def meta_end(data: bytes) -> int | None:
@@ -120,7 +125,7 @@ def find_thumbnail(data: bytes) -> ThumbnailItem | None:
     meta, _ = _meta(data)
     primary = _primary(data, meta)
     types = {item: data[at : at + 4] for item, at in _items(data, meta)}
-    of_primary = {item for item, targets in _thumbnail_references(data, meta) if primary in targets}
+    of_primary = {item for item, targets in _references(data, meta, b"thmb") if primary in targets}
     found: list[ThumbnailItem] = []
     for item, spans in _item_spans(data, meta):
         if len(found) == _MAX_THUMBNAILS:
@@ -220,14 +225,23 @@ def _items(data: bytes, meta: Mapping[bytes, _Span]) -> Iterator[tuple[int, int]
             yield _uint(data, at + 4, id_size), type_at
 
 
-def _thumbnail_references(data: bytes, meta: Mapping[bytes, _Span]) -> Iterator[tuple[int, set[int]]]:
-    """(thumbnail, pictures it belongs to), both as item numbers (`iref/thmb`)."""
+def _coding_of_parts(data: bytes, meta: Mapping[bytes, _Span], picture: int | None) -> ColourCoding | None:
+    """What the first part of a picture says that is put together from parts (`grid`) and says nothing itself."""
+    parts = next((targets for item, targets in _references(data, meta, b"dimg") if item == picture), ())
+    for kind, start, end in _properties(data, meta, min(parts, default=None)):
+        if kind == b"colr" and (coding := of_nclx(data[start:end])):
+            return coding
+    return None
+
+
+def _references(data: bytes, meta: Mapping[bytes, _Span], wanted: bytes) -> Iterator[tuple[int, set[int]]]:
+    """(item, items it refers to) by number (`iref`): thumbnail to pictures (`thmb`), picture to its parts (`dimg`)."""
     if b"iref" not in meta:
         return
     start, end = meta[b"iref"]
     size = 2 if _uint(data, start, 1) == 0 else 4
     for kind, at, last in _boxes(data, start + 4, end):
-        if kind == b"thmb":
+        if kind == wanted:
             targets = range(at + size + 2, min(last, len(data)), size)[: _uint(data, at + size, 2)]
             yield _uint(data, at, size), {_uint(data, place, size) for place in targets}
 

@@ -1,4 +1,4 @@
-"""From what a decoder gives to the working picture: 8 bit, small, opaque, sRGB, upright.
+"""From what a decoder gives to the working picture: 8 bit, small, opaque, sRGB, upright, nothing around it.
 
 Shrinking comes first, so that everything after it is cheap, and averages areas, so that mean tone is kept.
 """
@@ -10,15 +10,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from iqa_cli.photos.cicp import of_profile
 from iqa_cli.photos.colour import to_srgb
+from iqa_cli.photos.rendition import decoding_table, rendition
+from iqa_cli.photos.surroundings import find_surroundings
 from iqa_cli.records import Photo
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from iqa_cli.photos.cicp import ColourCoding
+    from iqa_cli.records import UnclearColours
+
 # The photographs of the tone ladder have this long side: what the model learned from is what it is shown, and
 # fractions of pixels mean the same in training and in an audit.
 WORKING_LONG_SIDE = 512
+
+_GAP = 2.0
+"""Boxes leave this many pixels for one of the result."""
+_BAND_ROWS = 64
+"""Of boxes, at once."""
 
 FIRST_FRAME = "an animation: its first frame is judged"
 TRANSPARENT = "transparent areas are shown on white"
@@ -40,7 +51,13 @@ _UPRIGHT = {
 
 def hdr_note(curve: str) -> str:
     """What to know about a picture with an HDR transfer curve, "PQ" or "HLG"."""
-    return f"an HDR picture ({curve} curve): it is judged without tone mapping"
+    return f"an HDR picture ({curve} curve): judged in a standard rendition (ITU-R BT.2408)"
+
+
+def unconverted_note(coding: ColourCoding) -> str:
+    """What to know about a picture of which no standard rendition can be made."""
+    numbers = f"primaries {coding.primaries}, transfer {coding.transfer}, matrix {coding.matrix} of ITU-T H.273"
+    return f"its colours ({numbers}) cannot be converted to sRGB: judged without conversion"
 
 
 def finish(
@@ -50,6 +67,8 @@ def finish(
     orientation: int,
     rows: int | None = None,
     notes: tuple[str, ...] = (),
+    coding: ColourCoding | None = None,
+    is_halved: bool = False,
 ) -> Photo:
     """Make the working picture.
 
@@ -57,10 +76,25 @@ def finish(
     size         (across, down) pixels as stored in the file
     orientation  EXIF orientation 1..8, still to be applied
     rows         how many rows from the top are picture; None for all
-    returns      a Photo whose long side is at most WORKING_LONG_SIDE; never enlarged
+    coding       which light the numbers stand for, by the container; it counts before an ICC profile for HDR curves
+                 only: a profile's own tables would not follow ITU-R BT.2408
+    is_halved    whether the decoder dropped the lower half of 16-bit samples
+    returns      a Photo whose long side is at most WORKING_LONG_SIDE; never enlarged; bars and borders are cut
+                 off, which does not change its stated size
     raises       ValueError  for a float picture with values outside 0..1
     """
     profile = image.info.get("icc_profile")
+    if isinstance(profile, bytes) and (coding is None or coding.hdr_curve is None):
+        coding = of_profile(profile)
+    unclear: UnclearColours | None = None
+    if coding is not None and not coding.is_plain and image.mode != "CMYK":
+        profile = None
+        if coding.is_convertible:
+            image, rows = _converted(image, coding, rows, is_halved=is_halved), None
+            notes = notes if coding.hdr_curve is None else (*notes, hdr_note(coding.hdr_curve))
+        else:
+            unclear = "coding"
+            notes = (*notes, unconverted_note(coding))
     small = _eight_bit(shrink(image, rows)) if image.mode in _SHRUNK_AS_IT_IS else shrink(_eight_bit(image), rows)
     if small.mode == "RGBA":
         small, has_holes = _on_white(small)
@@ -71,7 +105,75 @@ def finish(
     if orientation in _UPRIGHT:
         small = small.transpose(_UPRIGHT[orientation])
     width, height = size[::-1] if orientation >= 5 else size
-    return Photo(np.asarray(small), width, height, notes)
+    rgb = np.asarray(small)
+    found = find_surroundings(rgb)
+    if found.box is not None:
+        notes = (*notes, found.note(rgb.shape[1], rgb.shape[0]))
+        left, top, right, bottom = found.box
+        rgb = np.ascontiguousarray(rgb[top:bottom, left:right])
+    return Photo(rgb, width, height, notes, unclear or found.unclear)
+
+
+def _converted(image: Image.Image, coding: ColourCoding, rows: int | None, *, is_halved: bool) -> Image.Image:
+    if coding.has_sdr_curve:  # averaged as it is, like any other picture in SDR
+        image, rows = shrink(_eight_bit(image), rows), None
+    elif not image.mode.startswith("I;16"):
+        image = _eight_bit(image)
+    return in_standard(np.asarray(image), coding, rows=rows, is_halved=is_halved and not coding.has_sdr_curve)
+
+
+def in_standard(
+    samples: NDArray[np.uint8 | np.uint16],
+    coding: ColourCoding,
+    *,
+    rows: int | None = None,
+    is_halved: bool = False,
+    bits: int | None = None,
+) -> Image.Image:
+    """The standard rendition of a picture, as small as the working picture.
+
+    samples    (H, W) grey, (H, W, 2) with opacity, (H, W, 3) or (H, W, 4); uint8 or uint16
+    coding     a convertible one
+    rows       as in `finish`
+    is_halved  as in `finish`
+    bits       how many of the upper bits of a uint16 hold the sample; None for all
+    returns    8 bit sRGB, RGB or RGBA
+
+    Every sample goes through a table and is averaged then, band by band: the whole picture is never there in floats.
+    """
+    if samples.ndim == 2:
+        samples = samples[:, :, None]
+    colours = samples.shape[2] - (samples.shape[2] in (2, 4))
+    is_deep = samples.dtype.itemsize == 2
+    white = float(((1 << (bits or 16)) - 1) << 16 - (bits or 16)) if is_deep else 256.0 if is_halved else 255.0
+    offset = 0.5 if is_halved and not is_deep else 0.0
+    if not coding.full_range:  # ITU-T H.273: 16..235 in 8 bit
+        unit = 256 if is_deep else 1
+        white, offset = 219.0 * unit, offset - 16.0 * unit
+    table = decoding_table(coding.transfer, 1 << 8 * samples.dtype.itemsize, offset, white)
+    planes = [_averaged(samples[:rows, :, channel], table) for channel in range(colours)]
+    image = Image.fromarray(rendition(np.stack(planes * (3 // colours), axis=-1), coding))
+    if colours < samples.shape[2]:
+        alpha = samples[:rows, :, -1]
+        image.putalpha(shrink(Image.fromarray(alpha if not is_deep else (alpha >> 8).astype(np.uint8))))
+    return image
+
+
+def _averaged(samples: NDArray[np.uint8 | np.uint16], table: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(H, W) samples through a table, as `shrink` makes them small."""
+    height, width = samples.shape
+    scale = min(1.0, WORKING_LONG_SIDE / max(width, height))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    factor = max(1, int(min(width / size[0], height / size[1]) / _GAP))
+    band = _BAND_ROWS * factor
+    parts = [
+        np.asarray(Image.fromarray(table[samples[top : top + band]]).reduce(factor)) for top in range(0, height, band)
+    ]
+    whole = Image.fromarray(np.concatenate(parts))
+    if whole.size == size:
+        return np.asarray(whole)
+    box = (0.0, 0.0, width / factor, height / factor)
+    return np.asarray(whole.resize(size, Image.Resampling.BILINEAR, box=box))
 
 
 def shrink(image: Image.Image, rows: int | None = None) -> Image.Image:
@@ -85,7 +187,7 @@ def shrink(image: Image.Image, rows: int | None = None) -> Image.Image:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     if size == image.size:
         return image
-    reducing_gap = None if image.mode == "I;16" else 2.0  # Pillow has no boxes for 16 bit
+    reducing_gap = None if image.mode == "I;16" else _GAP  # Pillow has no boxes for 16 bit
     return image.resize(size, Image.Resampling.BILINEAR, box=(0, 0, width, height), reducing_gap=reducing_gap)
 
 

@@ -18,8 +18,9 @@ from iqa_cli.photos import heif_thumbnail, isobmff, jpeg, tiff, truncated
 from iqa_cli.photos.exif import capture_of_block
 from iqa_cli.photos.files import FIRST_WINDOW_BYTES, MAX_FILE_BYTES, SIGNATURE_BYTES, Windows, sniff
 from iqa_cli.photos.headers import read_header
-from iqa_cli.photos.letterbox import without_bars
-from iqa_cli.photos.pixels import finish, hdr_note
+from iqa_cli.photos.heif import HeifPicture
+from iqa_cli.photos.pixels import finish
+from iqa_cli.photos.surroundings import without_bars
 from iqa_cli.records import Capture, Photo
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from PIL import Image
+
+    from iqa_cli.photos.cicp import ColourCoding
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +86,10 @@ class _Opened:
     """Pixels across as stored."""
     height: int
     """Pixels down as stored."""
+    coding: ColourCoding | None = None
+    """Which light its numbers stand for, if that is still to be regarded."""
+    notes: tuple[str, ...] = ()
+    """How it was read."""
 
 
 def read_preview(source: Path | bytes) -> Preview:
@@ -159,8 +166,6 @@ def _of_heif(file: Windows) -> Preview:
         return Preview()
     exif = isobmff.tiff_block(_join(file, boxes.exif_spans))
     capture, notes = capture_of_block(exif, boxes.width, boxes.height)
-    if boxes.hdr_curve is not None:
-        notes = (*notes, hdr_note(boxes.hdr_curve))
     previews = _in_heif(file, isobmff.find_thumbnail(head), exif)
     # How the boxes turn the picture counts for all that is in the file (23008-12, 6.5.10).
     return _first_good(previews, (boxes.width, boxes.height), boxes.orientation, capture, notes)
@@ -200,13 +205,12 @@ def _open_jpeg(data: bytes, profile: bytes) -> _Opened | None:
 
 
 def _open_heif(item: isobmff.ThumbnailItem, coded: bytes) -> _Opened | None:
-    import pillow_heif  # see decode
-
     try:
-        heif = pillow_heif.open_heif(io.BytesIO(heif_thumbnail.as_file(item.properties, coded)))
-        if heif.size[0] * heif.size[1] > _MAX_PREVIEW_PIXELS:
+        picture = HeifPicture(heif_thumbnail.as_file(item.properties, coded), item.coding)
+        if picture.size[0] * picture.size[1] > _MAX_PREVIEW_PIXELS:
             return None
-        return _Opened(heif.to_pillow(), *heif.size)
+        loaded = picture.load()
+        return _Opened(loaded.image, *picture.size, loaded.coding, loaded.notes)
     except Exception as error:  # noqa: BLE001 - see _guarded
         logger.debug("a damaged preview: %r", error)
         return None
@@ -234,5 +238,7 @@ def _first_good(
             stored = (opened.width, opened.height)
             across, down = stored[::-1] if orientation >= _FIRST_ON_ITS_SIDE else stored
             seen = f"judged from the camera's {across} x {down} preview"
-            return Preview(finish(picture, size=size, orientation=orientation, notes=(*notes, seen)), capture)
+            said = (*notes, *opened.notes, seen)
+            photo = finish(picture, size=size, orientation=orientation, notes=said, coding=opened.coding)
+            return Preview(photo, capture)
     return Preview(note=note)

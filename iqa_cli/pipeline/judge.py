@@ -11,7 +11,14 @@ from iqa_cli.checkpoint import CARD
 from iqa_cli.crf.levels import named_positions
 from iqa_cli.crf.numpy_crf import NumpyCRF
 from iqa_cli.crf.unary import unary_from_nodes
-from iqa_cli.findings import disagreement_notes, find, no_photograph_note, read_usual, too_small_note
+from iqa_cli.findings import (
+    disagreement_notes,
+    find,
+    no_photograph_note,
+    read_usual,
+    too_small_note,
+    unclear_note,
+)
 from iqa_cli.hexgraph import compile_plan
 from iqa_cli.models.runner import OnnxModel
 from iqa_cli.pipeline.reading import look_at, look_at_source
@@ -133,7 +140,9 @@ class Judge:
         """Why the judgement of a photo should not be trusted, if so."""
         if min(look.size) < SMALLEST_SIDE:
             return too_small_note(*look.size, self._lang)
-        return None if look.doubt is None else no_photograph_note(look.doubt, self._lang)
+        if look.doubt is not None:
+            return no_photograph_note(look.doubt, self._lang)
+        return None if look.unclear is None else unclear_note(look.unclear, self._lang)
 
 
 def _unreadable(look: Look) -> PhotoReport:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from iqa_cli.checkpoint import Preprocessing
     from iqa_cli.photometry import Doubt
     from iqa_cli.pipeline.auditor import Decode
-    from iqa_cli.records import Measurement
+    from iqa_cli.records import Measurement, Unclear
 
 Pixels = bytes | bytearray | memoryview | Image.Image | NDArray[Any]
 
@@ -42,6 +42,8 @@ class Look:
     """Of the decoded picture."""
     doubt: Doubt | None = None
     """What it seems to be, if no photograph."""
+    unclear: Unclear | None = None
+    """Why what is judged may not be the picture alone, or not as it looks, if so."""
     capture: Capture = dataclasses.field(default_factory=Capture)
     """Camera settings, as far as they could be read."""
 
@@ -67,8 +69,8 @@ def look_at_source(source_file: str, source: PhotoRef | Pixels, decode: Decode, 
     raises       TypeError, ValueError  for a wrong argument; for what a file contains only if there is a bug
     """
     seen = _look(source_file, *read_photo(source, mode=decode), preprocessing)
-    if decode == "thumbnail" and seen.doubt is not None:
-        # A preview of a few kilobytes may look drawn where the picture does not.
+    if decode == "thumbnail" and (seen.doubt is not None or seen.unclear is not None):
+        # A preview of a few kilobytes may look drawn, or its edges unsharp, where the picture's are not.
         seen = _look(source_file, *read_photo(source, mode="scaled"), preprocessing)
     return seen
 
@@ -85,5 +87,6 @@ def _look(source_file: str, photo: Photo | Unreadable, capture: Capture, preproc
         notes=photo.notes,
         measurements=measurements,
         doubt=doubt,
+        unclear=photo.unclear,
         capture=capture,
     )

@@ -11,8 +11,8 @@ from PIL import Image, ImageCms, ImageOps
 from iqa_cli.photos import heif_thumbnail, isobmff, preview, tiff
 from iqa_cli.photos import read_photo as read
 from iqa_cli.photos.files import FIRST_WINDOW_BYTES, Windows
-from iqa_cli.photos.letterbox import without_bars
 from iqa_cli.photos.preview import DAMAGED, OTHER_SHAPE, OTHER_SIZE, read_preview
+from iqa_cli.photos.surroundings import without_bars
 from iqa_cli.records import Photo, Unreadable
 
 STATED_WIDTH, STATED_HEIGHT = 0xA002, 0xA003
