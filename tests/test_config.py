@@ -138,26 +138,36 @@ def test_a_checkpoint_needs_a_folder_that_can_be_named(tmp_path: Path, out: str)
 @pytest.mark.parametrize(
     ("data", "problems"),
     [
-        ("", ["data: expected either data.ladder or data.labels, neither is given"]),
+        ("", ["data: expected data.ladder or data.labels, neither is given"]),
         (
-            'ladder = "photos"\nlabels = "labels.csv"\nimages = "photos"',
-            ["data: expected either data.ladder or data.labels, both are given"],
+            'ladder = "photos"\nlabels = "labels.csv"\nimages = "photos"\nlabelled_share = 0',
+            [
+                (
+                    "data.labelled_share: expected more than 0 and less than 1, got 0; "
+                    "leave out the source that is not to be learned from"
+                )
+            ],
+        ),
+        (
+            'ladder = "photos"\nlabelled_share = 0.5\ngood_join = true',
+            [
+                "data.labelled_share: goes with data.ladder and data.labels together",
+                "data.good_join: goes with data.ladder and data.labels together",
+            ],
         ),
         ('labels = "labels.csv"', ["data.images: missing, the folder of the photographs in data.labels"]),
         (
             'ladder = "photos"\nimages = "photos"\ntest = "test.csv"\nscene = "time:5"',
             [
-                "data.images: goes with data.labels, not with data.ladder",
-                "data.test: goes with data.labels, not with data.ladder",
-                "data.scene: goes with data.labels, not with data.ladder",
+                "data.images: goes with data.labels, not with data.ladder alone",
+                "data.test: goes with data.labels, not with data.ladder alone",
+                "data.scene: goes with data.labels, not with data.ladder alone",
             ],
         ),
     ],
-    ids=["neither", "both", "no images", "wrong company"],
+    ids=["neither", "a share of nothing", "a share of one", "no images", "wrong company"],
 )
-def test_there_is_one_source_of_data_with_all_that_belongs_to_it(
-    tmp_path: Path, data: str, problems: list[str]
-) -> None:
+def test_sources_of_data_come_with_all_that_belongs_to_them(tmp_path: Path, data: str, problems: list[str]) -> None:
     with pytest.raises(ConfigError) as error:
         load_config(write(tmp_path, f'[data]\n{data}\n[run]\nout = "mine"\n'))
     assert list(error.value.problems) == problems

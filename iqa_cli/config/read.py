@@ -21,6 +21,7 @@ _RANGES: dict[tuple[str, str], tuple[float, float]] = {
     ("model", "context_tokens"): (0, 64),
     ("model", "train_visual"): (1, 1000),
     ("model", "statistics"): (0, 4096),
+    ("model", "scene_width"): (1, 4096),
     ("loss", "gamma"): (0.0, 10.0),
     ("loss", "alpha"): (0.0, 1.0),
     ("optim", "lr_visual"): (0.0, 1.0),

@@ -14,13 +14,25 @@ CHECKPOINT_PREFIX = "checkpoint:"
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-    """What is learned from: photographs of your own with labels, or good photographs and the tone ladder."""
+    """What is learned from: good photographs and the tone ladder, photographs of your own with labels, or both."""
 
     ladder: Path | None = None
-    """A folder of good photographs without labels; the tone ladder makes the faults. Instead of `labels`."""
+    """A folder of good photographs without labels; the tone ladder makes the faults."""
     labels: Path | None = None
     """A label CSV of the photographs to learn from: `filename` (or `image`) and a column per label, levels from 0,
-    blank or -1 where nobody looked, `2+` for "2 or worse". Instead of `ladder`."""
+    blank or -1 where nobody looked, `2+` for "2 or worse". Beside a ladder they may be weak: one label known of
+    each."""
+    labelled_share: float | None = None
+    """With `ladder` and `labels` both: the share of every batch that is labelled photographs. 0.25 if not given."""
+    labelled_weight: str = ""
+    """With both: a column of the label CSV with how often a photograph is drawn, compared with the others; empty draws
+    all of them alike."""
+    good_join: bool = False
+    """With both: whether labelled photographs that have no problem at all also join the photographs of the ladder,
+    whatever `select` would say of them: good pictures of the dark, the light and the flat are what it lacks."""
+    apart_from: tuple[Path, ...] = ()
+    """Folders of photographs that must not be learned from, such as those you will judge the model by. A photograph
+    that shows a scene of theirs, found by content, ends the run before it begins."""
     images: Path | None = None
     """The folder that the file names of the label CSVs are in. Goes with `labels`."""
     validation: Path | None = None
@@ -32,7 +44,7 @@ class DataConfig:
     `time:SECONDS` between shots, or `column:NAME`. They stay on one side when `holdout` is taken, and scenes on both
     sides are warned of. Empty takes a column `scene`, if there is one."""
     samples: int = 20_000
-    """Pictures per epoch that the ladder makes. Has no meaning with `labels`: an epoch sees every photograph once."""
+    """Pictures per epoch with `ladder`. Has no meaning with `labels` alone: an epoch sees every photograph once."""
     validation_samples: int = 2_000
     """Ladder pictures judged after each epoch, made from the photographs for validation once and kept in memory."""
     test_samples: int = 6_000
@@ -49,18 +61,27 @@ class DataConfig:
     """Where the photographs come from and under which licences; copied into the card."""
 
     def __post_init__(self) -> None:
-        """Exactly one source, and what belongs to it."""
+        """At least one source, and what belongs to it."""
         problems = []
-        if (self.ladder is None) == (self.labels is None):
-            given = "neither is" if self.ladder is None else "both are"
-            problems.append(f"data: expected either data.ladder or data.labels, {given} given")
+        if self.ladder is None and self.labels is None:
+            problems.append("data: expected data.ladder or data.labels, neither is given")
         if self.labels is not None and self.images is None:
             problems.append("data.images: missing, the folder of the photographs in data.labels")
         problems += [
-            f"data.{key}: goes with data.labels, not with data.ladder"
+            f"data.{key}: goes with data.labels, not with data.ladder alone"
             for key in ("images", "validation", "test", "scene")
             if self.labels is None and getattr(self, key)
         ]
+        problems += [
+            f"data.{key}: goes with data.ladder and data.labels together"
+            for key in ("labelled_share", "labelled_weight", "good_join")
+            if (self.labels is None or self.ladder is None) and getattr(self, key) not in (None, "", False)
+        ]
+        if self.labelled_share is not None and not 0 < self.labelled_share < 1:
+            problems.append(
+                f"data.labelled_share: expected more than 0 and less than 1, got {self.labelled_share:g}; "
+                "leave out the source that is not to be learned from"
+            )
         if problems:
             raise ConfigError("data", problems=problems)
 
@@ -104,6 +125,13 @@ class ModelConfig:
     statistics: int | None = None
     """Width of a second, small path to the features that reads histograms of the full frame, which a narrow visual
     tower alone has to work for. 0 is none; left out it is as in the checkpoint that is gone on from, else none."""
+    scene: str | None = None
+    """A timm network whose early stages tell, beside the visual tower, what a picture shows: fog from a white wall. They
+    do not learn; what reads from them does. Left out it is as in the checkpoint that is gone on from, else none."""
+    scene_weights: Path | None = None
+    """A file with that network's pretrained weights. Needed with `scene`, unless a checkpoint is gone on from."""
+    scene_width: int = 128
+    """Width of the small network that reads from `scene`."""
     mirror: bool = False
     """Whether the visual tower is kept blind to left and right, so that a mirrored photograph gets the same levels. For
     CLIP's residual networks that start from nothing."""
@@ -132,6 +160,10 @@ class ModelConfig:
             problems.append("model.mirror: would change pretrained weights; leave it out")
         if self.statistics and self.train_visual == "none" and not goes_on:
             problems.append('model.statistics: with train_visual = "none" they would stay random; leave them out')
+        if self.scene is not None and self.scene_weights is None and not goes_on:
+            problems.append("model.scene_weights: missing, the file of pretrained weights for model.scene")
+        if self.scene is None and self.scene_weights is not None:
+            problems.append("model.scene: missing, the timm network that model.scene_weights is for")
         if problems:
             raise ConfigError("model", problems=problems)
 
@@ -235,6 +267,8 @@ class TrainConfig:
         def plain(value: Any) -> Any:
             if isinstance(value, dict):
                 return {key: plain(entry) for key, entry in value.items()}
+            if isinstance(value, tuple):
+                return [plain(entry) for entry in value]
             if isinstance(value, str) and value.startswith(CHECKPOINT_PREFIX):
                 return f"{CHECKPOINT_PREFIX}{plain(value.removeprefix(CHECKPOINT_PREFIX))}"
             if isinstance(value, Path | str) and Path(value).is_absolute():

@@ -16,13 +16,18 @@ from iqa_cli.config.sections import CHECKPOINT_PREFIX
 from iqa_cli.models.backbone import build_backbone, freeze, model_config
 from iqa_cli.models.heads import CoopHead, FcHead, OrdinalThresholds, word_features
 from iqa_cli.models.mirror import mirrored_twins
+from iqa_cli.models.scene import SceneFeatures, load_weights
 from iqa_cli.models.statistics import ToneStatistics
-from iqa_cli.models.warm_start import checkpoint_of, statistics_width, take_over
+from iqa_cli.models.warm_start import checkpoint_of, scene_of, statistics_width, take_over
 
 if TYPE_CHECKING:
     from iqa_cli.checkpoint import Preprocessing
     from iqa_cli.config import ModelConfig, OptimConfig
     from iqa_cli.hexgraph.graph import HexGraph
+
+
+_PARTS = {"clip.visual": "visual", "statistics": "visual", "scene": "visual", "thresholds": "thresholds"}
+"""Which learning rate a part of the model has; others have the head's."""
 
 
 class ToneModel(nn.Module):
@@ -65,6 +70,12 @@ class ToneModel(nn.Module):
         if width is None:
             width = 0 if source is None else statistics_width(source)
         self.statistics = ToneStatistics(width, backbone.embedding, backbone.preprocessing) if width else None
+        scene = config.scene if source is None else config.scene or scene_of(source)
+        self.scene = None
+        if scene is not None:
+            self.scene = SceneFeatures(scene, config.scene_width, backbone.embedding, backbone.preprocessing)
+            if config.scene_weights is not None:
+                load_weights(self.scene, config.scene_weights)
         self.thresholds = OrdinalThresholds([len(label.levels) for label in graph.labels])
         self._twins = mirrored_twins(self.clip.visual) if config.mirror else ()
         self.register_buffer("temperature", torch.ones(len(graph.labels)))
@@ -76,6 +87,8 @@ class ToneModel(nn.Module):
         freeze(backbone.clip, visual=config.train_visual, text=config.train_text and config.head == "coop")
         if self.statistics is not None:
             self.statistics.requires_grad_(config.train_visual != "none")
+        if self.scene is not None and config.train_visual == "none":
+            self.scene.requires_grad_(requires_grad=False)
         self.frozen_visual = config.train_visual == "none"
         """Whether the visual tower is a constant, so that features may be computed once."""
         self.architecture = model_config(config.backbone)
@@ -86,14 +99,15 @@ class ToneModel(nn.Module):
         super().train(mode)
         if self.frozen_visual:
             self.clip.visual.eval()
-            if self.statistics is not None:
-                self.statistics.eval()
+            for part in (self.statistics, self.scene):
+                if part is not None:
+                    part.eval()
         return self
 
     def features(self, pictures: Tensor) -> Tensor:
         """Prepared pictures (B, 3, S, S) float32 to visual features (B, D) float32 of unit length."""
         visual: Tensor = (self._compiled[0] if self._compiled else self.clip.visual)(pictures)
-        return _joined(visual, self.statistics, pictures)
+        return _joined(visual, (self.statistics, self.scene), pictures)
 
     @torch.no_grad()
     def keep_symmetric(self) -> None:
@@ -145,9 +159,7 @@ class ToneModel(nn.Module):
         for name, parameter in self.named_parameters():
             if not parameter.requires_grad:
                 continue
-            part = {"clip.visual": "visual", "statistics": "visual", "thresholds": "thresholds"}.get(
-                _part(name), "head"
-            )
+            part = _PARTS.get(_part(name), "head")
             # Scales, biases, norms and cut points are not drawn to zero.
             groups.setdefault((part, parameter.ndim >= 2), []).append(parameter)
         return [
@@ -164,7 +176,13 @@ class ToneModel(nn.Module):
         visual = sum(int(parameter.numel()) for parameter in self.clip.visual.parameters())
         total = sum(parameter.numel() for parameter in self.parameters())
         width = 0 if self.statistics is None else self.statistics.width
-        return {"config": self.architecture, "statistics": width, "parameters": total, "parameters_visual": visual}
+        return {
+            "config": self.architecture,
+            "statistics": width,
+            "scene": None if self.scene is None else self.scene.architecture,
+            "parameters": total,
+            "parameters_visual": visual,
+        }
 
 
 def _part(name: str) -> str:
@@ -173,11 +191,12 @@ def _part(name: str) -> str:
     return f"clip.{rest.partition('.')[0]}" if first == "clip" else first
 
 
-def _joined(visual: Tensor, statistics: ToneStatistics | None, pictures: Tensor) -> Tensor:
-    """Features (B, D) float32 of unit length from what the visual tower made of pictures, and their statistics."""
-    features = visual.float()
-    if statistics is not None:
-        features = functional.normalize(features, dim=-1) + statistics(pictures).float()
+def _joined(visual: Tensor, beside: tuple[nn.Module | None, ...], pictures: Tensor) -> Tensor:
+    """Features (B, D) float32 of unit length from what the visual tower made of pictures, and what is beside it."""
+    features = functional.normalize(visual.float(), dim=-1)
+    for part in beside:
+        if part is not None:
+            features = features + part(pictures).float()
     return functional.normalize(features, dim=-1)
 
 
@@ -190,7 +209,7 @@ class ExportedModel(nn.Module):
     def __init__(self, model: ToneModel) -> None:
         super().__init__()
         self.visual: Any = model.clip.visual
-        self.statistics = model.statistics
+        self.statistics, self.scene = model.statistics, model.scene
         with torch.no_grad():
             weight, bias = model.head.weight_and_bias()
             label = model.thresholds.label_of_node
@@ -201,6 +220,6 @@ class ExportedModel(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Prepared pictures (B, 3, S, S) float32 to node scores (B, N) float32."""
-        features = _joined(self.visual(pictures), self.statistics, pictures)
+        features = _joined(self.visual(pictures), (self.statistics, self.scene), pictures)
         scores: Tensor = features @ self.weight.T + self.offset
         return scores

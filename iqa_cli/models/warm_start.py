@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from iqa_cli.hexgraph.graph import HexGraph
     from iqa_cli.models.tone_model import ToneModel
 
-_TOWERS = ("clip.", "statistics.")
+_TOWERS = ("clip.", "statistics.", "scene.")
 """Parameters that turn pictures and texts into features."""
 _PER_LABEL = ("head.bias", "head.linear.weight", "head.linear.bias", "thresholds.first")
 """Parameters with a row per label."""
@@ -54,6 +54,13 @@ def statistics_width(checkpoint: Checkpoint) -> int:
     model = checkpoint.card.get("model")
     width = model.get("statistics", 0) if isinstance(model, dict) else 0
     return width if type(width) is int and width > 0 else 0
+
+
+def scene_of(checkpoint: Checkpoint) -> str | None:
+    """The network beside a checkpoint's tower that tells what a picture shows; None if it has none."""
+    model = checkpoint.card.get("model")
+    scene = model.get("scene") if isinstance(model, dict) else None
+    return scene if isinstance(scene, str) else None
 
 
 def take_over(checkpoint: Checkpoint, model: ToneModel, graph: HexGraph) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from torch import Tensor
 
@@ -48,6 +48,10 @@ class Data(Protocol):
     """Files that were left out, with the reason."""
     notes: tuple[str, ...]
     """What the user should know before hours are spent, such as scenes on both sides of a split."""
+
+    @property
+    def learned(self) -> tuple[tuple[str, Sequence[str], Tensor], ...]:
+        """The photographs that are learned from: the config's key, M names and (M, 3, P, P) uint8 of each source."""
 
     def describe(self) -> str:
         """One line for people: what is learned from."""

@@ -31,7 +31,7 @@ def tower_hash(model: ToneModel) -> str:
     """SHA-256 over the visual tower's architecture and weights, and the preprocessing."""
     # The same weights behind another activation are another tower.
     digest = hashlib.sha256(json.dumps([model.architecture, repr(model.preprocessing)], sort_keys=True).encode())
-    for part in (model.clip.visual, model.statistics):
+    for part in (model.clip.visual, model.statistics, model.scene):
         for name, value in sorted(part.state_dict().items() if part is not None else ()):
             digest.update(name.encode())
             digest.update(value.detach().cpu().float().numpy().tobytes())

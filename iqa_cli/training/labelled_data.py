@@ -13,7 +13,7 @@ from iqa_cli.training.pictures import Pictures, load_pictures
 from iqa_cli.training.sides import read_sides
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -82,6 +82,12 @@ class LabelledData:
                 frozen_features(model, tower, pictures.pixels, folder, device, mirrored=mirrored, keep=keep)
                 for mirrored in ways
             )
+
+    @property
+    def learned(self) -> tuple[tuple[str, Sequence[str], Tensor], ...]:
+        """See `Data`."""
+        pictures = self._sides["training"]
+        return (("data.labels", pictures.names, pictures.pixels),)
 
     def describe(self) -> str:
         """See `Data`."""

@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from iqa_cli.training import layout, tone
+from iqa_cli.training.framing import framed
 from iqa_cli.training.natures import with_natures
 from iqa_cli.training.severity import deviation
 
@@ -34,9 +35,9 @@ _FAULTS = {
     "contrast_down": 0.6,
     "haze": 1.8,
     "flare": 0.4,
-    "backlight": 2.0,
+    "backlight": 2.4,
     "clip": 1.0,
-    "suppress": 3.4,
+    "suppress": 4.0,
     "flatten": 0.4,
 }
 """Every fault with the weight it is drawn with; rare labels need more."""
@@ -104,7 +105,7 @@ class Ladder:
         labels       the graph's labels, in order
         size         S, side of the pictures
         """
-        scenes = with_natures(self._framed(photographs.float() / 255, size, generator), generator)
+        scenes = with_natures(framed(photographs.float() / 255, size, self.crop, generator), generator)
         reference = tone.quantised(self._varied(scenes, generator))
         pictures = tone.quantised(_apply(reference, self._knobs(len(photographs), generator), generator))
         through_jpeg = torch.rand(len(pictures), generator=generator) < self.jpeg_share
@@ -113,20 +114,6 @@ class Ladder:
             pictures[row] = _saved(pictures[row], int(quality[row]))
         positions = deviation(reference, pictures).positions(labels)
         return Drawn(pictures, positions, tone.quantised(scenes))
-
-    def _framed(self, photographs: Tensor, size: int, generator: torch.Generator) -> Tensor:
-        """A random frame of each photograph, mirrored at random, resampled to (B, 3, S, S)."""
-        count = len(photographs)
-        scale = self.crop + (1 - self.crop) * torch.rand(count, 2, generator=generator)
-        shift = (1 - scale) * (2 * torch.rand(count, 2, generator=generator) - 1)
-        mirror = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
-        transform = torch.zeros(count, 2, 3)
-        transform[:, 0, 0] = scale[:, 0] * mirror
-        transform[:, 1, 1] = scale[:, 1]
-        transform[:, :, 2] = shift
-        grid = functional.affine_grid(transform, [count, 3, size, size], align_corners=False)
-        framed = functional.grid_sample(photographs, grid, padding_mode="border", align_corners=False)
-        return framed.clamp(0.0, 1.0)
 
     def _varied(self, scenes: Tensor, generator: torch.Generator) -> Tensor:
         """Good renderings as different photographers and cameras would have them. (B, 3, S, S) encoded to the same."""
@@ -163,13 +150,15 @@ class Ladder:
             "knee": torch.where(hard_clip.logical_or(~touched), one, uniform(0.5, 0.9)),
             "ev": torch.where(touched, ev, zero),
             "haze": torch.where(fault["haze"], uniform(0.08, 0.95), zero),
-            "haze_uneven": uniform(0.0, 1.0),
-            "airlight": uniform(0.3, 0.95) * (1 + 0.06 * torch.randn(count, 3, 1, 1, generator=generator)),
+            # Most veils thicken with distance; some lie over everything.
+            "haze_uneven": (uniform(0.0, 1.0) * 2).clamp_max(1.0),
+            "airlight": uniform(0.3, 0.95) * _veil_colour(count, generator),
             "flare": torch.where(fault["flare"], uniform(0.05, 0.9), zero),
+            "flare_behind": (uniform(0, 1) < 0.5).float(),
             "backlight": torch.where(fault["backlight"], uniform(0.5, 5.5), zero),
             # Most cameras expose for the sky, or for something in between.
             "backlight_ev": uniform(-1.0, 0.3),
-            "skyline": (uniform(0, 1) < 0.6).float(),
+            "backlight_kind": uniform(0, 1),
             "sharpness": uniform(2.0, 12.0),
             "flatten": torch.where(fault["flatten"], uniform(0.5, 4.0), zero),
             "factor": torch.where(touched, factor, one),
@@ -178,8 +167,16 @@ class Ladder:
             "lift_start": uniform(0.25, 0.7),
             "squeeze": torch.where(fault["suppress"], 1 - 0.8 * uniform(0.0, 1.0) ** 1.5, zero),
             "squeeze_start": uniform(0.35, 0.7),
+            "squeeze_partly": (uniform(0, 1) < 0.3).float(),
             "noise": torch.where(touched, noise, zero),
         }
+
+
+def _veil_colour(count: int, generator: torch.Generator) -> Tensor:
+    """Colours of veils, (count, 3, 1, 1) around 1: fog is grey, smoke and dust are yellow to red, far air is blue."""
+    warmth = 0.12 * torch.randn(count, 1, 1, 1, generator=generator)
+    axis = torch.tensor([1.0, 0.1, -1.2]).view(1, 3, 1, 1)
+    return (1 + warmth * axis + 0.04 * torch.randn(count, 3, 1, 1, generator=generator)).clamp_min(0.3)
 
 
 def _faults(faulty: Tensor, generator: torch.Generator) -> Tensor:
@@ -218,29 +215,43 @@ def _apply(reference: Tensor, knobs: dict[str, Tensor], generator: torch.Generat
     """The recipe, in the order in which light meets weather, lens, sensor and processing. 8-bit in, encoded out."""
 
     def hazed(scene: Tensor, amount: Tensor, uneven: Tensor, airlight: Tensor) -> Tensor:
-        far = layout.depth(len(scene), scene.shape[-1], generator)
-        return tone.hazed(scene, amount * (1 - uneven * (1 - far)), airlight)
+        # Beer and Lambert: what is left of the light falls exponentially with the way through the veil.
+        far = layout.depth(tone.srgb_from_linear(scene), generator)
+        return tone.hazed(scene, 1 - (1 - amount) ** (1 - uneven * (1 - far)), airlight)
 
-    def flared(scene: Tensor, amount: Tensor) -> Tensor:
+    def flared(scene: Tensor, amount: Tensor, behind: Tensor) -> Tensor:
         glow = layout.spots(len(scene), scene.shape[-1], generator, low=0.15, high=0.5, most=1)
-        return tone.flared(scene, amount, glow)
+        # Light that comes through leaves or past a head: the lens spreads it, what stands in front keeps its edge.
+        front = layout.near(tone.srgb_from_linear(scene), generator)
+        return tone.flared(scene, amount, glow * (1 - 0.8 * behind * front))
 
-    def backlit(scene: Tensor, stops: Tensor, ev: Tensor, skyline: Tensor, sharpness: Tensor) -> Tensor:
+    def backlit(scene: Tensor, stops: Tensor, ev: Tensor, kind: Tensor, sharpness: Tensor) -> Tensor:
         drawn = layout.upper_side(len(scene), scene.shape[-1], generator, sharpness)
-        side = torch.where(skyline > 0, 0.7 * drawn + 0.3 * tone.bright_side(scene), tone.bright_side(scene))
+        side = torch.where(kind < 0.4, 0.7 * drawn + 0.3 * tone.bright_side(scene), tone.bright_side(scene))
+        front = layout.near(tone.srgb_from_linear(scene), generator)
+        side = torch.where(kind > 0.7, 0.75 * (1 - 2 * front) + 0.25 * tone.bright_side(scene), side)
         return tone.relit(scene, stops, side) * torch.exp2(0.5 * stops * ev)
+
+    def suppressed(encoded: Tensor, squeeze: Tensor, start: Tensor, partly: Tensor) -> Tensor:
+        # A sky greyed by a mask of its own: what stands in front keeps its highlights.
+        front = layout.near(encoded, generator) * partly
+        return tone.highlights_suppressed(encoded, squeeze * (1 - front), start)
 
     knee = knobs["knee"]
     scene = tone.scene_from_linear(tone.linear_from_srgb8(reference), knee)
     scene = _where(knobs["haze"], hazed, scene, knobs["haze_uneven"], knobs["airlight"])
-    scene = _where(knobs["flare"], flared, scene)
-    scene = _where(knobs["backlight"], backlit, scene, knobs["backlight_ev"], knobs["skyline"], knobs["sharpness"])
+    scene = _where(knobs["flare"], flared, scene, knobs["flare_behind"])
+    scene = _where(
+        knobs["backlight"], backlit, scene, knobs["backlight_ev"], knobs["backlight_kind"], knobs["sharpness"]
+    )
     scene = _where(knobs["flatten"], _evened, scene)
     scene = scene * torch.exp2(knobs["ev"])
     encoded = tone.srgb_from_linear(tone.linear_from_scene(scene, knee))
     encoded = _where(knobs["factor"], tone.contrast_scaled, encoded, knobs["softness"], neutral=1.0)
     encoded = _where(knobs["lift"], tone.highlights_lifted, encoded, knobs["lift_start"])
-    encoded = _where(knobs["squeeze"], tone.highlights_suppressed, encoded.clamp(0.0, 1.0), knobs["squeeze_start"])
+    encoded = _where(
+        knobs["squeeze"], suppressed, encoded.clamp(0.0, 1.0), knobs["squeeze_start"], knobs["squeeze_partly"]
+    )
     lifted = (knobs["ev"].clamp_min(0.0) + 0.5 * knobs["flatten"]) * 0.004
     return _where(knobs["noise"] + lifted, lambda rows, sigma: tone.noisy(rows, sigma, generator), encoded)
 

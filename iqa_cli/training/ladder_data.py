@@ -14,7 +14,7 @@ from iqa_cli.training.ladder import Drawn, Ladder, batches
 from iqa_cli.training.photographs import is_plainly_good, load_photographs, split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from iqa_cli.hexgraph.graph import HexGraph
 
 _SIDES = ("training", "validation", "test")
-_CROP_ROOM = 4 / 3
+CROP_ROOM = 4 / 3
 """Photographs are kept this much larger than the model's input, so that a cropped frame is not blown up."""
 _COUNTED = 2_000
 """Pictures drawn to learn how often each level occurs: frequencies to about one percent."""
@@ -36,24 +36,30 @@ class LadderData:
     config  the whole config; its `data.ladder` is the folder
     graph   whose labels the ladder has to measure
     size    S, side of the pictures
+    batch_size  pictures of a batch; the config's if None
 
     raises  ConfigError  if the ladder cannot teach this graph, or the folder holds too little
     """
 
-    def __init__(self, config: TrainConfig, folder: Path, graph: HexGraph, size: int) -> None:
+    def __init__(
+        self, config: TrainConfig, folder: Path, graph: HexGraph, size: int, *, batch_size: int | None = None
+    ) -> None:
         refuse_unmeasured_labels(graph, config.graph.name)
+        self.batch_size = batch_size or config.optim.batch_size
         self._config = config
         self._graph = graph
         self._size = size
         self._ladder = Ladder()
-        photographs = load_photographs(folder, math.ceil(size * _CROP_ROOM))
+        photographs = load_photographs(folder, math.ceil(size * CROP_ROOM))
         self.names = photographs.names
         """Photographs that were read, as paths relative to their folder."""
         self.unreadable = photographs.unreadable
         self.notes: tuple[str, ...] = ()
         self._content_hash = photographs.content_hash()
         self._sides = dict(zip(_SIDES, split(photographs, config.data.holdout, config.run.seed), strict=True))
-        self._photographs = photographs.pictures
+        self.pictures = photographs.pictures
+        """(M, 3, P, P) uint8, the photographs of `names`; after `join` more follow."""
+        self._joined: list[str] = []
         self._doubtful = 0
         if config.data.select:
             self._leave_out(~is_plainly_good(photographs.pictures))
@@ -73,6 +79,20 @@ class LadderData:
             )
         self._sides, self._doubtful = kept, int(doubtful.sum())
         self.notes = (f"{self._doubtful} of {len(doubtful)} photographs left out: their own tone is doubtful",)
+
+    def join(self, names: list[str], pictures: Tensor) -> None:
+        """Learn from further photographs, known to be good; nobody is judged on them. (m, 3, P, P) uint8."""
+        first = len(self.pictures)
+        self.pictures = torch.cat([self.pictures, pictures])
+        self._sides["training"] = torch.cat([self._sides["training"], torch.arange(first, len(self.pictures))])
+        self._joined += names
+
+    @property
+    def learned(self) -> tuple[tuple[str, Sequence[str], Tensor], ...]:
+        """See `Data`."""
+        training = self._sides["training"]
+        names = (*self.names, *self._joined)
+        return (("data.ladder", [names[index] for index in training.tolist()], self.pictures[training]),)
 
     def describe(self) -> str:
         """See `Data`."""
@@ -126,6 +146,7 @@ class LadderData:
             "kind": "tone ladder",
             "photographs": len(self.names),
             "photographs_left_out": self._doubtful,
+            "photographs_joined": len(self._joined),
             "photographs_training": len(self._sides["training"]),
             "photographs_sha256": self._content_hash,
             "validation": self.names_of("validation"),
@@ -140,10 +161,10 @@ class LadderData:
         """Pictures made from the photographs of a side, with what they were made from; the same for the same seed."""
         for drawn in batches(
             self._ladder,
-            self._photographs[self._sides[side]],
+            self.pictures[self._sides[side]],
             self._graph.label_names,
             size=self._size,
-            batch_size=self._config.optim.batch_size,
+            batch_size=self.batch_size,
             samples=samples,
             seed=seed,
         ):

@@ -26,6 +26,11 @@ def uneven(count: int, size: int, generator: torch.Generator) -> Tensor:
     return functional.interpolate(nodes, size=(size, size), mode="bilinear", align_corners=True) * 1.5
 
 
+def weighted(picture: Tensor, weights: Tensor) -> Tensor:
+    """A sum of the channels. (B, 3, S, S) and (B, 3, 1, 1) to (B, 1, S, S)."""
+    return (picture * weights).sum(1, keepdim=True)
+
+
 def upper_side(count: int, size: int, generator: torch.Generator, sharpness: Tensor) -> Tensor:
     """The upper part of a frame against the lower one, with a tilted and crooked border near the middle.
 
@@ -38,12 +43,64 @@ def upper_side(count: int, size: int, generator: torch.Generator, sharpness: Ten
     return torch.tanh(sharpness * (up + tilt * across - height + 0.2 * uneven(count, size, generator)))
 
 
-def depth(count: int, size: int, generator: torch.Generator) -> Tensor:
-    """How far away things are: further up the frame, mostly, with near objects at any side. 0 (near) to 1 (far)."""
+def near(scene: Tensor, generator: torch.Generator) -> Tensor:
+    """Things that stand in front, with the hard edges that real ones have. 0 (behind) or 1 (in front).
+
+    A twentieth to two fifths of each frame: a wall or a kerb at one side, leaves, trunks and poles, and, in most of the
+    pictures, edges that follow what the photograph shows, because haze ends where a thing ends.
+
+    scene    (B, 3, S, S)  encoded
+    returns  (B, 1, S, S)
+    """
+    count, size = len(scene), scene.shape[-1]
+    angle = torch.randn(count, 1, 1, 1, generator=generator) * 1.1 + math.pi  # from below, mostly
+    across, up = _grid(size)
+    side = 1.7 * (up * torch.cos(angle) + across * torch.sin(angle))
+    # Towards the dark, mostly: before fog or a sky, what is near is what is dark.
+    shown = weighted(scene, torch.randn(count, 3, 1, 1, generator=generator) - 0.7)
+    shown = functional.avg_pool2d(shown, 3, stride=1, padding=1, count_include_pad=False)
+    shown = (shown - shown.mean((2, 3), keepdim=True)) / shown.std((2, 3), keepdim=True).clamp_min(1e-3)
+    leaves = functional.interpolate(
+        torch.randn(count, 1, size // 4, size // 4, generator=generator), size=(size, size), mode="bicubic"
+    )
+    trunks = functional.interpolate(
+        torch.randn(count, 1, 1, size // 3, generator=generator), size=(size, size), mode="nearest"
+    )
+    field = side * uniform(count, generator, 0.2, 1.2) + uneven(count, size, generator) * 0.5
+    for part, often in ((shown, 0.8), (leaves, 0.25), (trunks, 0.2)):
+        drawn = (uniform(count, generator, 0, 1) < often).float()
+        field = field + part * drawn * uniform(count, generator, 0.4, 1.4)
+    share = 0.05 + 0.35 * torch.rand(count, generator=generator)
+    ranked = field.flatten(1).sort(1, descending=True).values
+    place = (share * size * size).long().clamp_max(size * size - 1)
+    return (field >= ranked.gather(1, place[:, None]).view(-1, 1, 1, 1)).float()
+
+
+def depth(scene: Tensor, generator: torch.Generator) -> Tensor:
+    """How far away things are. 0 (near) to 1 (far).
+
+    A third of the frames slope smoothly, with near places at any side; a third are a ground that runs to a horizon; in
+    the rest all is equally far. Before most of them stand one or two layers of things that are nearer, with hard edges.
+
+    scene    (B, 3, S, S)  encoded, whose edges the layers may follow
+    returns  (B, 1, S, S)
+    """
+    count, size = len(scene), scene.shape[-1]
     angle = torch.randn(count, 1, 1, 1, generator=generator) * 0.8
     across, up = _grid(size)
     plane = up * torch.cos(angle) + across * torch.sin(angle)
-    return torch.sigmoid(2.0 * plane + 1.2 * uneven(count, size, generator))
+    slope = torch.sigmoid(2.0 * plane + 1.2 * uneven(count, size, generator))
+    # A flat ground seen from above it: distance is the inverse of the height below the horizon.
+    horizon = uniform(count, generator, -0.4, 0.6)
+    below = (horizon - up + 0.15 * uneven(count, size, generator)).clamp_min(0.0)
+    ground = 1 / (1 + below * uniform(count, generator, 2.0, 9.0))
+    kind = uniform(count, generator, 0, 1)
+    far = torch.where(kind < 0.35, slope, torch.where(kind < 0.7, ground, torch.ones_like(slope)))
+    for often, closest, furthest in ((0.4, 0.25, 0.75), (0.65, 0.0, 0.15)):
+        stands = (uniform(count, generator, 0, 1) < often).float()
+        layer = near(scene, generator) * stands
+        far = far * (1 - layer * (1 - uniform(count, generator, closest, furthest)))
+    return far
 
 
 def spots(count: int, size: int, generator: torch.Generator, *, low: float, high: float, most: int = 3) -> Tensor:

@@ -83,6 +83,13 @@ def lamps(encoded: Tensor, generator: torch.Generator) -> Tensor:
     return tone.srgb_from_linear(light)
 
 
+def shaded_front(encoded: Tensor, generator: torch.Generator) -> Tensor:
+    """Leaves, trunks, a frame or a kerb in shade that stand before the scene with hard edges."""
+    front = layout.near(encoded, generator)
+    left = layout.uniform(len(encoded), generator, 0.1, 0.5)
+    return encoded * (1 - front * (1 - left))
+
+
 def document(encoded: Tensor, generator: torch.Generator) -> Tensor:
     """A page of text that fills most of the frame, lit unevenly; the photograph is what it lies on."""
     count, size = len(encoded), encoded.shape[-1]
@@ -103,6 +110,7 @@ NATURES: tuple[tuple[Callable[[Tensor, torch.Generator], Tensor], float], ...] =
     (white_sky, 0.06),
     (lamps, 0.05),
     (document, 0.012),
+    (shaded_front, 0.06),
 )
 """Every nature with its share of the photographs."""
 

@@ -14,17 +14,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import GroupShuffleSplit
 from torch import Tensor
-from torch.nn import functional
 
 from iqa_cli.errors import ConfigError
 from iqa_cli.models.prepare import squash
 from iqa_cli.photos.decode import read_photo
 from iqa_cli.photos.discover import discover
 from iqa_cli.records import Unreadable
+from iqa_cli.training.likeness import scenes
 from iqa_cli.training.severity import CLIPPED, second_highest
 from iqa_cli.training.tone import linear_from_srgb8, lstar_from_luminance, weighted_rec709
 
@@ -32,11 +30,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from iqa_cli.records import PhotoRef
-
-_SAME_SCENE = 0.5
-"""Correlation of fine luma structure (32x32, local mean taken off) from which two photographs count as one scene. Over
-1,012 photographs unrelated ones stayed below 0.4, where plain luma joined every sky over every ground at 0.9; the same
-frame at -1 and +1 EV has 0.93 and more, shifted by 2 % of the frame 0.53 and more."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,13 +50,15 @@ class Photographs:
         return digest.hexdigest()
 
 
-def load_photographs(folder: Path, side: int) -> Photographs:
+def load_photographs(folder: Path, side: int, key: str = "data.ladder") -> Photographs:
     """Every photograph of a folder, whole, as a square of `side` pixels.
+
+    key     of the config, for messages
 
     raises  ConfigError  if the folder does not exist or holds fewer than two readable photographs
     """
     if not folder.is_dir():
-        raise ConfigError(f"data.ladder: {folder}: no such folder", hint="give a folder of well-exposed photographs")
+        raise ConfigError(f"{key}: {folder}: no such folder", hint="give a folder of photographs")
     found = discover([folder]).photos
 
     def squashed(ref: PhotoRef) -> NDArray[np.uint8] | Unreadable:
@@ -74,7 +69,7 @@ def load_photographs(folder: Path, side: int) -> Photographs:
         read = list(zip((_name(ref, folder) for ref in found), pool.map(squashed, found), strict=True))
     kept = [(name, picture) for name, picture in read if not isinstance(picture, Unreadable)]
     if len(kept) < 2:
-        raise ConfigError(f"data.ladder: {folder}: {len(kept)} readable photographs, at least 2 are needed")
+        raise ConfigError(f"{key}: {folder}: {len(kept)} readable photographs, at least 2 are needed")
     stacked = np.stack([picture for _, picture in kept])
     return Photographs(
         names=tuple(name for name, _ in kept),
@@ -95,12 +90,12 @@ def split(photographs: Photographs, holdout: float, seed: int) -> tuple[Tensor, 
     returns  three (m,) int64, disjoint, ascending
     raises   ConfigError  if there are too few scenes for all three
     """
-    groups = _scenes(photographs.pictures)
-    scenes = int(groups.max()) + 1
+    groups = scenes(photographs.pictures)
+    n_scenes = int(groups.max()) + 1
     # The splitter rounds the held-out side up.
-    if not 2 <= math.ceil(holdout * scenes) < scenes:
+    if not 2 <= math.ceil(holdout * n_scenes) < n_scenes:
         raise ConfigError(
-            f"data.ladder: {len(photographs.names)} photographs of {scenes} scene(s) cannot be split with "
+            f"data.ladder: {len(photographs.names)} photographs of {n_scenes} scene(s) cannot be split with "
             f"holdout = {holdout:g}",
             hint="add photographs of other scenes, or change holdout; two scenes at least are held out",
         )
@@ -134,13 +129,3 @@ def _halves(groups: NDArray[np.int32], share: float, seed: int) -> tuple[NDArray
     splitter = GroupShuffleSplit(n_splits=1, test_size=share, random_state=seed)
     first, second = next(splitter.split(groups, groups=groups))
     return np.sort(first), np.sort(second)
-
-
-def _scenes(pictures: Tensor) -> NDArray[np.int32]:
-    """A scene number per photograph: near-identical frames, such as brackets and bursts, share one."""
-    small = functional.adaptive_avg_pool2d(weighted_rec709(pictures.float()), 32)
-    fine = small - functional.avg_pool2d(small, 5, stride=1, padding=2, count_include_pad=False)
-    unit = functional.normalize(fine.flatten(1) - fine.mean((1, 2, 3))[:, None], dim=1)
-    same = (unit @ unit.T).numpy() > _SAME_SCENE
-    numbers: NDArray[np.int32] = connected_components(csr_array(same), directed=False)[1]
-    return numbers

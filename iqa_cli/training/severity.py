@@ -60,6 +60,10 @@ _FLAT_DETAIL = 9.0
 """The same for the standard deviation within blocks, whose median is 8.4: 1 / 0.75 at 6.8, 1 / 0.35 at 3.2."""
 _DETAIL_MARGIN = 1.05
 """Detail has to lose a little more than the frame: noise, JPEG and blown areas take some of it in any case."""
+_FAR_MARGIN, _FAR_DETAIL, _FAR_GOOD = 1.25, 6.0, 5.0
+"""And where the half of the frame that lost most is looked at by itself, it has to lose more than that, because it was
+chosen for its loss: 1.67 for ordinary, 2.3 for severe. It looks flat from 6.0 / 4.5 on, severe is 3.3; and it must have
+shown something, 5 or more, for a plain sky that lost its last shades is no veil."""
 _BLOCK = 8
 """Pixels a side of the blocks in which detail is measured: a twelfth of the frame."""
 _CRUSHED_BELOW, _CRUSHED_FROM = 8.0, 14.0
@@ -184,25 +188,34 @@ def _flatness(good: Tensor, lstar: Tensor) -> Tensor:
     """How much flatter than good, in the frame as a whole or in its detail, as far as it looks flat.
 
     Haze over the distance leaves the frame its spread, because near things keep their blacks; what it takes is the
-    contrast within small areas.
+    contrast within small areas. Where sharp things fill a part of the frame the mean over all areas is theirs, so the
+    half that lost most is looked at by itself as well.
 
     good, lstar  (B, 1, S, S) float  L* of the re-exposed reference and the picture
     returns      (B,)         float  as an inverse ratio, 1 is as good
     """
-    spread, detail = lstar.flatten(1).std(1), _detail(lstar)
+    spread = lstar.flatten(1).std(1)
+    detail_good, detail = _detail(good), _detail(lstar)
     frame = (good.flatten(1).std(1) + _SPREAD_FLOOR) / (spread + _SPREAD_FLOOR)
-    within = (_detail(good) + _SPREAD_FLOOR) / (detail + _SPREAD_FLOOR) / _DETAIL_MARGIN
-    return torch.maximum(
-        torch.minimum(frame, _FLAT_SPREAD / spread.clamp_min(0.1)),
-        torch.minimum(within, _FLAT_DETAIL / detail.clamp_min(0.1)),
-    )
+    result = torch.minimum(frame, _FLAT_SPREAD / spread.clamp_min(0.1))
+    result = torch.maximum(result, _flatness_within(detail_good.mean(1), detail.mean(1), _DETAIL_MARGIN, _FLAT_DETAIL))
+    most = (detail_good - detail).topk(detail.shape[1] // 2, dim=1).indices
+    before, after = detail_good.gather(1, most).mean(1), detail.gather(1, most).mean(1)
+    far = _flatness_within(before, after, _FAR_MARGIN, _FAR_DETAIL)
+    return torch.maximum(result, far * (before >= _FAR_GOOD))
+
+
+def _flatness_within(good: Tensor, left: Tensor, margin: float, looks_flat: float) -> Tensor:
+    """The inverse ratio of details (B,), as far as what is left looks flat."""
+    ratio = (good + _SPREAD_FLOOR) / (left + _SPREAD_FLOOR) / margin
+    return torch.minimum(ratio, looks_flat / left.clamp_min(0.1))
 
 
 def _detail(lstar: Tensor) -> Tensor:
-    """Mean standard deviation of L* within blocks. (B, 1, S, S) to (B,)."""
+    """Standard deviation of L* within each block. (B, 1, S, S) to (B, blocks)."""
     mean = functional.avg_pool2d(lstar, _BLOCK)
     variance = functional.avg_pool2d(lstar * lstar, _BLOCK) - mean * mean
-    return variance.clamp_min(0.0).sqrt().mean((1, 2, 3))
+    return variance.clamp_min(0.0).sqrt().flatten(1)
 
 
 def _seen(picture: Tensor) -> Tensor:

@@ -32,11 +32,13 @@ from iqa_cli.models.backbone import is_own
 from iqa_cli.models.tone_model import ToneModel
 from iqa_cli.paths import find_graph
 from iqa_cli.training.ahead import ahead
+from iqa_cli.training.apart import refuse_watched
 from iqa_cli.training.checks import device_named, refuse_unexportable
 from iqa_cli.training.distributed import agreed, launched_share, local_device, process_group
 from iqa_cli.training.judging import Judged, judge
 from iqa_cli.training.labelled_data import LabelledData
 from iqa_cli.training.ladder_data import LadderData
+from iqa_cli.training.mixed_data import MixedData
 from iqa_cli.training.objective import make_objective
 from iqa_cli.training.outcome import Outcome, write_outcome
 from iqa_cli.training.state import (
@@ -158,6 +160,7 @@ class Trainer:
         self._model.to(self._device).to(memory_format=torch.channels_last)
         self.data: Data = data or self._made_data()
         """What is learned from."""
+        refuse_watched(self.data.learned, config.data.apart_from)
         # Scores that are no numbers are looked for in `_unary`, where they mean that training diverged.
         self._crf = TorchCRF(compile_plan(self.graph), check_finite=False).to(self._device)
         balanced = config.loss.balance != "none"
@@ -177,6 +180,8 @@ class Trainer:
 
     def _made_data(self) -> Data:
         config = self.config
+        if config.data.ladder is not None and config.data.labels is not None:
+            return MixedData(config, config.data.ladder, self.graph, self._model.preprocessing)
         if config.data.ladder is not None:
             return LadderData(config, config.data.ladder, self.graph, self._model.preprocessing.size)
         data = LabelledData(config, self.graph, self._model.preprocessing)
