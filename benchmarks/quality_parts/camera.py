@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,20 @@ from iqa_cli.labels import read_labels
 from iqa_cli.metrics.bootstrap import bootstrap
 from iqa_cli.metrics.ordinal import label_metrics
 from iqa_cli.metrics.records import Predictions
-from quality_parts.document import CONFIDENCE, RESAMPLES, SEED, Cell, Estimate, Failure, Part, Table, share
+from quality_parts.document import (
+    CONFIDENCE,
+    RESAMPLES,
+    SEED,
+    Cell,
+    Estimate,
+    Failure,
+    Goal,
+    Part,
+    Share,
+    Table,
+    Verdict,
+    share,
+)
 from quality_parts.judges import said
 
 if TYPE_CHECKING:
@@ -30,44 +44,87 @@ FEWEST = 5
 """Photographs with a problem below which the interval of a kappa says more about the drawing than about the judge."""
 LEVELS = {"ordinary": 1, "severe": 2}
 """Zero-based levels that the tables ask for."""
+GOALS = {
+    "camera files with any problem: called ordinary or worse": Goal(0.75),
+    "camera files without: called ordinary or worse": Goal(0.06, at_most=True),
+}
+"""For what `counts` gives at ordinary: found and accused."""
 
 
-def camera_part(folder: Path, labels: Path, judges: Sequence[Judge]) -> Part:
-    """Judge the labelled files of the folder.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Camera:
+    """Camera files, what was seen in them, and the reports of every judge."""
+
+    paths: Mapping[str, Path]
+    """By the name that reports have; in the order of the label file."""
+    truth: NDArray[np.int64]
+    """(n, L) zero-based levels, -1 where nobody looked."""
+    kinds: tuple[str, ...]
+    """`PHOTO` or what else a file is."""
+    confidence: tuple[str, ...]
+    """How sure those were who labelled it; may be empty."""
+    reports: Mapping[str, Mapping[str, PhotoReport]]
+    """By judge, then by name."""
+
+    def photographs(self, judge: str) -> list[int]:
+        """Rows that are judged for tone: photographs that could be read."""
+        reports = self.reports[judge]
+        return [
+            row
+            for row, name in enumerate(self.paths)
+            if self.kinds[row] == PHOTO and reports[name].status != "unreadable"
+        ]
+
+
+def judge_camera(folder: Path, labels: Path, judges: Sequence[Judge]) -> Camera:
+    """Read the labels, have every file judged.
 
     labels  CSV with `filename`, a column per label (0..3), `kind` and `confidence`; more columns may follow
     raises  LabelsError  if the file is wrong
     """
-    main = judges[0]
-    graph = main.checkpoint.graph
+    graph = judges[0].checkpoint.graph
     with labels.open(encoding="utf-8", newline="") as stream:
         columns = next(csv.reader(stream))
     table = read_labels(labels, graph, no_labels=[name for name in columns if name not in graph.label_names])
-    kinds = table.others.get("kind", (PHOTO,) * len(table.names))
-    confidence = table.others.get("confidence", ("",) * len(table.names))
-    truth = table.known_positions
     paths = {name: folder / name for name in table.names}
-    reports = {judge.name: judge.reports(paths) for judge in judges}
-    names = table.names
+    return Camera(
+        paths,
+        table.known_positions,
+        tuple(table.others.get("kind", (PHOTO,) * len(paths))),
+        tuple(table.others.get("confidence", ("",) * len(paths))),
+        {judge.name: judge.reports(paths) for judge in judges},
+    )
+
+
+def camera_part(camera: Camera, judges: Sequence[Judge]) -> Part:
+    """What is found and who is accused, by label and by confidence; whether files have the right status."""
+    main = judges[0]
+    names = tuple(camera.paths)
     tables = []
+    figures: dict[str, list[Cell]] = {}
     for judge in judges:
-        said_of = reports[judge.name]
-        rows = [row for row, name in enumerate(names) if kinds[row] == PHOTO and said_of[name].status != "unreadable"]
-        judged = _predictions([names[row] for row in rows], truth[rows], said_of, judge)
+        rows = camera.photographs(judge.name)
+        judged = _predictions([names[row] for row in rows], camera.truth[rows], camera.reports[judge.name], judge)
         tables.append(Table(f"`{judge.name}` by label", _COLUMNS, tuple(_by_label(judged))))
-        sure = [confidence[row] for row in rows]
+        figures[judge.name] = counts(*worst(judged.truth, judged.predicted)) if rows else [share(0, 0)] * 2
+        sure = [camera.confidence[row] for row in rows]
         if len(set(sure)) > 1:
             groups = tuple(_by_confidence(judged, sure))
             tables.append(Table(f"`{judge.name}` by confidence of the label", ("confidence", *_ANY), groups))
-    tables.append(_by_kind(names, kinds, reports))
-    failures = tuple(_failures(names, truth, kinds, confidence, reports[main.name], graph.label_names))
+    tables.append(_by_kind(names, camera.kinds, camera.reports))
     note = (
-        f"{len(names)} camera files labelled by eye, {kinds.count(PHOTO)} of them photographs. `found`: of the "
+        f"{len(names)} camera files labelled by eye, {camera.kinds.count(PHOTO)} of them photographs. `found`: of the "
         "photographs that reach the level, those called it or worse; `accused`: of those that do not, the ones called "
-        "it or worse. Intervals: 95 %, Wilson; of QWK, resampled photographs, from "
-        f"{FEWEST} with the problem on."
+        "it or worse. In a photograph of status `uncertain` nothing is found, and it is not accused. Intervals: 95 %, "
+        f"Wilson; of QWK, resampled photographs, from {FEWEST} with the problem on."
     )
-    return Part("camera", "Camera files labelled by eye", (note,), tuple(tables), failures)
+    verdicts = tuple(
+        Verdict(words, goal, {name: cell for name, cells in figures.items() if isinstance(cell := cells[at], Share)})
+        for at, (words, goal) in enumerate(GOALS.items())
+    )
+    failures = tuple(_failures(camera, main.name, main.checkpoint.graph.label_names))
+    title = "Camera files labelled by eye"
+    return Part("camera", title, (note,), tuple(tables), failures, name_all=True, verdicts=verdicts)
 
 
 _ANY = tuple(f"{what} ≥ {level}" for level in LEVELS for what in ("found", "accused"))
@@ -77,9 +134,12 @@ _COLUMNS = ("label", "QWK", *_ANY)
 def _predictions(
     names: Sequence[str], truth: NDArray[np.int64], reports: Mapping[str, PhotoReport], judge: Judge
 ) -> Predictions:
-    """Levels of the readable photographs; labels nobody looked at stay -1."""
+    """Levels of the readable photographs, none where the status is not `ok`; labels nobody looked at stay -1."""
     graph = judge.checkpoint.graph
-    levels = [[finding.level - 1 for finding in reports[name].findings] for name in names]
+    levels = [
+        [finding.level - 1 if reports[name].status == "ok" else 0 for finding in reports[name].findings]
+        for name in names
+    ]
     predicted = np.array(levels, np.int64).reshape(len(names), len(graph.labels))
     marginals = tuple(
         np.array([reports[name].marginals[label] for name in names], np.float64).reshape(len(names), count)
@@ -88,7 +148,7 @@ def _predictions(
     return Predictions("camera", tuple(names), graph.label_names, truth, predicted, graph.n_levels, marginals)
 
 
-def _counts(truth: NDArray[np.int64], predicted: NDArray[np.int64]) -> list[Cell]:
+def counts(truth: NDArray[np.int64], predicted: NDArray[np.int64]) -> list[Cell]:
     """Found and accused at each of `LEVELS`; photographs with -1 are left out."""
     cells: list[Cell] = []
     seen = truth >= 0
@@ -108,21 +168,21 @@ def _by_label(judged: Predictions) -> Iterator[tuple[Cell, ...]]:
         metrics = label_metrics(truth, predicted, None, levels=judged.n_levels[label])
         interval = intervals[name]["qwk"] if (truth > 0).sum() >= FEWEST else None
         qwk = Estimate(metrics.qwk) if interval is None else Estimate(metrics.qwk, interval.low, interval.high)
-        yield (name, qwk, *_counts(truth, predicted))
-    yield ("any", None, *_counts(*_worst(judged)))
+        yield (name, qwk, *counts(truth, predicted))
+    yield ("any", None, *counts(*worst(judged.truth, judged.predicted)))
 
 
 def _by_confidence(judged: Predictions, confidence: Sequence[str]) -> Iterator[tuple[Cell, ...]]:
     """A photograph's worst label, by how sure those were who labelled it."""
-    truth, predicted = _worst(judged)
+    truth, predicted = worst(judged.truth, judged.predicted)
     for value in sorted(set(confidence)):
         own = np.array([entry == value for entry in confidence])
-        yield (value or "not said", *_counts(truth[own], predicted[own]))
+        yield (value or "not said", *counts(truth[own], predicted[own]))
 
 
-def _worst(judged: Predictions) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def worst(truth: NDArray[np.int64], predicted: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(n,) each: the worst true and predicted level of a photograph among the labels that somebody looked at."""
-    return judged.truth.max(1), np.where(judged.truth >= 0, judged.predicted, 0).max(1)
+    return truth.max(1), np.where(truth >= 0, predicted, 0).max(1)
 
 
 def _by_kind(names: Sequence[str], kinds: Sequence[str], reports: Mapping[str, Mapping[str, PhotoReport]]) -> Table:
@@ -135,25 +195,18 @@ def _by_kind(names: Sequence[str], kinds: Sequence[str], reports: Mapping[str, M
     return Table("Status by kind of file", ("kind", "asked for", *reports), tuple(rows))
 
 
-def _failures(
-    names: Sequence[str],
-    truth: NDArray[np.int64],
-    kinds: Sequence[str],
-    confidence: Sequence[str],
-    reports: Mapping[str, PhotoReport],
-    labels: Sequence[str],
-) -> Iterator[Failure]:
+def _failures(camera: Camera, judge: str, labels: Sequence[str]) -> Iterator[Failure]:
     """Photographs with a problem missed or a sound label accused, at ordinary; files of the wrong status."""
-    for row, name in enumerate(names):
-        report, kind = reports[name], kinds[row]
+    for row, name in enumerate(camera.paths):
+        report, kind, truth = camera.reports[judge][name], camera.kinds[row], camera.truth[row]
         status = RIGHT_STATUS.get(kind, "uncertain")
         if report.status != status:
             yield Failure(f"{name} ({kind})", f"status {report.status}, expected {status}")
         if kind != PHOTO or not report.findings:
             continue
-        known = truth[row] >= 0
-        called = np.array([finding.level - 1 for finding in report.findings])
-        if ((called >= 1) != (truth[row] >= 1))[known].any():
-            there = [f"{label} {level + 1}" for label, level in zip(labels, truth[row], strict=True) if level > 0]
-            sure = f"; {confidence[row]}" if confidence[row] else ""
+        known = truth >= 0
+        called = np.array([finding.level - 1 for finding in report.findings]) * (report.status == "ok")
+        if ((called >= 1) != (truth >= 1))[known].any():
+            there = [f"{label} {level + 1}" for label, level in zip(labels, truth, strict=True) if level > 0]
+            sure = f"; {camera.confidence[row]}" if camera.confidence[row] else ""
             yield Failure(f"{name} ({', '.join(there) or 'nothing'}{sure})", said(report.findings))

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -131,6 +131,14 @@ class Goal:
             return "–"
         return "yes" if (value <= self.limit if self.at_most else value >= self.limit) else "no"
 
+    def sure(self, figure: Estimate | Share) -> str:
+        """The same for the whole interval; "open" if the goal lies within it, a dash if there is none."""
+        low, high = figure.low, figure.high
+        if low is None or high is None or math.isnan(figure.value):
+            return "–"
+        ends = {self.met(low), self.met(high)}
+        return ends.pop() if len(ends) == 1 else "open"
+
     def percent(self) -> str:
         """The goal of a share, for people."""
         return f"{'≤' if self.at_most else '≥'} {100 * self.limit:g} %"
@@ -159,6 +167,29 @@ class Failure:
 
 
 @dataclasses.dataclass(frozen=True)
+class Verdict:
+    """A goal and what every judge has of it."""
+
+    what: str
+    """For people."""
+    goal: Goal
+    """What is wanted."""
+    figures: Mapping[str, Estimate | Share]
+    """By judge."""
+    wanted: str = ""
+    """The goal for people where it is no share."""
+
+    def row(self) -> tuple[Cell, ...]:
+        """Goal, then for every judge the figure, whether it reaches the goal and whether its interval does."""
+        words = {"yes": "met", "no": "missed"}
+        cells: list[Cell] = [self.what, self.wanted or self.goal.percent()]
+        for figure in self.figures.values():
+            met, sure = self.goal.met(figure.value), self.goal.sure(figure)
+            cells += [figure, words.get(met, met), words.get(sure, sure)]
+        return tuple(cells)
+
+
+@dataclasses.dataclass(frozen=True)
 class Part:
     """One question and its answers."""
 
@@ -174,6 +205,10 @@ class Part:
     """Wrong judgements of the checkpoint, the gravest first where there is an order."""
     failures_are: str = "Judged wrongly"
     """What the list of them is called."""
+    name_all: bool = False
+    """Whether people see all of them, however many were asked for."""
+    verdicts: tuple[Verdict, ...] = ()
+    """Goals, which the document shows first."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,6 +222,13 @@ class Document:
     title: str = "Quality"
     """For people."""
 
+    def goals(self) -> Table:
+        """Every goal and who meets it; without rows if no part has any."""
+        verdicts = [verdict for part in self.parts for verdict in part.verdicts]
+        judges = list(verdicts[0].figures) if verdicts else []
+        heads = [head for name in judges for head in (name, "figure", "interval")]
+        return Table("Goals", ("what", "goal", *heads), tuple(verdict.row() for verdict in verdicts))
+
     def markdown(self, failures: int) -> str:
         """For people.
 
@@ -194,6 +236,9 @@ class Document:
         """
         lines = [f"# {self.title}", ""]
         lines += [f"- {key}: {value}" for key, value in self.about.items()]
+        goals = self.goals()
+        if goals.rows:
+            lines += ["", f"## {goals.title}", "", _ABOUT_GOALS, "", *_pipes(goals)]
         for part in self.parts:
             lines += ["", f"## {part.title}"]
             for note in part.notes:
@@ -201,7 +246,7 @@ class Document:
             for table in part.tables:
                 lines += ["", *([f"### {table.title}", ""] if table.title else []), *_pipes(table)]
             if part.failures:
-                shown = part.failures[:failures]
+                shown = part.failures if part.name_all else part.failures[:failures]
                 more = f", {len(shown)} shown" if len(shown) < len(part.failures) else ""
                 lines += ["", f"{part.failures_are} ({len(part.failures)}{more}):", ""]
                 lines += [f"- {failure.where}: {failure.said}" for failure in shown]
@@ -213,24 +258,29 @@ class Document:
             "format_version": 1,
             "about": self.about,
             "confidence": CONFIDENCE,
+            "goals": _json_of(self.goals()),
             "parts": [
                 {
                     "name": part.name,
                     "title": part.title,
                     "notes": list(part.notes),
-                    "tables": [
-                        {
-                            "title": table.title,
-                            "columns": list(table.columns),
-                            "rows": [[_plain(cell) for cell in row] for row in table.rows],
-                        }
-                        for table in part.tables
-                    ],
+                    "tables": [_json_of(table) for table in part.tables],
                     "failures": [dataclasses.asdict(failure) for failure in part.failures],
                 }
                 for part in self.parts
             ],
         }
+
+
+_ABOUT_GOALS = (
+    "*Figure*: whether the figure reaches the goal. *Interval*: whether all of its 95 % interval does; open if the "
+    "goal lies within it, so that these cases cannot tell."
+)
+
+
+def _json_of(table: Table) -> dict[str, Any]:
+    rows = [[_plain(cell) for cell in row] for row in table.rows]
+    return {"title": table.title, "columns": list(table.columns), "rows": rows}
 
 
 def _pipes(table: Table) -> list[str]:

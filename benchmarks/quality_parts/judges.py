@@ -16,6 +16,7 @@ from iqa_cli.models.prepare import squash
 from iqa_cli.models.runner import OnnxModel
 from iqa_cli.paths import find_checkpoint
 from iqa_cli.pipeline import Auditor
+from iqa_cli.pipeline.reading import look_at
 from iqa_cli.records import PhotoRef
 
 if TYPE_CHECKING:
@@ -98,6 +99,34 @@ class Judge:
             Answers(np.concatenate(joint).astype(np.int64), tuple(ruled)),
             Answers(levels.astype(np.int64), tuple(independent)),
         )
+
+
+class Moved:
+    """A judge whose operating point can be moved.
+
+    refs  photos that can be read; each is read once, and run through the model once
+    """
+
+    def __init__(self, judge: Judge, refs: Sequence[PhotoRef]) -> None:
+        self._graph = judge.checkpoint.graph
+        self._plan = compile_plan(self._graph)
+        self._crf = NumpyCRF(self._plan)
+        self._offsets = np.repeat(judge.checkpoint.offsets, [count - 1 for count in self._graph.n_levels])
+        model = OnnxModel(judge.checkpoint)
+        looks = (look_at(ref, "scaled", judge.checkpoint.preprocessing) for ref in refs)
+        scores = [model.node_scores([look.prepared])[0] for look in looks if look.prepared is not None]
+        self._scores = np.array(scores, np.float32).reshape(len(refs), self._graph.n_nodes)
+
+    def levels(self, delta: float) -> list[dict[str, int]]:
+        """By label, for every photo, with `delta` added to the log-odds of every threshold."""
+        if not len(self._scores):
+            return []
+        unary = unary_from_nodes(self._scores + self._offsets + delta, self._plan)
+        positions = named_positions(self._crf.marginals(unary), lambda: self._crf.map(unary)[1], self._plan)
+        return [
+            {label.name: label.levels[place] for label, place in zip(self._graph.labels, row, strict=True)}
+            for row in positions
+        ]
 
 
 def said(findings: Sequence[Finding]) -> str:

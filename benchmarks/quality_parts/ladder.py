@@ -16,7 +16,18 @@ from iqa_cli.training.ladder import Ladder
 from iqa_cli.training.photographs import load_photographs
 from iqa_cli.training.severity import deviation
 from quality_parts import baselines
-from quality_parts.document import CONFIDENCE, RESAMPLES, SEED, Cell, Estimate, Failure, Part, Table
+from quality_parts.document import (
+    CONFIDENCE,
+    RESAMPLES,
+    SEED,
+    Cell,
+    Estimate,
+    Failure,
+    Goal,
+    Part,
+    Table,
+    Verdict,
+)
 from quality_parts.judges import Answers
 
 if TYPE_CHECKING:
@@ -41,6 +52,7 @@ FIGURES = {
     "false_alarm_rate_severe": "false alarms, severe",
 }
 """Figures of `LabelMetrics` and what the tables call them."""
+QWK, MEAN_QWK, ECE = Goal(0.85), Goal(0.90), Goal(0.02, at_most=True)
 CROP_ROOM = 4 / 3
 """Photographs are kept this much larger than the pictures made of them, as in training."""
 BATCH = 128
@@ -115,7 +127,9 @@ def ladder_part(
         _yes_or_no(drawn, answers, cleanvision, names, resamples),
     ]
     wrong = _failures(drawn, answers[main.name], names, [photographs.names[number] for number in own.tolist()])
-    return Part("ladder", "Tone ladder: held-out photographs, known faults", notes, tuple(tables), wrong)
+    verdicts = tuple(_verdicts(figures, spread, [judge.name for judge in judges], names))
+    title = "Tone ladder: held-out photographs, known faults"
+    return Part("ladder", title, notes, tuple(tables), wrong, verdicts=verdicts)
 
 
 def held_out_names(card: Mapping[str, Any]) -> tuple[set[str], set[str]]:
@@ -272,6 +286,26 @@ def _tables(
             for judge, found in figures.items()
         ]
         yield Table(f"{title[0].upper()}{title[1:]} by label", ("judge", *names), tuple(rows))
+
+
+def _verdicts(
+    figures: Mapping[str, Mapping[str, LabelMetrics]],
+    spread: Mapping[str, Mapping[str, Mapping[str, Floats]]],
+    judges: Sequence[str],
+    names: tuple[str, ...],
+) -> Iterator[Verdict]:
+    """Of the checkpoints under their rules."""
+    for name in names:
+        own = {judge: _estimate(figures[judge][name].qwk, spread[judge][name].get("qwk")) for judge in judges}
+        yield Verdict(f"ladder, QWK: {name}", QWK, own, f"≥ {QWK.limit:.2f}")
+    mean = {judge: _estimate(mean_of(figures[judge], "qwk"), spread[judge]["mean"].get("qwk")) for judge in judges}
+    yield Verdict("ladder, QWK: mean over the labels", MEAN_QWK, mean, f"≥ {MEAN_QWK.limit:.2f}")
+    for what, of in (
+        ("mean over the labels", {judge: mean_of(figures[judge], "ece") for judge in judges}),
+        ("worst label", {judge: max(found.ece for found in figures[judge].values()) for judge in judges}),
+    ):
+        values = {judge: Estimate(value) for judge, value in of.items()}
+        yield Verdict(f"ladder, calibration error: {what}", ECE, values, f"≤ {ECE.limit:.2f}")
 
 
 def _differences(

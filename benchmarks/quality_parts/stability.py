@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from iqa_cli.photos.discover import discover
 from iqa_cli.pipeline import Auditor
-from quality_parts.document import Cell, Failure, Goal, Part, Table, share, share_of_groups
+from quality_parts.document import Cell, Failure, Goal, Part, Table, Verdict, share, share_of_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -72,9 +72,12 @@ def stability_part(folders: Sequence[Path], judges: Sequence[Judge]) -> Part:
                     if name == main and differing:
                         failures.append(Failure(f"{ref.source_file}, {way}", ", ".join(differing)))
     rows: list[tuple[Cell, ...]] = []
+    verdicts: list[Verdict] = []
     for way in ("full decode", *COPIES):
         cells = [share_of_groups(*_columns(changed[judge.name, way])) for judge in judges]
         rows.append((way, *cells, "< 2 %", GOAL.met(cells[0].value)))
+        figures = {judge.name: cell for judge, cell in zip(judges, cells, strict=True)}
+        verdicts.append(Verdict(f"levels that change: {way}", GOAL, figures, "< 2 %"))
     note = (
         "Share of (photo, label) decisions whose level differs from that of the scaled decode of the original, over "
         f"{photos} photos that `{main}` judges with status ok; {uncopied} of them could not be copied. Mirrored and "
@@ -87,7 +90,15 @@ def stability_part(folders: Sequence[Path], judges: Sequence[Judge]) -> Part:
     names = tuple(judge.name for judge in judges)
     levels = Table("Levels", ("scaled decode against", *names, "goal", "met"), tuple(rows))
     tables = (levels, Table("Status", ("scaled decode against", *names), statuses))
-    return Part("stability", "Stability", (note,), tables, tuple(failures), "Levels that changed")
+    return Part(
+        "stability",
+        "Stability",
+        (note,),
+        tables,
+        tuple(failures),
+        "Levels that changed",
+        verdicts=tuple(verdicts),
+    )
 
 
 def _columns(pairs: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
