@@ -69,7 +69,8 @@ def test_a_photograph_comes_upright_and_small_with_what_is_known_of_it(
     digest = hashlib.sha256((snapshots / "owner+name" / "a.jpg").read_bytes()).hexdigest()
     write(tmp_path / "sources.csv", [row(collect, sha256=digest)])
     assert collect.main(["--snapshots", str(snapshots), "--out", str(tmp_path / "out")]) == 0
-    assert Image.open(tmp_path / "out" / "labelled" / "files" / "0000.jpg").size == (128, 512)
+    with Image.open(tmp_path / "out" / "labelled" / "files" / "0000.jpg") as picture:
+        assert picture.size == (128, 512)
     labels = (tmp_path / "out" / "labelled" / "labels.csv").read_text().splitlines()
     assert labels[1] == "0000.jpg,,,,1+,,,2.5,haze,mist"
     assert capsys.readouterr().out.startswith("1 of 1 photographs are in")

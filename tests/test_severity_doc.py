@@ -77,6 +77,7 @@ def key_lstar(ev: float) -> float:
         ),
         ("low_contrast", "spread of L* at most", lambda value: severity._FLAT_SPREAD / value),
         ("low_contrast", "spread within blocks", lambda value: severity._FLAT_DETAIL / value),
+        ("low_contrast", "or, in the half of the blocks", lambda value: severity._FAR_DETAIL / value),
         ("over_suppressed", "mean L* of the", lambda value: severity._WHITE - value / severity._WHITE_SLOPE),
         (
             "over_suppressed",
@@ -108,6 +109,9 @@ def test_a_further_condition_is_the_one_that_is_used(label: str, words: str, lim
         f"{severity._FLAT_SPREAD:g} / spread",
         f"{severity._FLAT_DETAIL:g} / spread within blocks",
         f"divided by {severity._DETAIL_MARGIN:g}",
+        f"divided by {severity._FAR_MARGIN:g}",
+        f"at most as {severity._FAR_DETAIL:g} / spread",
+        f"something there (a spread of {severity._FAR_GOOD:g})",
         f"{severity._WHITE_SLOPE:g} ({severity._WHITE:g} - L*) of the brightest tenth",
         f"{severity._PLAIN_LOSS:g} ({severity._PLAIN_SPREAD:g} / spread)^{severity._PLAIN_POWER:g}",
         f"To both spreads of a ratio {severity._SPREAD_FLOOR:g} is added",

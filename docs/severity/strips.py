@@ -40,6 +40,8 @@ _STEPS = 80
 """Strengths tried per strip, from nothing to all."""
 _WIDTH, _HEIGHT, _GAP, _CAPTION = 244, 163, 8, 26
 """Pixels of one picture, between two, and of the line below."""
+_HAZE_SEED = 1
+"""Draws a ground that runs to a horizon, in full view."""
 _KNEE = 0.8
 """Light at which the camera's shoulder begins."""
 
@@ -98,7 +100,8 @@ def lit_from_behind(picture: Tensor, strength: Tensor) -> Tensor:
 
 def haze(picture: Tensor, strength: Tensor) -> Tensor:
     """A veil that thickens with the distance."""
-    far = _over(layout.depth(1, SIZE, torch.Generator().manual_seed(5)), picture)
+    small = functional.interpolate(picture / 255, size=(SIZE, SIZE), mode="area")
+    far = _over(layout.depth(small[:1], torch.Generator().manual_seed(_HAZE_SEED)), picture)
     airlight = torch.tensor([0.62, 0.66, 0.70]).view(1, 3, 1, 1)
     return _rendered(tone.hazed(_scene(picture), strength * (0.3 + 0.7 * far), airlight))
 

@@ -127,7 +127,7 @@ class ModelConfig:
     tower alone has to work for. 0 is none; left out it is as in the checkpoint that is gone on from, else none."""
     scene: str | None = None
     """A timm network whose early stages tell, beside the visual tower, what a picture shows: fog from a white wall.
-    They do not learn; what reads from them does. Left out it is as in the checkpoint that is gone on from, else none."""
+    They do not learn; what reads from them does. Left out it is as in the checkpoint gone on from, else none."""
     scene_weights: Path | None = None
     """A file with that network's pretrained weights. Needed with `scene`, unless a checkpoint is gone on from."""
     scene_width: int = 128
