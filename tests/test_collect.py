@@ -13,6 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from iqa_cli.hexgraph.read import read_graph
+from iqa_cli.labels import read_labels
+from iqa_cli.paths import find_graph
+
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "configs" / "photographs"
 
@@ -49,11 +53,10 @@ def snapshots(tmp_path: Path) -> Path:
     return clone.parent
 
 
-def row(collect: Any, **changes: str) -> dict[str, str]:
-    levels = dict.fromkeys(collect.LABELS, "") | {"low_contrast": "1+"}
-    common = {"licence": "CC0-1.0", "bytes": "", "sha256": "", "kind": "haze", "nature": "mist", "weight": "2.5"}
+def row(**changes: str) -> dict[str, str]:
+    common = {"licence": "CC0-1.0", "bytes": "", "sha256": "", "kind": "haze", "nature": "mist"}
     place = {"part": "labelled", "file": "0000.jpg", "repository": "owner/name", "commit": "HEAD", "path": "a.jpg"}
-    return place | common | levels | changes
+    return place | common | changes
 
 
 def write(path: Path, rows: list[dict[str, str]]) -> None:
@@ -63,16 +66,14 @@ def write(path: Path, rows: list[dict[str, str]]) -> None:
         writer.writerows(rows)
 
 
-def test_a_photograph_comes_upright_and_small_with_what_is_known_of_it(
+def test_a_photograph_comes_upright_and_small(
     collect: Any, snapshots: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     digest = hashlib.sha256((snapshots / "owner+name" / "a.jpg").read_bytes()).hexdigest()
-    write(tmp_path / "sources.csv", [row(collect, sha256=digest)])
+    write(tmp_path / "sources.csv", [row(sha256=digest)])
     assert collect.main(["--snapshots", str(snapshots), "--out", str(tmp_path / "out")]) == 0
-    with Image.open(tmp_path / "out" / "labelled" / "files" / "0000.jpg") as picture:
+    with Image.open(tmp_path / "out" / "labelled" / "0000.jpg") as picture:
         assert picture.size == (128, 512)
-    labels = (tmp_path / "out" / "labelled" / "labels.csv").read_text().splitlines()
-    assert labels[1] == "0000.jpg,,,,1+,,,2.5,haze,mist"
     assert capsys.readouterr().out.startswith("1 of 1 photographs are in")
 
 
@@ -80,10 +81,10 @@ def test_what_is_missing_or_another_file_is_named_and_the_rest_is_there(
     collect: Any, snapshots: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = [
-        row(collect),
-        row(collect, file="0001.jpg", repository="else/where"),
-        row(collect, file="0002.jpg", path="b.jpg"),
-        row(collect, file="0003.jpg", sha256="0" * 64),
+        row(),
+        row(file="0001.jpg", repository="else/where"),
+        row(file="0002.jpg", path="b.jpg"),
+        row(file="0003.jpg", sha256="0" * 64),
     ]
     write(tmp_path / "sources.csv", rows)
     assert collect.main(["--snapshots", str(snapshots), "--out", str(tmp_path / "out")]) == 1
@@ -99,17 +100,24 @@ def test_what_was_collected_before_is_taken_as_it_is(collect: Any, tmp_path: Pat
     have.mkdir()
     Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(have / "7.jpg")
     write(have / "SOURCES.csv", [{"file": "7.jpg", "repo": "owner/name", "commit": "HEAD", "path": "a.jpg"}])
-    write(tmp_path / "sources.csv", [row(collect, part="ladder")])
+    write(tmp_path / "sources.csv", [row(part="ladder")])
     assert collect.main(["--have", str(have), "--out", str(tmp_path / "out")]) == 0
     assert (tmp_path / "out" / "ladder" / "0000.jpg").read_bytes() == (have / "7.jpg").read_bytes()
 
 
-def test_the_list_is_whole_and_names_a_licence_for_everything(collect: Any) -> None:
+def test_the_list_is_whole_and_names_a_licence_for_everything() -> None:
     with (FOLDER / "sources.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     places = {(entry["part"], entry["file"]) for entry in rows}
-    assert len(places) == len(rows) > 2000
+    assert len(places) == len(rows) > 3000
     for entry in rows:
         assert all(entry[name] for name in ("repository", "commit", "path", "licence", "kind"))
-        assert entry["part"] == "ladder" or float(entry["weight"]) > 0
-        assert all(entry[label] in ("", "0", "1+") for label in collect.LABELS)
+
+
+@pytest.mark.parametrize("name", ["labels-1.csv", "labels-2.csv"])
+def test_the_labels_of_the_recipe_are_read_and_are_of_the_photographs_listed(name: str) -> None:
+    with (FOLDER / "sources.csv").open(encoding="utf-8", newline="") as stream:
+        listed = [entry["file"] for entry in csv.DictReader(stream) if entry["part"] == "labelled"]
+    table = read_labels(FOLDER / name, read_graph(find_graph("smartphone-6")), no_labels=("weight",))
+    assert list(table.names) == listed
+    assert all(float(weight) > 0 for weight in table.others["weight"])

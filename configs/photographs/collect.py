@@ -3,12 +3,12 @@
     python configs/photographs/collect.py --snapshots DIR --out ../photographs [--have FOLDER ...]
 
 `sources.csv` beside this script lists every photograph: which part of the recipe it is for, repository, commit, path,
-licence, size and hash of the original, what is known of it, and how often it is drawn. None of them is part of this
-repository.
+licence, size and hash of the original, and what it shows. None of them is part of this repository. `labels-1.csv` and
+`labels-2.csv` say what the two halves of the recipe are told of them, and how often each is drawn.
 
 DIR holds a git clone of each repository, bare or not, in a folder called owner+name. FOLDERS hold photographs that were
 collected before, with a SOURCES.csv (file, repo, commit, path) of their own; they are looked through first. What is
-found is written to OUT: `ladder/` and `labelled/` with `labels.csv`. What is not found is named, and the exit code is 1.
+found is written to OUT/ladder and OUT/labelled. What is not is named, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 SOURCES = Path(__file__).with_name("sources.csv")
-LABELS = ("bright", "dark", "high_contrast", "low_contrast", "overexposed", "over_suppressed")
 LONG_SIDE = 512
 """Pixels: the working picture of `iqa assess` is as large."""
 
@@ -44,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     collected = dict(_collected(options.have))
     missing = []
     for row in rows:
-        target = options.out / row["part"] / ("files" if row["part"] == "labelled" else "") / row["file"]
+        target = options.out / row["part"] / row["file"]
         target.parent.mkdir(parents=True, exist_ok=True)
         known = collected.get((row["repository"], row["path"]))
         if known is not None:
@@ -54,7 +53,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             small(original(options.snapshots, row)).save(target, quality=92)
         except (OSError, ValueError) as error:
             missing.append(f"{row['part']}/{row['file']}: {row['repository']} {row['path']}: {error}")
-    _write_labels(rows, options.out / "labelled" / "labels.csv")
     for line in missing:
         print(line, file=sys.stderr)
     print(f"{len(rows) - len(missing)} of {len(rows)} photographs are in {options.out}")
@@ -91,17 +89,6 @@ def _collected(folders: Sequence[Path]) -> Iterator[tuple[Key, Path]]:
         with (folder / "SOURCES.csv").open(encoding="utf-8", newline="") as stream:
             for row in csv.DictReader(stream):
                 yield (row["repo"], row["path"]), folder / row["file"]
-
-
-def _write_labels(rows: Sequence[dict[str, str]], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["filename", *LABELS, "weight", "kind", "nature"])
-        for row in rows:
-            if row["part"] == "labelled":
-                levels = (row[label] for label in LABELS)
-                writer.writerow([row["file"], *levels, row["weight"], row["kind"], row["nature"]])
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
