@@ -133,8 +133,8 @@ class ModelConfig:
     scene_width: int = 128
     """Width of the small network that reads from `scene`."""
     mirror: bool = False
-    """Whether the visual tower is kept blind to left and right, so that a mirrored photograph gets the same levels. For
-    CLIP's residual networks that start from nothing."""
+    """Whether the visual tower is kept blind to left and right, so that a mirrored photograph gets the same levels;
+    what `scene` sees is not. For CLIP's residual networks that start from nothing."""
     train_text: bool = True
     """Whether the text tower of the coop head learns too. False is CoOp as published; true is needed when it starts
     from nothing."""
@@ -160,6 +160,8 @@ class ModelConfig:
             problems.append("model.mirror: would change pretrained weights; leave it out")
         if self.statistics and self.train_visual == "none" and not goes_on:
             problems.append('model.statistics: with train_visual = "none" they would stay random; leave them out')
+        if self.scene is not None and self.train_visual == "none" and not goes_on:
+            problems.append('model.scene: with train_visual = "none" what reads it would stay random; leave it out')
         if self.scene is not None and self.scene_weights is None and not goes_on:
             problems.append("model.scene_weights: missing, the file of pretrained weights for model.scene")
         if self.scene is None and self.scene_weights is not None:

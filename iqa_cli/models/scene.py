@@ -135,6 +135,9 @@ def load_weights(scene: SceneFeatures, path: Path) -> None:
         raise ConfigError(f"model.scene_weights: {path}: no such file") from None
     except (OSError, RuntimeError, ValueError, pickle.UnpicklingError, safetensors.SafetensorError, EOFError) as error:
         raise ConfigError(f"model.scene_weights: {path}: not a file of weights ({type(error).__name__})") from None
+    kept = kept.get("state_dict", kept) if isinstance(kept, dict) else kept
+    if not isinstance(kept, dict) or not all(isinstance(value, Tensor) for value in kept.values()):
+        raise ConfigError(f"model.scene_weights: {path}: not a file of weights (no tensors by name)")
     whole = timm.create_model(scene.architecture, pretrained=False).state_dict()
     if set(whole) <= set(kept):
         named = {name: kept[name] for name in whole}

@@ -81,7 +81,7 @@ def take_over(checkpoint: Checkpoint, model: ToneModel, graph: HexGraph) -> None
     if {name: value.shape for name, value in towers.items()} != expected:
         raise ConfigError(
             f"model.pretrained: {checkpoint.folder / WEIGHTS}: its towers do not fit this backbone",
-            hint="set model.statistics as it was, or the architecture's config has changed since it was trained",
+            hint="set model.statistics, scene and scene_width as they were, or an architecture has changed since then",
         )
     taken = dict(towers)
     for name in ("head.context", "head.log_scale"):

@@ -168,7 +168,8 @@ def rendition(encoded: NDArray[np.float32], coding: ColourCoding) -> NDArray[np.
     light = srgb_to_light(encoded)
     if coding.hdr_curve is not None:
         light = roll_off(light)
-    if coding.primaries not in (_SRGB, _UNSPECIFIED) or coding.hdr_curve is not None:
+    # Primaries that are not known are taken for sRGB's, as without a statement; HDR is not converted at all then.
+    if (coding.primaries in _CHROMATICITIES and coding.primaries != _SRGB) or coding.hdr_curve is not None:
         light = light @ to_srgb_matrix(coding.primaries).T.astype(np.float32)
     picture: NDArray[np.uint8] = np.rint(255 * light_to_srgb(light.clip(0.0, 1.0))).astype(np.uint8)
     return picture

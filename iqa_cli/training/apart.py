@@ -28,7 +28,7 @@ def refuse_watched(learned: Sequence[tuple[str, Sequence[str], Tensor]], folders
     """
     problems = []
     for folder in folders:
-        watched = load_photographs(folder, _SIDE, "data.apart_from")
+        watched = load_photographs(folder, _SIDE, "data.apart_from", least=1)
         for key, names, pictures in learned:
             problems += [
                 f"{key}: {names[row]!r} shows the scene of {watched.names[place]!r} in {folder}"

@@ -90,9 +90,9 @@ class LadderData:
     @property
     def learned(self) -> tuple[tuple[str, Sequence[str], Tensor], ...]:
         """See `Data`."""
-        training = self._sides["training"]
-        names = (*self.names, *self._joined)
-        return (("data.ladder", [names[index] for index in training.tolist()], self.pictures[training]),)
+        # What joined is told of by whoever had it before.
+        own = [index for index in self._sides["training"].tolist() if index < len(self.names)]
+        return (("data.ladder", [self.names[index] for index in own], self.pictures[own]),)
 
     def describe(self) -> str:
         """See `Data`."""

@@ -12,12 +12,11 @@ import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from iqa_cli.errors import ConfigError
 from iqa_cli.labels.problems import SHOWN, shortened
-from iqa_cli.training.data import Batch, Share, counts_of, exactly
+from iqa_cli.training.data import Batch, Share, exactly
 from iqa_cli.training.framing import framed
 from iqa_cli.training.ladder_data import CROP_ROOM, LadderData
 from iqa_cli.training.likeness import alike
@@ -161,7 +160,7 @@ class MixedData:
                 f"data.labelled_weight: {table.path}: expected numbers above 0",
                 problems=shortened(problems[:SHOWN], len(problems)),
             )
-        return torch.from_numpy(np.array(weights))
+        return torch.tensor(weights)
 
     def describe(self) -> str:
         """See `Data`."""
@@ -183,7 +182,8 @@ class MixedData:
         count = self.batches_per_epoch(share)
         for drawn in self._ladder.drawn("training", count * self._ladder.batch_size, seed):
             rows = torch.multinomial(self._weights, self._labelled_rows, replacement=True, generator=generator)
-            own = framed(pictures.pixels[rows].float() / 255, self._size, _CROP, generator)
+            whole = pictures.pixels[rows].float() / 255
+            own = framed(whole, self._size, _CROP, generator, mirror=self._config.data.mirror)
             yield Batch(
                 torch.cat([drawn.pictures, quantised(own)]),
                 torch.cat([drawn.positions, pictures.positions[rows]]),
@@ -204,10 +204,14 @@ class MixedData:
     def level_counts(self) -> list[Tensor]:
         """See `Data`; as they are drawn, of labelled photographs as far as they are known."""
         ladder = self._ladder.level_counts()
-        labelled = counts_of(self._sides["training"].positions, self._graph)
         share = self._labelled_rows / self._config.optim.batch_size
-        drawn = float(ladder[0].sum()) / (1 - share) * share / len(self._sides["training"])
-        return [one + (other * drawn).round().long() for one, other in zip(ladder, labelled, strict=True)]
+        drawn = self._weights / self._weights.sum() * float(ladder[0].sum()) / (1 - share) * share
+        counts = []
+        for own, column in zip(ladder, self._sides["training"].positions.T, strict=True):
+            known = column >= 0
+            labelled = torch.bincount(column[known], weights=drawn[known], minlength=len(own))
+            counts.append(own + labelled.round().long())
+        return counts
 
     def identity(self) -> dict[str, Any]:
         """See `Data`."""
@@ -217,6 +221,7 @@ class MixedData:
             "labelled_rows": self._labelled_rows,
             "weights": self._weights.tolist(),
             "good_join": self._config.data.good_join,
+            "mirror": self._config.data.mirror,
         }
 
     def card(self) -> dict[str, Any]:

@@ -50,12 +50,13 @@ class Photographs:
         return digest.hexdigest()
 
 
-def load_photographs(folder: Path, side: int, key: str = "data.ladder") -> Photographs:
+def load_photographs(folder: Path, side: int, key: str = "data.ladder", least: int = 2) -> Photographs:
     """Every photograph of a folder, whole, as a square of `side` pixels.
 
     key     of the config, for messages
+    least   photographs that are needed
 
-    raises  ConfigError  if the folder does not exist or holds fewer than two readable photographs
+    raises  ConfigError  if the folder does not exist or holds fewer than `least` readable photographs
     """
     if not folder.is_dir():
         raise ConfigError(f"{key}: {folder}: no such folder", hint="give a folder of photographs")
@@ -68,8 +69,8 @@ def load_photographs(folder: Path, side: int, key: str = "data.ladder") -> Photo
     with ThreadPoolExecutor() as pool:
         read = list(zip((_name(ref, folder) for ref in found), pool.map(squashed, found), strict=True))
     kept = [(name, picture) for name, picture in read if not isinstance(picture, Unreadable)]
-    if len(kept) < 2:
-        raise ConfigError(f"{key}: {folder}: {len(kept)} readable photographs, at least 2 are needed")
+    if len(kept) < least:
+        raise ConfigError(f"{key}: {folder}: {len(kept)} readable photographs, at least {least} are needed")
     stacked = np.stack([picture for _, picture in kept])
     return Photographs(
         names=tuple(name for name, _ in kept),

@@ -154,7 +154,7 @@ class Trainer:
         graph = read_graph(find_graph(config.graph.name))
         self.graph: HexGraph = graph if config.graph.rules else _without_rules(graph)
         self._model = ToneModel(config.model, self.graph)
-        if not is_own(config.model.backbone):
+        if not is_own(config.model.backbone) or config.model.scene is not None:
             refuse_unexportable(self._model, self.graph, config.model.backbone)
         # As `prepared` gives the pictures.
         self._model.to(self._device).to(memory_format=torch.channels_last)
