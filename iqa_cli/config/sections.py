@@ -133,8 +133,8 @@ class ModelConfig:
     scene_width: int = 128
     """Width of the small network that reads from `scene`."""
     mirror: bool = False
-    """Whether the visual tower is kept blind to left and right, so that a mirrored photograph gets the same levels;
-    what `scene` sees is not. For CLIP's residual networks that start from nothing."""
+    """Whether the visual tower is kept blind to left and right, so that a mirrored photograph gets the same levels.
+    For CLIP's residual networks that start from nothing. What `scene` sees is then taken from both sides."""
     train_text: bool = True
     """Whether the text tower of the coop head learns too. False is CoOp as published; true is needed when it starts
     from nothing."""

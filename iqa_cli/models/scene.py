@@ -37,11 +37,15 @@ class SceneFeatures(nn.Module):
     width          of the small network
     embedding      D
     preprocessing  how pictures were prepared, to be undone
+    mirror         whether, outside training, a picture and its mirror image are seen as one
     raises         ConfigError  for an architecture that timm does not know or that has no such maps
     """
 
-    def __init__(self, architecture: str, width: int, embedding: int, preprocessing: Preprocessing) -> None:
+    def __init__(
+        self, architecture: str, width: int, embedding: int, preprocessing: Preprocessing, *, mirror: bool = False
+    ) -> None:
         super().__init__()
+        self._mirror = mirror
         self.architecture = architecture
         self.network = _cut(architecture)
         mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in _normalisation(self.network, preprocessing))
@@ -70,10 +74,16 @@ class SceneFeatures(nn.Module):
         """Prepared pictures (B, 3, S, S) float32 to (B, D)."""
         with torch.no_grad():
             # The features are a constant of the picture: half the precision is half the time, where autocast is on.
-            maps = self.network(pictures * self.scale + self.shift)
-            pooled = torch.cat([part for values in maps for part in _mean_and_deviation(values.float())], 1)
+            pooled = self._pooled(pictures)
+            if self._mirror and not self.training:
+                pooled = (pooled + self._pooled(pictures.flip(-1))) / 2
         features: Tensor = self.reader(self.norm(pooled))
         return features
+
+    def _pooled(self, pictures: Tensor) -> Tensor:
+        """Means and deviations of all maps. Prepared pictures (B, 3, S, S) to (B, 2 C)."""
+        maps = self.network(pictures * self.scale + self.shift)
+        return torch.cat([part for values in maps for part in _mean_and_deviation(values.float())], 1)
 
 
 def _mean_and_deviation(values: Tensor) -> tuple[Tensor, Tensor]:

@@ -73,7 +73,9 @@ class ToneModel(nn.Module):
         scene = config.scene if source is None else config.scene or scene_of(source)
         self.scene = None
         if scene is not None:
-            self.scene = SceneFeatures(scene, config.scene_width, backbone.embedding, backbone.preprocessing)
+            self.scene = SceneFeatures(
+                scene, config.scene_width, backbone.embedding, backbone.preprocessing, mirror=config.mirror
+            )
             if config.scene_weights is not None:
                 load_weights(self.scene, config.scene_weights)
         self.thresholds = OrdinalThresholds([len(label.levels) for label in graph.labels])

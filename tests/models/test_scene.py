@@ -130,3 +130,11 @@ def test_a_network_comes_with_its_weights(keys: dict[str, object], problem: str)
     with pytest.raises(ConfigError) as error:
         ModelConfig(**keys)  # type: ignore[arg-type]
     assert error.value.problems[0].startswith(problem)
+
+
+def test_outside_training_a_mirrored_picture_is_the_same(weights: Path) -> None:
+    features = SceneFeatures(NETWORK, 16, 32, PREPROCESSING, mirror=True).eval()
+    load_weights(features, weights)
+    pictures = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(features(pictures), features(pictures.flip(-1)), rtol=1e-4, atol=1e-5)
