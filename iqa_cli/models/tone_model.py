@@ -18,7 +18,7 @@ from iqa_cli.models.heads import CoopHead, FcHead, OrdinalThresholds, word_featu
 from iqa_cli.models.mirror import mirrored_twins
 from iqa_cli.models.scene import SceneFeatures, load_weights
 from iqa_cli.models.statistics import ToneStatistics
-from iqa_cli.models.warm_start import checkpoint_of, scene_of, statistics_width, take_over
+from iqa_cli.models.warm_start import checkpoint_of, is_mirrored, scene_of, statistics_width, take_over
 
 if TYPE_CHECKING:
     from iqa_cli.checkpoint import Preprocessing
@@ -73,8 +73,9 @@ class ToneModel(nn.Module):
         scene = config.scene if source is None else config.scene or scene_of(source)
         self.scene = None
         if scene is not None:
+            mirror = config.mirror or (source is not None and is_mirrored(source))
             self.scene = SceneFeatures(
-                scene, config.scene_width, backbone.embedding, backbone.preprocessing, mirror=config.mirror
+                scene, config.scene_width, backbone.embedding, backbone.preprocessing, mirror=mirror
             )
             if config.scene_weights is not None:
                 load_weights(self.scene, config.scene_weights)

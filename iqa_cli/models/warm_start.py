@@ -63,6 +63,12 @@ def scene_of(checkpoint: Checkpoint) -> str | None:
     return scene if isinstance(scene, str) else None
 
 
+def is_mirrored(checkpoint: Checkpoint) -> bool:
+    """Whether a checkpoint's model sees a picture and its mirror image as one."""
+    model = checkpoint.card.get("model")
+    return isinstance(model, dict) and model.get("mirror") is True
+
+
 def take_over(checkpoint: Checkpoint, model: ToneModel, graph: HexGraph) -> None:
     """Put a checkpoint's weights into a model of the same backbone, in place.
 

@@ -77,6 +77,7 @@ def with_statistics(tmp_path: Path) -> tuple[str, ToneModel]:
     folder.mkdir()
     shipped = load_checkpoint(find_checkpoint("default")).card
     card = {key: value for key, value in shipped.items() if key not in ("files", "format_version")}
+    card["model"] = {**card["model"], "statistics": 8, "scene": None}
     weights = {name: value.contiguous() for name, value in model.state_dict().items()}
     write_checkpoint(folder, {WEIGHTS: safetensors.torch.save(weights), ONNX: b"none"}, card)
     return f"checkpoint:{folder}", model.eval()
