@@ -56,24 +56,11 @@ def _fault(kind: str, words: str, labels: set[str], **goals: float) -> Question:
 
 
 def _good(kind: str, severe: float, ordinary: float) -> tuple[Question, Question]:
-    return (
-        Question(
-            kind,
-            "called severe or worse in anything",
-            None,
-            SEVERE,
-            wanted=False,
-            goals={ALL: Goal(severe, at_most=True)},
-        ),
-        Question(
-            kind,
-            "called ordinary or worse in anything",
-            None,
-            ORDINARY,
-            wanted=False,
-            goals={ALL: Goal(ordinary, at_most=True)},
-        ),
-    )
+    def accused(words: str, level: int, share: float) -> Question:
+        said = f"called {words} or worse in anything"
+        return Question(kind, said, None, level, wanted=False, goals={ALL: Goal(share, at_most=True)})
+
+    return accused("severe", SEVERE, severe), accused("ordinary", ORDINARY, ordinary)
 
 
 DARK = _fault("dark", "called dark", {"dark"}, clear=0.97)

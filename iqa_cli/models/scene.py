@@ -154,7 +154,7 @@ def load_weights(scene: SceneFeatures, path: Path) -> None:
     elif [tuple(value.shape) for value in kept.values()] == [tuple(value.shape) for value in whole.values()]:
         named = dict(zip(whole, kept.values(), strict=True))
     else:
-        raise ConfigError(f"model.scene_weights: {path}: its weights do not fit {scene.architecture}")
+        named = {}
     own = scene.network.state_dict()
     if any(name not in named or named[name].shape != value.shape for name, value in own.items()):
         raise ConfigError(f"model.scene_weights: {path}: its weights do not fit {scene.architecture}")

@@ -6,7 +6,7 @@ labels can go on from one of six.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import safetensors
 import safetensors.torch
@@ -39,8 +39,7 @@ def checkpoint_of(pretrained: str, architecture: str) -> Checkpoint:
         checkpoint = load_checkpoint(find_checkpoint(pretrained.removeprefix(CHECKPOINT_PREFIX)))
     except CheckpointError as error:
         raise ConfigError(f"model.pretrained: {error.message}", problems=error.problems, hint=error.hint) from None
-    model = checkpoint.card.get("model")
-    backbone = model.get("backbone") if isinstance(model, dict) else None
+    backbone = _model_of(checkpoint).get("backbone")
     if backbone != architecture:
         raise ConfigError(
             f"model.pretrained: {checkpoint.folder / CARD}: its backbone is {backbone!r}, not {architecture!r}",
@@ -51,22 +50,25 @@ def checkpoint_of(pretrained: str, architecture: str) -> Checkpoint:
 
 def statistics_width(checkpoint: Checkpoint) -> int:
     """The width of a checkpoint's statistics, 0 if it has none, as those before there were any."""
-    model = checkpoint.card.get("model")
-    width = model.get("statistics", 0) if isinstance(model, dict) else 0
+    width = _model_of(checkpoint).get("statistics", 0)
     return width if type(width) is int and width > 0 else 0
 
 
 def scene_of(checkpoint: Checkpoint) -> str | None:
     """The network beside a checkpoint's tower that tells what a picture shows; None if it has none."""
-    model = checkpoint.card.get("model")
-    scene = model.get("scene") if isinstance(model, dict) else None
+    scene = _model_of(checkpoint).get("scene")
     return scene if isinstance(scene, str) else None
 
 
 def is_mirrored(checkpoint: Checkpoint) -> bool:
     """Whether a checkpoint's model sees a picture and its mirror image as one."""
+    return _model_of(checkpoint).get("mirror") is True
+
+
+def _model_of(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What the card says of the model; nothing if it says it in another form."""
     model = checkpoint.card.get("model")
-    return isinstance(model, dict) and model.get("mirror") is True
+    return model if isinstance(model, dict) else {}
 
 
 def take_over(checkpoint: Checkpoint, model: ToneModel, graph: HexGraph) -> None:

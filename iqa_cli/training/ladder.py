@@ -227,9 +227,10 @@ def _apply(reference: Tensor, knobs: dict[str, Tensor], generator: torch.Generat
 
     def backlit(scene: Tensor, stops: Tensor, ev: Tensor, kind: Tensor, sharpness: Tensor) -> Tensor:
         drawn = layout.upper_side(len(scene), scene.shape[-1], generator, sharpness)
-        side = torch.where(kind < 0.4, 0.7 * drawn + 0.3 * tone.bright_side(scene), tone.bright_side(scene))
+        bright = tone.bright_side(scene)
+        side = torch.where(kind < 0.4, 0.7 * drawn + 0.3 * bright, bright)
         front = layout.near(tone.srgb_from_linear(scene), generator)
-        side = torch.where(kind > 0.7, 0.75 * (1 - 2 * front) + 0.25 * tone.bright_side(scene), side)
+        side = torch.where(kind > 0.7, 0.75 * (1 - 2 * front) + 0.25 * bright, side)
         return tone.relit(scene, stops, side) * torch.exp2(0.5 * stops * ev)
 
     def suppressed(encoded: Tensor, squeeze: Tensor, start: Tensor, partly: Tensor) -> Tensor:

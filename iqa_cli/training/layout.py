@@ -26,11 +26,6 @@ def uneven(count: int, size: int, generator: torch.Generator) -> Tensor:
     return functional.interpolate(nodes, size=(size, size), mode="bilinear", align_corners=True) * 1.5
 
 
-def weighted(picture: Tensor, weights: Tensor) -> Tensor:
-    """A sum of the channels. (B, 3, S, S) and (B, 3, 1, 1) to (B, 1, S, S)."""
-    return (picture * weights).sum(1, keepdim=True)
-
-
 def upper_side(count: int, size: int, generator: torch.Generator, sharpness: Tensor) -> Tensor:
     """The upper part of a frame against the lower one, with a tilted and crooked border near the middle.
 
@@ -57,7 +52,7 @@ def near(scene: Tensor, generator: torch.Generator) -> Tensor:
     across, up = _grid(size)
     side = 1.7 * (up * torch.cos(angle) + across * torch.sin(angle))
     # Towards the dark, mostly: before fog or a sky, what is near is what is dark.
-    shown = weighted(scene, torch.randn(count, 3, 1, 1, generator=generator) - 0.7)
+    shown = (scene * (torch.randn(count, 3, 1, 1, generator=generator) - 0.7)).sum(1, keepdim=True)
     shown = functional.avg_pool2d(shown, 3, stride=1, padding=1, count_include_pad=False)
     shown = (shown - shown.mean((2, 3), keepdim=True)) / shown.std((2, 3), keepdim=True).clamp_min(1e-3)
     leaves = functional.interpolate(

@@ -8,7 +8,6 @@ open, so both teach one model.
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -94,14 +93,14 @@ class MixedData:
 
         raises  ConfigError  naming these labels
         """
-        by_label = torch.split(self._sides["training"].allowed, [len(label.levels) for label in self._graph.labels], 1)
-        always, has_problem = [], False
-        for label, cells in zip(self._graph.labels, by_label, strict=True):
-            known, can_be_fine = ~cells.all(1), cells[:, 0]
-            has_problem |= bool((known & ~can_be_fine).any())
-            if bool(known.any()) and not bool(can_be_fine[known].any()):
-                always.append(f"{label.name!r}: every photograph of which it is known has it")
-        if always or not has_problem:
+        can_be_fine, known = self._open_cells(self._sides["training"])
+        has_it_always = known.any(0) & ~(known & can_be_fine).any(0)
+        always = [
+            f"{name!r}: every photograph of which it is known has it"
+            for name, has_it in zip(self._graph.label_names, has_it_always.tolist(), strict=True)
+            if has_it
+        ]
+        if always or bool(can_be_fine.all()):
             raise ConfigError(
                 "data.labels: photographs of one kind only, which would teach that all real ones are like that",
                 problems=always or ["no photograph has any problem"],
@@ -116,9 +115,10 @@ class MixedData:
         """
         problems = []
         for side, pictures in self._sides.items():
+            can_be_fine, _ = self._open_cells(pictures)
             for row, place in alike(pictures.pixels, self._ladder.pictures):
                 said = f"{pictures.names[row]!r} ({side}) shows the scene of the ladder's {self._ladder.names[place]!r}"
-                if bool((pictures.allowed[row, self._first_cells()] == 0).any()):
+                if not bool(can_be_fine[row].all()):
                     said += ", which counts as good there and has a problem here"
                 problems.append(said)
         if problems:
@@ -128,10 +128,12 @@ class MixedData:
                 hint="take them out of the label file or out of the folder",
             )
 
-    def _first_cells(self) -> list[int]:
-        """The cell of the lowest level of every label."""
-        counts = [len(label.levels) for label in self._graph.labels]
-        return [0, *itertools.accumulate(counts)][:-1]
+    def _open_cells(self, pictures: Pictures) -> tuple[Tensor, Tensor]:
+        """Whether a label may be none, and whether anything is known of it: two (n, L) bool."""
+        by_label = torch.split(pictures.allowed, list(self._graph.n_levels), 1)
+        return torch.stack([cells[:, 0] for cells in by_label], 1), torch.stack(
+            [~cells.all(1) for cells in by_label], 1
+        )
 
     def _read_weights(self, table: LabelTable, rows: Sequence[int]) -> Tensor:
         """(n,) how often each training photograph is drawn, compared with the others."""

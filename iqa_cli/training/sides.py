@@ -44,9 +44,8 @@ def read_sides(config: DataConfig, graph: HexGraph, seed: int) -> Sides:
     assert config.labels is not None and config.images is not None  # noqa: PT018, S101 - DataConfig has seen to it
     rule = _rule(config.scene)
     # Columns that tell scenes or weights may hold numbers and are no labels for it.
-    no_labels = ((rule.name,) if isinstance(rule, ByColumn) else ()) + (
-        (config.labelled_weight,) * bool(config.labelled_weight)
-    )
+    columns = (rule.name if isinstance(rule, ByColumn) else "", config.labelled_weight)
+    no_labels = tuple(name for name in columns if name)
     tables = _by_column(read_labels(config.labels, graph, no_labels=no_labels))
     for side, path in (("validation", config.validation), ("test", config.test)):
         if path is None:
