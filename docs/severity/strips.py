@@ -242,7 +242,7 @@ def main(folder: Path) -> None:
         sheet, captions = draw(strip)
         sheet.save(folder / f"{strip.name}.jpg", quality=85, optimize=True)
         print(strip.name, *captions, sep="  ")  # noqa: T201 - a script tells what it wrote
-    draw_natures().save(folder / "natures.jpg", quality=65, optimize=True)
+    draw_natures().save(folder / "natures.jpg", quality=60, optimize=True)
 
 
 if __name__ == "__main__":
