@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from iqa_cli.photos.discover import Discovery, discover
     from iqa_cli.pipeline import Auditor, assess, assess_photo
     from iqa_cli.records import Capture, Finding, Measurement, PhotoRef, PhotoReport, Severity
-    from iqa_cli.report.frame import to_frame
+    from iqa_cli.report.audit.frame import to_frame
 
 _HOMES = {
     "iqa_cli.errors": (
@@ -69,7 +69,7 @@ _HOMES = {
     "iqa_cli.photos.discover": ("Discovery", "discover"),
     "iqa_cli.pipeline": ("Auditor", "assess", "assess_photo"),
     "iqa_cli.records": ("Capture", "Finding", "Measurement", "PhotoRef", "PhotoReport", "Severity"),
-    "iqa_cli.report.frame": ("to_frame",),
+    "iqa_cli.report.audit.frame": ("to_frame",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

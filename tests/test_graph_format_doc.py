@@ -17,7 +17,7 @@ import pytest
 
 from iqa_cli.errors import GraphError
 from iqa_cli.hexgraph import HexGraph, compile_plan, parse_graph, read_graph
-from iqa_cli.report.graph_svg import draw_graph
+from iqa_cli.report.graph.svg import draw_graph
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "graph-format.md"

@@ -20,10 +20,10 @@ from iqa_cli.cache import Cache
 from iqa_cli.checkpoint import load_checkpoint, write_checkpoint
 from iqa_cli.errors import CheckpointError, InvalidInput, UsageError
 from iqa_cli.photos.discover import Discovery, discover
-from iqa_cli.pipeline import Auditor, Decode, assess, assess_photo, reading
+from iqa_cli.pipeline import Auditor, assess, assess_photo, reading
 from iqa_cli.pipeline import auditor as auditor_module
 from iqa_cli.pipeline.auditor import AT_ONCE, IN_FLIGHT, LOOKUP
-from iqa_cli.records import Capture, Language, PhotoRef, PhotoReport, Unreadable
+from iqa_cli.records import Capture, Decode, Language, PhotoRef, PhotoReport, Unreadable
 
 SaveGrey = Callable[..., Path]
 

@@ -9,7 +9,8 @@ empties it. Standard library only; sqlite3 is imported when a cache is opened, a
 
 from __future__ import annotations
 
-from iqa_cli.cache.place import CacheInfo, Context, cache_info, clear, default_folder
+from iqa_cli.cache.place import default_folder
 from iqa_cli.cache.store import Cache, context_key
+from iqa_cli.cache.upkeep import CacheInfo, Context, cache_info, clear
 
 __all__ = ["Cache", "CacheInfo", "Context", "cache_info", "clear", "context_key", "default_folder"]

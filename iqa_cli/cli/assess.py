@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from iqa_cli.cli.outputs import Outputs
     from iqa_cli.pipeline import Auditor
     from iqa_cli.records import PhotoRef
-    from iqa_cli.report.tally import Tally
+    from iqa_cli.report.audit.tally import Tally
 
 
 def assess(
@@ -86,7 +86,7 @@ def assess(
     from iqa_cli.cli.streams import say
     from iqa_cli.paths import find_checkpoint
     from iqa_cli.photos.discover import discover
-    from iqa_cli.report.tally import Tally
+    from iqa_cli.report.audit.tally import Tally
     from iqa_cli.report.text import shown
 
     tally = Tally(top=top, min_level=min_severity.number)
@@ -152,8 +152,8 @@ def _audit(
     returns     whether every photo was judged
     """
     from iqa_cli.cli.progress import progress
+    from iqa_cli.report.audit.table import print_table
     from iqa_cli.report.output import told_as_output_error
-    from iqa_cli.report.table import print_table
 
     started = time.perf_counter()
     outputs.start(auditor.graph.label_names)

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from iqa_cli.cache.place import CacheInfo
+    from iqa_cli.cache.upkeep import CacheInfo
 
 cache = typer.Typer(
     help="Look at what is remembered of photos that were judged, or forget it. It lies in $IQA_CACHE_DIR if that is "

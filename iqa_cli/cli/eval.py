@@ -161,8 +161,8 @@ def _report(predictions: Predictions, sinks: dict[str, Sink | None]) -> None:
     """Evaluate, write the files, and print the table unless stdout is one of them."""
     from iqa_cli.cli.streams import say
     from iqa_cli.evaluation import evaluate
-    from iqa_cli.report.eval_csv import evaluation_csv
-    from iqa_cli.report.eval_json import evaluation_json
+    from iqa_cli.report.evaluation.csv_file import evaluation_csv
+    from iqa_cli.report.evaluation.json_file import evaluation_json
     from iqa_cli.report.output import OutputStream
 
     for note in predictions.notes:
@@ -176,7 +176,7 @@ def _report(predictions: Predictions, sinks: dict[str, Sink | None]) -> None:
 
 
 def _print(evaluation: Evaluation) -> None:
-    from iqa_cli.report.eval_table import print_evaluation
+    from iqa_cli.report.evaluation.table import print_evaluation
     from iqa_cli.report.output import told_as_output_error
 
     # After `iqa eval ... | head -1` the reader has what it wants.

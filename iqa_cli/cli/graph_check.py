@@ -107,8 +107,8 @@ def _check(graphs: list[str], max_states: int | None, *, as_json: bool, verbose:
     from iqa_cli.hexgraph.check import check_graph
     from iqa_cli.hexgraph.plan import MAX_STATES
     from iqa_cli.paths import find_graph
-    from iqa_cli.report.graph_json import graph_reports_json
-    from iqa_cli.report.graph_table import print_closing_line, print_graph_report
+    from iqa_cli.report.graph.json_file import graph_reports_json
+    from iqa_cli.report.graph.table import print_closing_line, print_graph_report
     from iqa_cli.report.output import OutputStream, told_as_output_error
 
     reports = []
@@ -162,7 +162,7 @@ def _write_fixed(report: GraphReport, out: OutputFile) -> None:
 
 def _write_drawing(report: GraphReport, out: OutputFile) -> None:
     from iqa_cli.cli.streams import say
-    from iqa_cli.report.graph_svg import draw_graph
+    from iqa_cli.report.graph.svg import draw_graph
 
     if report.graph is None:
         say(f"{out.name}: not drawn, the graph has to be readable first")

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from iqa_cli.records import PhotoRef, PhotoReport
-    from iqa_cli.report.csv_file import CsvWriter
-    from iqa_cli.report.jsonl import JsonLinesWriter
+    from iqa_cli.report.audit.csv_file import CsvWriter
+    from iqa_cli.report.audit.jsonl import JsonLinesWriter
 
 Sink = OutputFile | OutputStream
 
@@ -49,8 +49,8 @@ class Outputs:
     def start(self, labels: Sequence[str]) -> None:
         """Make the renderers; a file loses its old content with the first row."""
         # Imported here: they need numpy, which a file that cannot be written should not have to wait for.
-        from iqa_cli.report.csv_file import CsvWriter
-        from iqa_cli.report.jsonl import JsonLinesWriter
+        from iqa_cli.report.audit.csv_file import CsvWriter
+        from iqa_cli.report.audit.jsonl import JsonLinesWriter
 
         if self._csv is not None:
             self._writers.append((self._csv, CsvWriter(self._csv, labels)))

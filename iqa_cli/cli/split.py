@@ -167,7 +167,7 @@ def _print_table(parts: Mapping[str, LabelTable], graph: HexGraph, title: str) -
 
     from iqa_cli.labels.counts import count_photos
     from iqa_cli.report.output import told_as_output_error
-    from iqa_cli.report.split_table import print_split_table
+    from iqa_cli.report.split.table import print_split_table
 
     counts = {part: count_photos(table, graph) for part, table in parts.items()}
     with contextlib.suppress(BrokenPipeError), told_as_output_error("stdout"):

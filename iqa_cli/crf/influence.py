@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from iqa_cli.crf.engine import Engine
+from iqa_cli.crf.evidence import largest_of
+from iqa_cli.crf.numpy_ops import CHUNK_BYTES, NumpyOps
 from iqa_cli.crf.unary import cumulative
 from iqa_cli.hexgraph.plan import compile_plan
 from iqa_cli.records import Influence
@@ -19,7 +22,6 @@ from iqa_cli.records import Influence
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from iqa_cli.crf.numpy_crf import NumpyCRF
     from iqa_cli.hexgraph.graph import HexGraph
     from iqa_cli.hexgraph.plan import HexPlan
 
@@ -56,8 +58,8 @@ def influences(plan: HexPlan, unary: Floats, before: Floats, after: Floats) -> t
         relaxed = _relaxed(plan, pair)
         cells = np.flatnonzero(np.isin(plan.cell_label, relaxed.labels))
         thresholds = [
-            cumulative(values, relaxed.crf.plan)
-            for values in (before[:, cells], relaxed.crf.marginals(unary[:, cells]), after[:, cells])
+            cumulative(values, relaxed.plan)
+            for values in (before[:, cells], relaxed.marginals(unary[:, cells]), after[:, cells])
         ]
         for row in range(len(found)):
             found[row] += _of_photo(plan.graph, relaxed, [values[row] for values in thresholds])
@@ -74,14 +76,19 @@ class _Relaxed:
     """JSON pointers of the rules that are left out."""
     labels: tuple[int, ...]
     """Labels of the component, as positions in the whole graph, rising."""
-    crf: NumpyCRF
+    plan: HexPlan
+    """The component, compiled."""
+    engine: Engine
     """Inference on it."""
+
+    def marginals(self, unary: Floats) -> Floats:
+        """(B, C) probability of every level of the component, from (B, C) unaries that are known to be finite."""
+        found: Floats = self.engine.marginals(unary, largest_of(unary))[1]
+        return found
 
 
 @functools.lru_cache(maxsize=_PLANS_KEPT)
 def _relaxed(plan: HexPlan, pair: tuple[int, int]) -> _Relaxed:
-    from iqa_cli.crf.numpy_crf import NumpyCRF  # it imports the beliefs, which import this module
-
     graph, component = plan.graph, plan.layout.component
     labels = tuple(np.flatnonzero(component == component[pair[0]]).tolist())
     names = {graph.label_names[label] for label in labels}
@@ -93,7 +100,9 @@ def _relaxed(plan: HexPlan, pair: tuple[int, int]) -> _Relaxed:
         exclusions=tuple(r for r in graph.exclusions if r.label_a in names and {r.label_a, r.label_b} != apart),
         subsumptions=tuple(r for r in graph.subsumptions if r.label_a in names and {r.label_a, r.label_b} != apart),
     )
-    return _Relaxed(between, _rules_between(graph, apart), labels, NumpyCRF(compile_plan(smaller)))
+    own = compile_plan(smaller)
+    engine = Engine(own, NumpyOps(np.dtype(np.float64)), own.layout, "float64", CHUNK_BYTES)
+    return _Relaxed(between, _rules_between(graph, apart), labels, own, engine)
 
 
 def _of_photo(graph: HexGraph, relaxed: _Relaxed, thresholds: list[Floats]) -> list[Influence]:

@@ -11,7 +11,7 @@ from iqa_cli.crf.beliefs import make_beliefs
 from iqa_cli.crf.engine import Engine
 from iqa_cli.crf.evidence import check_evidence, check_finite, check_shape, checked_cells, largest_of, refuse
 from iqa_cli.crf.floor import IMPOSSIBLE, LIMIT
-from iqa_cli.crf.numpy_ops import NumpyOps
+from iqa_cli.crf.numpy_ops import CHUNK_BYTES, NumpyOps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
-
-CHUNK_BYTES = 6 * 2**20
-"""Working memory per chunk of photos: about what the caches hold, so a large batch is also the fastest in chunks."""
 
 
 class NumpyCRF:

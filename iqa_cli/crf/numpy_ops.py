@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Values = NDArray[Any]
 
+CHUNK_BYTES = 6 * 2**20
+"""Working memory per chunk of photos: about what the caches hold, so a large batch is also the fastest in chunks."""
+
 _UFUNCS: dict[str, np.ufunc] = {
     "sum": np.add,
     "product": np.multiply,

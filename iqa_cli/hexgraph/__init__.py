@@ -6,7 +6,8 @@ junction tree laid out in integer arrays, which `iqa_cli.crf` runs in numpy and 
 about scores or probabilities.
 """
 
-from iqa_cli.hexgraph.graph import Exclusion, HexGraph, Label, Subsumption
+from iqa_cli.hexgraph.graph import HexGraph
+from iqa_cli.hexgraph.parts import Exclusion, Label, Subsumption
 from iqa_cli.hexgraph.plan import HexPlan, PlanStats, compile_plan
 from iqa_cli.hexgraph.read import parse_graph, read_graph
 

@@ -15,7 +15,7 @@ from iqa_cli.hexgraph.problems import Problem, Suggester, listing, quote
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from iqa_cli.hexgraph.graph import Exclusion, Label, Subsumption
+    from iqa_cli.hexgraph.parts import Exclusion, Label, Subsumption
     from iqa_cli.hexgraph.problems import Steps
 
 MAX_LEVELS = 100

@@ -18,10 +18,10 @@ from iqa_cli.paths import find_checkpoint
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
     from iqa_cli.checkpoint import Checkpoint
     from iqa_cli.hexgraph.graph import HexGraph
-    from iqa_cli.models.tone_model import ToneModel
 
 _TOWERS = ("clip.", "statistics.", "scene.")
 """Parameters that turn pictures and texts into features."""
@@ -71,8 +71,8 @@ def _model_of(checkpoint: Checkpoint) -> dict[str, Any]:
     return model if isinstance(model, dict) else {}
 
 
-def take_over(checkpoint: Checkpoint, model: ToneModel, graph: HexGraph) -> None:
-    """Put a checkpoint's weights into a model of the same backbone, in place.
+def take_over(checkpoint: Checkpoint, model: nn.Module, graph: HexGraph) -> None:
+    """Put a checkpoint's weights into a `ToneModel` of the same backbone, in place.
 
     The towers have to fit. The prompt's context is taken where it has the same size; what a label has of its own is
     taken where both have a label of that name with as many levels. A fitted temperature is not: it is fitted again.

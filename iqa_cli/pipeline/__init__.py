@@ -9,6 +9,6 @@ processes. `judge` makes the reports, `reading` what they are made from.
 
 from __future__ import annotations
 
-from iqa_cli.pipeline.auditor import Auditor, Decode, assess, assess_photo
+from iqa_cli.pipeline.auditor import Auditor, assess, assess_photo
 
-__all__ = ["Auditor", "Decode", "assess", "assess_photo"]
+__all__ = ["Auditor", "assess", "assess_photo"]

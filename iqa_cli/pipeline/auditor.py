@@ -20,7 +20,7 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from iqa_cli._version import __version__
 from iqa_cli.cache import Cache, context_key
@@ -35,15 +35,13 @@ if TYPE_CHECKING:
     from iqa_cli.pipeline.judge import Judge
     from iqa_cli.pipeline.reading import Pixels
     from iqa_cli.pipeline.workers import Reports
-    from iqa_cli.records import Language, PhotoRef, PhotoReport
+    from iqa_cli.records import Decode, Language, PhotoRef, PhotoReport
 
     Group = list[tuple[PhotoRef, PhotoReport | None]]
     """Photos in order, with the reports of those that are known."""
     Source = str | os.PathLike[str] | Pixels
 
 logger = logging.getLogger(__name__)
-
-Decode = Literal["scaled", "full", "thumbnail"]
 
 AT_ONCE: dict[Decode, int] = {"scaled": 4, "full": 2, "thumbnail": 32}
 """Photos that a worker judges in one go, see `Judge.photos`: many of the quick ones, few of those that an interrupt or

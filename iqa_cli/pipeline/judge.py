@@ -30,9 +30,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from iqa_cli.checkpoint import Checkpoint
-    from iqa_cli.pipeline.auditor import Decode
     from iqa_cli.pipeline.reading import Look, Pixels
-    from iqa_cli.records import Language, PhotoRef
+    from iqa_cli.records import Decode, Language, PhotoRef
 
 SMALLEST_SIDE = 32
 """Pixels. Below it a picture is an icon: what the model says about it means nothing."""

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     from iqa_cli.checkpoint import Preprocessing
     from iqa_cli.photometry import Doubt
-    from iqa_cli.pipeline.auditor import Decode
-    from iqa_cli.records import Measurement, Unclear
+    from iqa_cli.records import Decode, Measurement, Unclear
 
 Pixels = bytes | bytearray | memoryview | Image.Image | NDArray[Any]
 

@@ -1,5 +1,1 @@
-"""Renderers of `PhotoReport`s: the CSV file, the JSON lines, the table on the terminal.
-
-Each of them reads the same records and nothing else, so that no two of them can disagree. The files are
-written row by row while the audit runs; the table needs the whole run and keeps only a `Tally` of it.
-"""
+"""Renderers, a folder for each document, over what all share: screens, text made safe, output files."""

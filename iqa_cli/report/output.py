@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from typing import TYPE_CHECKING, BinaryIO, Self, TextIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol, Self, TextIO
 
 from iqa_cli.errors import OutputError, UsageError
 
@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from types import TracebackType
+
+
+class Sink(Protocol):
+    """Where rows go: `OutputFile`, `OutputStream`."""
+
+    def write(self, content: bytes) -> None:
+        """Append, so that it is kept whatever happens next."""
 
 
 class OutputFile:

@@ -6,6 +6,7 @@ import math
 import unicodedata
 
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _ZERO_WIDTH_JOINER = "\u200d"  # the one format character that honest names hold: it glues emoji together
 
 
@@ -25,6 +26,17 @@ def shown(text: str) -> str:
         else _escape(ord(character))
         for character in text
     )
+
+
+def storable(text: str) -> str:
+    """Valid UTF-8 without NUL, which ends the text for many readers."""
+    return utf8(text).replace("\0", "")
+
+
+def harmless(text: str) -> str:
+    """Storable, and no formula to a spreadsheet: what would be one gets a leading apostrophe."""
+    text = storable(text)
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
 
 
 def plain_number(value: float, digits: int) -> str:

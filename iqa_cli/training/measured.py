@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from iqa_cli.hexgraph.graph import HexGraph, Label
+    from iqa_cli.hexgraph.graph import HexGraph
+    from iqa_cli.hexgraph.parts import Label
     from iqa_cli.training.data import Batch, Data
 
 PERCENTILES = (1, 50, 99)

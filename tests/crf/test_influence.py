@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from iqa_cli.crf.influence import SMALLEST_SHIFT, independent_marginals
 from iqa_cli.crf.numpy_crf import NumpyCRF
 from iqa_cli.hexgraph import HexGraph, Label, compile_plan
-from iqa_cli.hexgraph.graph import Exclusion, Subsumption
+from iqa_cli.hexgraph.parts import Exclusion, Subsumption
 
 LABELS = tuple(Label(name, (1, 2, 3)) for name in "abcd")
 # a >= 2 pushes b up, b excludes c; d stands apart.

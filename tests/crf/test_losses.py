@@ -15,7 +15,7 @@ from iqa_cli.crf.losses import focal, focal_fidelity, marginal_loss, nll, node_t
 from iqa_cli.crf.torch_crf import TorchCRF  # noqa: E402
 from iqa_cli.errors import GraphError  # noqa: E402
 from iqa_cli.hexgraph import HexGraph, Label, compile_plan  # noqa: E402
-from iqa_cli.hexgraph.graph import Exclusion  # noqa: E402
+from iqa_cli.hexgraph.parts import Exclusion  # noqa: E402
 from iqa_cli.training.objective import level_weights, make_objective  # noqa: E402
 
 GRAPH = HexGraph(

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from iqa_cli.hexgraph.check.places import Places
-    from iqa_cli.hexgraph.graph import Exclusion, HexGraph, Subsumption
+    from iqa_cli.hexgraph.graph import HexGraph
+    from iqa_cli.hexgraph.parts import Exclusion, Subsumption
 
 
 def direct_contradictions(graph: HexGraph, places: Places) -> tuple[list[Problem], dict[str, set[int]]]:

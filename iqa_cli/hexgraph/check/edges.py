@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from iqa_cli.hexgraph.check.places import Places
     from iqa_cli.hexgraph.check.rectangles import PairRule
-    from iqa_cli.hexgraph.graph import Exclusion, HexGraph, Label, Subsumption
+    from iqa_cli.hexgraph.graph import HexGraph
+    from iqa_cli.hexgraph.parts import Exclusion, Label, Subsumption
     from iqa_cli.hexgraph.problems import Steps
 
 

@@ -13,12 +13,13 @@ from iqa_cli.errors import GraphError
 from iqa_cli.hexgraph.check.edges import said_twice
 from iqa_cli.hexgraph.check.places import Places
 from iqa_cli.hexgraph.check.rectangles import pair_rules
-from iqa_cli.hexgraph.graph import FORMAT_VERSION, Exclusion, Subsumption
+from iqa_cli.hexgraph.graph import FORMAT_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from iqa_cli.hexgraph.graph import HexGraph, Label
+    from iqa_cli.hexgraph.graph import HexGraph
+    from iqa_cli.hexgraph.parts import Exclusion, Label, Subsumption
 
 _SECTIONS = ("format_version", "name", "labels", "levels", "nodes", "exclusions", "subsumptions")
 _NODE = ("label", "levels", "names")

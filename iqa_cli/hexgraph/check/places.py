@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from iqa_cli.hexgraph.graph import Exclusion, HexGraph, Subsumption
+    from iqa_cli.hexgraph.graph import HexGraph
+    from iqa_cli.hexgraph.parts import Exclusion, Subsumption
     from iqa_cli.hexgraph.problems import Steps
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iqa_cli.hexgraph.graph import Exclusion, Subsumption
+from iqa_cli.hexgraph.parts import Exclusion, Subsumption
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

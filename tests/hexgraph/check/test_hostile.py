@@ -17,7 +17,7 @@ from iqa_cli.hexgraph.check import GraphReport, GraphSize, check_graph
 from iqa_cli.hexgraph.check.size import all_digits, short_count
 from iqa_cli.hexgraph.problems import MAX_KEPT
 from iqa_cli.paths import find_graph
-from iqa_cli.report.graph_json import graph_reports_json
+from iqa_cli.report.graph.json_file import graph_reports_json
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from iqa_cli.records import Capture, Finding, Measurement, PhotoReport
-from iqa_cli.report.frame import to_frame
+from iqa_cli.report.audit.frame import to_frame
 
 
 def report(name: str, level: int) -> PhotoReport:

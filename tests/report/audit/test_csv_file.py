@@ -12,7 +12,7 @@ import pytest
 
 from iqa_cli.photometry import MEASUREMENT_NAMES
 from iqa_cli.records import PhotoReport
-from iqa_cli.report.csv_file import TEXT_COLUMNS, CsvWriter
+from iqa_cli.report.audit.csv_file import TEXT_COLUMNS, CsvWriter
 from iqa_cli.report.output import OutputStream
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from rich.cells import cell_len
 
 from iqa_cli.hexgraph import HexGraph, Label
 from iqa_cli.records import Finding, Language, PhotoReport
-from iqa_cli.report.table import print_table
-from iqa_cli.report.tally import Tally
-from iqa_cli.report.words import closing_line
+from iqa_cli.report.audit.table import print_table
+from iqa_cli.report.audit.tally import Tally
+from iqa_cli.report.audit.words import closing_line
 
 Make = Callable[..., PhotoReport]
 

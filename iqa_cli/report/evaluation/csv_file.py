@@ -16,8 +16,7 @@ import io
 from typing import TYPE_CHECKING
 
 from iqa_cli.metrics.records import FIGURES
-from iqa_cli.report.csv_file import harmless
-from iqa_cli.report.text import plain_number
+from iqa_cli.report.text import harmless, plain_number
 
 if TYPE_CHECKING:
     from iqa_cli.metrics.records import Evaluation, Interval

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from iqa_cli.records import Severity
-from iqa_cli.report.eval_words import verdict
+from iqa_cli.report.evaluation.words import verdict
 from iqa_cli.report.screen import PIPED_WIDTH, line, rule_for, screen
 from iqa_cli.report.text import shown, utf8
 

@@ -8,13 +8,13 @@ import json
 from typing import TYPE_CHECKING, Literal
 
 from iqa_cli.errors import MissingExtra
-from iqa_cli.report.graph_page import CARD_GAP, GAP, HEADER, LANE, PAD, ROW, Bar, Block, Curve, Frame
+from iqa_cli.report.graph.page import CARD_GAP, GAP, HEADER, LANE, PAD, ROW, Bar, Block, Curve, Frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from iqa_cli.report.graph_groups import Box, End, Kind, Levels, Line
-    from iqa_cli.report.graph_page import Card, Point
+    from iqa_cli.report.graph.groups import Box, End, Kind, Levels, Line
+    from iqa_cli.report.graph.page import Card, Point
 
 Side = Literal["left", "right"]
 

@@ -10,14 +10,14 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING
 
-from iqa_cli.report.graph_linked import linked_block
-from iqa_cli.report.graph_page import CARD_GAP, GAP, HEADER, PAD, Block, Card, Frame, Page
+from iqa_cli.report.graph.linked import linked_block
+from iqa_cli.report.graph.page import CARD_GAP, GAP, HEADER, PAD, Block, Card, Frame, Page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from iqa_cli.report.graph_groups import Box, Levels, Line, Parts
-    from iqa_cli.report.graph_page import Point, Section
+    from iqa_cli.report.graph.groups import Box, Levels, Line, Parts
+    from iqa_cli.report.graph.page import Point, Section
 
     Size = tuple[float, float]
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iqa_cli.records import Finding, Measured, PhotoReport
-from iqa_cli.report.tally import NAMES_KEPT, REASONS_KEPT, Tally
+from iqa_cli.report.audit.tally import NAMES_KEPT, REASONS_KEPT, Tally
 
 Make = Callable[..., PhotoReport]
 

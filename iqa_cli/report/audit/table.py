@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from iqa_cli.findings import in_percent
+from iqa_cli.report.audit.words import WORDS, closing_line
 from iqa_cli.report.screen import NARROW, line, rule_for, screen
 from iqa_cli.report.text import shown, utf8
-from iqa_cli.report.words import WORDS, closing_line
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from iqa_cli.hexgraph.graph import HexGraph
     from iqa_cli.records import Finding, Language, PhotoReport
-    from iqa_cli.report.tally import ReasonGroups, Tally
+    from iqa_cli.report.audit.tally import ReasonGroups, Tally
 
 _LABEL_WIDTH = 10  # columns a label keeps there, wrapped between its words
 _STYLES = {2: "yellow", 3: "red", 4: "bold red"}

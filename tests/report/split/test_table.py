@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from iqa_cli.hexgraph import HexGraph, Label
 from iqa_cli.labels.counts import LabelCounts, PartCounts
-from iqa_cli.report.split_table import print_split_table
+from iqa_cli.report.split.table import print_split_table
 
 FOUR = (1, 2, 3, 4)
 

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from iqa_cli.report.graph_groups import Box, Kind, Levels, Line
+    from iqa_cli.report.graph.groups import Box, Kind, Levels, Line
 
 ROW = 18
 """Height of a level's row."""

@@ -15,18 +15,18 @@ import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 
 from iqa_cli.errors import GraphError
-from iqa_cli.report.graph_groups import marked_alike, parts
-from iqa_cli.report.graph_layout import lay_out
-from iqa_cli.report.graph_page import LANE, NAME_LINE, NAME_PAD, PAD, ROW
-from iqa_cli.report.graph_text import safe, width_px, wrapped
-from iqa_cli.report.graph_words import words_of
+from iqa_cli.report.graph.groups import marked_alike, parts
+from iqa_cli.report.graph.layout import lay_out
+from iqa_cli.report.graph.page import LANE, NAME_LINE, NAME_PAD, PAD, ROW
+from iqa_cli.report.graph.text import safe, width_px, wrapped
+from iqa_cli.report.graph.words import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from iqa_cli.hexgraph.graph import HexGraph
-    from iqa_cli.report.graph_groups import Box, End, Kind, Levels, Parts
-    from iqa_cli.report.graph_page import Bar, Card, Curve, Frame, Page, Point
+    from iqa_cli.report.graph.groups import Box, End, Kind, Levels, Parts
+    from iqa_cli.report.graph.page import Bar, Card, Curve, Frame, Page, Point
 
 MOST_LABELS = 400
 """More labels than this are refused: nobody finds anything on such a page."""

@@ -23,7 +23,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from iqa_cli.metrics.records import FIGURES
-from iqa_cli.report.eval_words import verdict
+from iqa_cli.report.evaluation.words import verdict
 from iqa_cli.report.text import utf8
 
 if TYPE_CHECKING:

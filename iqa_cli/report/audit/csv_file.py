@@ -27,15 +27,16 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from iqa_cli.photometry import MEASUREMENT_NAMES
-from iqa_cli.report.text import plain_number, utf8
+from iqa_cli.report.text import harmless, plain_number, storable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from iqa_cli.records import Capture, Measurement, PhotoReport
+    from iqa_cli.report.output import Sink
 
 CAPTURE_COLUMNS = (
     "Make",
@@ -63,15 +64,7 @@ TEXT_COLUMNS = (
     "DateTimeOriginal",
 )
 """All other columns hold numbers."""
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _DIGITS = {"lstar": 2, "luma": 4, "fraction": 4}
-
-
-class Sink(Protocol):
-    """Where rows go: `OutputFile`, `OutputStream`."""
-
-    def write(self, content: bytes) -> None:
-        """Append, so that it is kept whatever happens next."""
 
 
 class CsvWriter:
@@ -85,7 +78,7 @@ class CsvWriter:
     def __init__(self, sink: Sink, labels: Sequence[str], *, for_spreadsheets: bool = True) -> None:
         self._sink = sink
         self._labels = tuple(labels)
-        self._text = harmless if for_spreadsheets else _storable
+        self._text = harmless if for_spreadsheets else storable
         self._has_header = False
 
     def write(self, report: PhotoReport) -> None:
@@ -131,17 +124,6 @@ def csv_columns(labels: Sequence[str]) -> tuple[str, ...]:
     per_label = [f"{label}_{part}" for label in labels for part in ("level", "p")]
     first = ("SourceFile", "status", "error", "note", "worst_label", "worst_level")
     return (*first, *per_label, *MEASUREMENT_NAMES, *CAPTURE_COLUMNS)
-
-
-def _storable(text: str) -> str:
-    """Valid UTF-8 without NUL, which ends the text for many readers."""
-    return utf8(text).replace("\0", "")
-
-
-def harmless(text: str) -> str:
-    """Storable, and not a formula."""
-    text = _storable(text)
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
 
 
 def _measured(measurement: Measurement | None) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from iqa_cli.hexgraph.graph import HexGraph
     from iqa_cli.records import Language
-    from iqa_cli.report.tally import Tally
+    from iqa_cli.report.audit.tally import Tally
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

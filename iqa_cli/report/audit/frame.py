@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from iqa_cli.report.csv_file import TEXT_COLUMNS, CsvWriter
+from iqa_cli.report.audit.csv_file import TEXT_COLUMNS, CsvWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,10 +15,10 @@ pytest.importorskip("sklearn", reason="figures need the train extra")
 
 from iqa_cli.evaluation import evaluate
 from iqa_cli.metrics.records import FIGURES, INTERVALS, Evaluation, Predictions
-from iqa_cli.report.eval_csv import evaluation_csv
-from iqa_cli.report.eval_json import evaluation_json
-from iqa_cli.report.eval_table import print_evaluation
-from iqa_cli.report.eval_words import verdict
+from iqa_cli.report.evaluation.csv_file import evaluation_csv
+from iqa_cli.report.evaluation.json_file import evaluation_json
+from iqa_cli.report.evaluation.table import print_evaluation
+from iqa_cli.report.evaluation.words import verdict
 
 
 def predictions_of(confusions: dict[str, list[list[int]]], *, probabilities: bool = False) -> Predictions:

@@ -37,7 +37,7 @@ from iqa_cli.report.text import utf8
 
 if TYPE_CHECKING:
     from iqa_cli.records import PhotoReport
-    from iqa_cli.report.csv_file import Sink
+    from iqa_cli.report.output import Sink
 
 FORMAT_VERSION = 1
 

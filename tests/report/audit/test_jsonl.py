@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 
 from iqa_cli.records import Finding, Influence, Measurement, PhotoReport
-from iqa_cli.report.jsonl import FORMAT_VERSION, JsonLinesWriter, report_as_json
+from iqa_cli.report.audit.jsonl import FORMAT_VERSION, JsonLinesWriter, report_as_json
 from iqa_cli.report.output import OutputStream
 
 Make = Callable[..., PhotoReport]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from iqa_cli.records import Language
-    from iqa_cli.report.graph_page import Section
+    from iqa_cli.report.graph.page import Section
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

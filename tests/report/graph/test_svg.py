@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from iqa_cli.errors import GraphError, MissingExtra
 from iqa_cli.hexgraph import Exclusion, HexGraph, Label, Subsumption, read_graph
 from iqa_cli.paths import find_graph
-from iqa_cli.report.graph_groups import Box, parts
-from iqa_cli.report.graph_svg import MOST_LABELS, MOST_LINES, draw_graph
-from iqa_cli.report.graph_text import safe, wrapped
+from iqa_cli.report.graph.groups import Box, parts
+from iqa_cli.report.graph.svg import MOST_LABELS, MOST_LINES, draw_graph
+from iqa_cli.report.graph.text import safe, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

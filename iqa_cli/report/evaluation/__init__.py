@@ -1,0 +1,1 @@
+"""How good predictions are: a table, a CSV file, a JSON document."""

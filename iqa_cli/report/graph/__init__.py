@@ -1,0 +1,1 @@
+"""A label graph: what its check found, and the graph drawn as SVG."""

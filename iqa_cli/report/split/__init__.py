@@ -1,0 +1,1 @@
+"""A split of labels into parts: the table of what is in each."""
