@@ -128,6 +128,19 @@ class Measurement:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """A picture as it was judged, small enough for a page of thousands."""
+
+    jpeg: bytes
+    """A JPEG file, sRGB, upright, without what was cut off around the picture."""
+    areas: bytes
+    """A PNG file of two bits a pixel to lay over it: 0 transparent, 1 clipped, 2 crushed, as `clipped_fraction` and
+    `dark_fraction` count them, in the pixels that were measured."""
+    luma: bytes
+    """Pixels by luma in equal bins from 0 to 1, one byte a bin: 255 for the fullest, above 0 where there is any."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Finding:
     """What the model says about one label of one photo."""
 
@@ -205,6 +218,8 @@ class PhotoReport:
     """In the order of `photometry.MEASUREMENT_NAMES`; empty when unreadable."""
     capture: Capture = dataclasses.field(default_factory=Capture)
     """Camera settings, as far as they could be read."""
+    thumbnail: Thumbnail | None = None
+    """The picture, small; None when unreadable, and unless asked for."""
 
     def __post_init__(self) -> None:
         """An unreadable photo has an error and no findings; any other has findings and no error."""

@@ -73,6 +73,13 @@ def test_wheel_holds_every_module_of_the_package(names: set[str]) -> None:
     assert modules <= names
 
 
+def test_wheel_holds_what_the_page_is_made_of(names: set[str]) -> None:
+    folder = ROOT / "iqa_cli" / "report" / "audit" / "html"
+    kinds = {path.suffix for path in folder.iterdir() if path.is_file()}
+    assert kinds == {".py", ".j2", ".css", ".js"}
+    assert {f"iqa_cli/report/audit/html/{path.name}" for path in folder.iterdir() if path.is_file()} <= names
+
+
 def test_wheel_says_that_the_package_is_typed(names: set[str]) -> None:
     assert "iqa_cli/py.typed" in names
 

@@ -8,6 +8,7 @@ because names and sentences repeat from photo to photo.
 
 from __future__ import annotations
 
+import base64
 import collections.abc
 import dataclasses
 import datetime as dt
@@ -113,11 +114,17 @@ def _steps(hint: Any) -> tuple[Step, Step]:
     elif isinstance(hint, type):
         if dataclasses.is_dataclass(hint):
             return _of_record(hint)
+        if hint is bytes:
+            return _as_text, base64.b64decode
         if issubclass(hint, dt.datetime):
             return hint.isoformat, hint.fromisoformat
         if issubclass(hint, enum.Enum):
             return operator.attrgetter("value"), hint
     raise TypeError(f"a report with a field of type {hint} cannot be remembered")
+
+
+def _as_text(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
 
 
 def _unless_none(step: Step) -> Step:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
 import sys
 import time
@@ -15,11 +16,13 @@ from iqa_cli.errors import ExitCode, NothingReadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from iqa_cli.cache import Cache
     from iqa_cli.cli.outputs import Outputs
     from iqa_cli.pipeline import Auditor
     from iqa_cli.records import PhotoRef
+    from iqa_cli.report.audit.html.writer import Provenance
     from iqa_cli.report.audit.tally import Tally
 
 
@@ -39,6 +42,10 @@ def assess(
     jsonl: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Write everything known, a JSON object a line; - writes to stdout."),
+    ] = None,
+    html: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write a page to look at, filter and review; any browser opens it."),
     ] = None,
     top: Annotated[int, typer.Option(min=0, metavar="N", help="How many of the worst photos to list.")] = 20,
     min_severity: Annotated[
@@ -73,7 +80,7 @@ def assess(
 ) -> None:
     """Find the photos with tone problems: which, how bad, how sure.
 
-    The report goes to the terminal; --csv and --jsonl keep it. Photos that cannot be read are listed with the
+    The report goes to the terminal; --csv, --jsonl and --html keep it. Photos that cannot be read are listed with the
     reason.
 
     Exit codes: 0 done, 1 problems at or above --fail-on, 2 wrong usage, 3 a missing or invalid checkpoint or
@@ -97,7 +104,7 @@ def assess(
         if not found.photos:
             raise NothingReadable(f"no photos found in {', '.join(map(shown, paths))}")
         model = find_checkpoint(checkpoint)
-        with open_outputs(csv, jsonl, found.photos) as outputs:
+        with open_outputs(csv, jsonl, html, found.photos) as outputs:
             # Before numpy is imported: it would start a thread per processor for sums that nothing here computes.
             os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
             from iqa_cli.pipeline import Auditor
@@ -107,10 +114,12 @@ def assess(
                 decode=decode.code,
                 jobs=jobs,
                 lang=lang.code,
-                explain=jsonl is not None,
+                explain=jsonl is not None or html is not None,
+                thumbnails=html is not None,
                 use_processes=True,
             )
             with termination_as_interrupt(), _opened_cache(auditor, cache, say) as known:
+                outputs.start(auditor.graph, lang.code, lambda: _provenance(paths, model, decode))
                 complete = _audit(auditor, found.photos, known, outputs, tally, to_the_end=fail_on is not None)
     except KeyboardInterrupt:
         kept = " and ".join(name for name in (csv, jsonl) if name is not None and name != "-")
@@ -124,6 +133,14 @@ def assess(
         raise NothingReadable(f"no photo could be read, of {tally.photos} found")
     if fail_on is not None and tally.reaches(fail_on.number):
         raise typer.Exit(ExitCode.FINDINGS)
+
+
+def _provenance(paths: Sequence[str], checkpoint: Path, decode: DecodeMode) -> Provenance:
+    from iqa_cli.photos.discover import as_utf8
+    from iqa_cli.report.audit.html.writer import Provenance
+
+    place = ", ".join(as_utf8(path) for path in paths)
+    return Provenance(place, as_utf8(checkpoint.name), decode.code, dt.datetime.now().astimezone())
 
 
 def _opened_cache(
@@ -156,7 +173,6 @@ def _audit(
     from iqa_cli.report.output import told_as_output_error
 
     started = time.perf_counter()
-    outputs.start(auditor.graph.label_names)
     # Closed at once if anything stops the loop: the decoding threads end before the message is printed.
     with contextlib.closing(auditor.run(photos, cache)) as reports, progress(len(photos)) as advance:
         for report in reports:

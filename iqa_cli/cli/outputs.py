@@ -15,10 +15,12 @@ from iqa_cli.photos.discover import SUFFIXES
 from iqa_cli.report.output import OutputFile, OutputStream, identity_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from iqa_cli.records import PhotoRef, PhotoReport
+    from iqa_cli.hexgraph.graph import HexGraph
+    from iqa_cli.records import Language, PhotoRef, PhotoReport
     from iqa_cli.report.audit.csv_file import CsvWriter
+    from iqa_cli.report.audit.html.writer import HtmlWriter, Provenance
     from iqa_cli.report.audit.jsonl import JsonLinesWriter
 
 Sink = OutputFile | OutputStream
@@ -28,12 +30,17 @@ class Outputs:
     """Where the rows of this run go.
 
     csv, jsonl  the sinks of `--csv` and `--jsonl`
+    html        the page of `--html`
+    stack       takes what has to be closed
     """
 
-    def __init__(self, csv: Sink | None, jsonl: Sink | None) -> None:
+    def __init__(self, csv: Sink | None, jsonl: Sink | None, html: Path | None, stack: contextlib.ExitStack) -> None:
         self._csv = csv
         self._jsonl = jsonl
+        self._html = html
+        self._stack = stack
         self._writers: list[tuple[Sink, CsvWriter | JsonLinesWriter]] = []
+        self._page: HtmlWriter | None = None
         self._left: list[str] = []
 
     @property
@@ -46,16 +53,25 @@ class Outputs:
         """Whether everything that this run could print has lost its reader."""
         return self.on_stdout and not self._writers
 
-    def start(self, labels: Sequence[str]) -> None:
-        """Make the renderers; a file loses its old content with the first row."""
+    def start(self, graph: HexGraph, lang: Language, provenance: Callable[[], Provenance]) -> None:
+        """Make the renderers; a file loses its old content with the first row, the page at the end.
+
+        graph       of the reports
+        lang        of the page
+        provenance  what the page says of itself, if there is one
+        """
         # Imported here: they need numpy, which a file that cannot be written should not have to wait for.
         from iqa_cli.report.audit.csv_file import CsvWriter
         from iqa_cli.report.audit.jsonl import JsonLinesWriter
 
         if self._csv is not None:
-            self._writers.append((self._csv, CsvWriter(self._csv, labels)))
+            self._writers.append((self._csv, CsvWriter(self._csv, graph.label_names)))
         if self._jsonl is not None:
             self._writers.append((self._jsonl, JsonLinesWriter(self._jsonl)))
+        if self._html is not None:
+            from iqa_cli.report.audit.html.writer import HtmlWriter
+
+            self._page = self._stack.enter_context(HtmlWriter(self._html, graph, lang, provenance()))
 
     def write(self, report: PhotoReport) -> None:
         """A row for every output; one whose reader left gets no more, the others go on.
@@ -70,26 +86,57 @@ class Outputs:
                 self._writers.remove(entry)
                 if isinstance(sink, OutputFile):
                     self._left.append(sink.name)
+        if self._page is not None:
+            self._page.write(report)
 
     def finish(self) -> None:
-        """Say what was not delivered.
+        """Put the page in its place, and say what was not delivered.
 
-        raises  OutputError  if the reader of a named output left before the end; of stdout it may, as in `| head`
+        raises  OutputError  if the page cannot be written, or the reader of a named output left before the end; of
+                             stdout it may, as in `| head`
         """
+        if self._page is not None:
+            self._page.finish()
         if self._left:
             raise OutputError(f"{' and '.join(self._left)}: its reader left before the last row")
 
 
 @contextlib.contextmanager
-def open_outputs(csv: str | None, jsonl: str | None, photos: Sequence[PhotoRef]) -> Iterator[Outputs]:
-    """Open what the options name; `-` is stdout, and so is any other name of it.
+def open_outputs(csv: str | None, jsonl: str | None, html: str | None, photos: Sequence[PhotoRef]) -> Iterator[Outputs]:
+    """Open what the options name; `-` is stdout, and so is any other name of it, but not for a page.
 
     photos  of this run: none of them is ever written to
     raises  UsageError  if a file cannot be written, is a photo, holds something that is not ours, or is named twice
     """
     with contextlib.ExitStack() as stack:
         sinks = open_sinks({"--csv": csv, "--jsonl": jsonl}, photos, stack)
-        yield Outputs(sinks["--csv"], sinks["--jsonl"])
+        page = None if html is None else _page("--html", html, {"--csv": csv, "--jsonl": jsonl}, photos)
+        yield Outputs(sinks["--csv"], sinks["--jsonl"], page, stack)
+
+
+def _page(option: str, name: str, others: Mapping[str, str | None], photos: Sequence[PhotoRef]) -> Path:
+    """Where a page goes: it is made beside its place, so that nothing is opened yet.
+
+    raises  UsageError  if it can be none, is a photo, holds something that is not ours, or is named twice
+    """
+    if name in ("", "-"):
+        raise UsageError(f"{option} needs the name of a file", hint=f"{option} audit.html")
+    path = Path(name)
+    for other, its_name in others.items():
+        if its_name is not None and os.path.realpath(its_name) == os.path.realpath(name):
+            raise _named_twice(other, its_name, option, name)
+    if path.is_dir():
+        raise UsageError(f"{option} {path}: this is a folder", hint=f"{option} {path / 'audit.html'}")
+    with contextlib.suppress(OSError):
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UsageError(f"{option} {path}: this is no ordinary file", hint=f"{option} names a new file")
+    _refuse_photo(option, path, photos)
+    _refuse_foreign(option, path)
+    folder = Path(os.path.realpath(path)).parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        reason = "its folder may not be written to" if folder.exists() else "there is no such folder"
+        raise UsageError(f"{option} {path}: {reason}", hint="name a file in a folder that exists and is yours")
+    return path
 
 
 def open_sinks(
@@ -138,7 +185,7 @@ def _open(option: str, name: str, photos: Sequence[PhotoRef], stack: contextlib.
     return file
 
 
-_OURS = (b"SourceFile,", b"filename,pred_label,gt_label", b"label,n,")
+_OURS = (b"SourceFile,", b"filename,pred_label,gt_label", b"label,n,", b"<!doctype html>\n<!-- iqa audit page, ")
 """How the tables that we write begin; our JSON has a format version near its start."""
 _HEAD = 256
 

@@ -10,7 +10,7 @@ Words used here
     lstar      lightness L* of CIE 1976 (CIE 015:2018), from luminance against the display's white; 0..100
 """
 
-from iqa_cli.photometry.measure import MEASUREMENT_NAMES, examine, measure
+from iqa_cli.photometry.measure import MEASUREMENT_NAMES, Examination, examine, measure
 from iqa_cli.photometry.subject import Doubt
 
-__all__ = ["MEASUREMENT_NAMES", "Doubt", "examine", "measure"]
+__all__ = ["MEASUREMENT_NAMES", "Doubt", "Examination", "examine", "measure"]

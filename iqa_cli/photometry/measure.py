@@ -17,11 +17,12 @@ lstar_top_tenth_std    lstar     0..50   standard deviation there: how much the 
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iqa_cli.photometry.clipping import clipped_fractions
+from iqa_cli.photometry.clipping import clipped_fractions, is_clipped
 from iqa_cli.photometry.luma import count_tones
 from iqa_cli.photometry.subject import doubt, structure
 from iqa_cli.records import Measurement
@@ -29,6 +30,7 @@ from iqa_cli.records import Measurement
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from iqa_cli.photometry.luma import Tones
     from iqa_cli.photometry.subject import Doubt
 
 DARK_BELOW = 0.02
@@ -55,20 +57,52 @@ _UNITS = {
 MEASUREMENT_NAMES = tuple(_UNITS)
 
 
+LUMA_BINS = 64
+"""Of the histogram for people."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Examination:
+    """What the pixels of one picture say."""
+
+    measurements: tuple[Measurement, ...]
+    """One per name, in the order of `MEASUREMENT_NAMES`."""
+    doubt: Doubt | None
+    """What it seems to be if it is no photograph, see `subject.doubt`."""
+    planes: NDArray[np.uint8]
+    """(3, H, W) the pixels, red first."""
+    tones: Tones
+    """Their luma and lightness."""
+
+    def areas(self) -> NDArray[np.uint8]:
+        """(H, W) 1 where a pixel counts for `clipped_fraction`, 2 where for `dark_fraction`, 0 elsewhere."""
+        found = is_clipped(self.planes).astype(np.uint8)
+        dark_bins = int(np.searchsorted(self.tones.luma.values, DARK_BELOW))
+        found[self.tones.luma_bins.reshape(found.shape) < dark_bins] = 2
+        return found
+
+    def luma_histogram(self) -> NDArray[np.uint8]:
+        """(LUMA_BINS,) pixels by luma in equal bins from 0 to 1: 255 for the fullest, above 0 where there is any."""
+        counts = self.tones.luma.counts
+        edges = np.arange(LUMA_BINS) * len(counts) // LUMA_BINS
+        sums = np.add.reduceat(counts, edges)
+        scaled: NDArray[np.uint8] = np.ceil(255.0 * sums / sums.max()).astype(np.uint8)
+        return scaled
+
+
 def measure(rgb: NDArray[np.uint8]) -> tuple[Measurement, ...]:
     """Every measurement of one picture.
 
     rgb      (H, W, 3) uint8, encoded sRGB, at least one pixel
     returns  one record per name, in the order of `MEASUREMENT_NAMES`
     """
-    return examine(rgb)[0]
+    return examine(rgb).measurements
 
 
-def examine(rgb: NDArray[np.uint8]) -> tuple[tuple[Measurement, ...], Doubt | None]:
+def examine(rgb: NDArray[np.uint8]) -> Examination:
     """Every measurement of one picture, and what it seems to be if it is no photograph.
 
-    rgb      (H, W, 3) uint8, encoded sRGB, at least one pixel
-    returns  as `measure`; as `subject.doubt`
+    rgb  (H, W, 3) uint8, encoded sRGB, at least one pixel
     """
     # Planes one after the other in memory: every pass below reads one channel at a time.
     planes = np.ascontiguousarray(rgb.transpose(2, 0, 1))
@@ -88,4 +122,4 @@ def examine(rgb: NDArray[np.uint8]) -> tuple[tuple[Measurement, ...], Doubt | No
         highlights.std(),
     )
     measurements = (Measurement(name, value, unit) for (name, unit), value in zip(_UNITS.items(), values, strict=True))
-    return tuple(measurements), doubt(structure(planes, tones))
+    return Examination(tuple(measurements), doubt(structure(planes, tones)), planes, tones)

@@ -68,6 +68,7 @@ class Auditor:
     lang           of evidence; what is wrong with a file is said in English
     explain        also say which rules of the graph changed which label; costs little for a dozen labels, some
                    milliseconds a photo for fifty
+    thumbnails     also keep a small copy of each picture, for pages
     use_processes  long runs may go on in processes where threads would wait for each other; a script that asks for it
                    has to keep what it does under `if __name__ == "__main__"`, as `multiprocessing` says
     raises         UsageError  if jobs is below 1
@@ -83,6 +84,7 @@ class Auditor:
         jobs: int | None = None,
         lang: Language = "en",
         explain: bool = False,
+        thumbnails: bool = False,
         use_processes: bool = False,
     ) -> None:
         if jobs is not None and jobs < 1:
@@ -93,8 +95,9 @@ class Auditor:
         self._decode: Decode = decode
         self._jobs = jobs or _processors()
         self._explain = explain
+        self._thumbnails = thumbnails
         self._use_processes = use_processes
-        self._make = functools.partial(_make_judge, checkpoint, decode, lang, explain)
+        self._make = functools.partial(_make_judge, checkpoint, decode, lang, explain, thumbnails)
         self._loading = threading.Lock()
         self._loaded: Judge | None = None
 
@@ -107,6 +110,7 @@ class Auditor:
         jobs: int | None = None,
         lang: Language = "en",
         explain: bool = False,
+        thumbnails: bool = False,
         use_processes: bool = False,
     ) -> Auditor:
         """An auditor for a checkpoint given by name or path.
@@ -116,7 +120,13 @@ class Auditor:
         # A path object always means a folder, also when it has neither a slash nor a suffix.
         folder = find_checkpoint(checkpoint) if isinstance(checkpoint, str) else Path(checkpoint)
         return cls(
-            load_checkpoint(folder), decode=decode, jobs=jobs, lang=lang, explain=explain, use_processes=use_processes
+            load_checkpoint(folder),
+            decode=decode,
+            jobs=jobs,
+            lang=lang,
+            explain=explain,
+            thumbnails=thumbnails,
+            use_processes=use_processes,
         )
 
     @property
@@ -127,6 +137,7 @@ class Auditor:
             decode=self._decode,
             lang=self.lang,
             explain=self._explain,
+            thumbnails=self._thumbnails,
             iqa=__version__,
             **{library: _version_of(library) for library in _LIBRARIES},
         )
@@ -200,11 +211,11 @@ class Auditor:
         return useful if self._use_processes and pays else 0
 
 
-def _make_judge(checkpoint: Checkpoint, decode: Decode, lang: Language, explain: bool) -> Judge:
+def _make_judge(checkpoint: Checkpoint, decode: Decode, lang: Language, explain: bool, thumbnails: bool) -> Judge:
     """Here or in another process; what is heavy is imported now, because a run over known photos needs none of it."""
     from iqa_cli.pipeline.judge import Judge
 
-    return Judge(checkpoint, decode, lang, explain=explain)
+    return Judge(checkpoint, decode, lang, explain=explain, thumbnails=thumbnails)
 
 
 def _groups(refs: Iterable[PhotoRef], cache: Cache | None, at_once: int) -> Iterator[Group]:

@@ -21,7 +21,7 @@ from iqa_cli.findings import (
 )
 from iqa_cli.hexgraph import compile_plan
 from iqa_cli.models.runner import OnnxModel
-from iqa_cli.pipeline.reading import look_at, look_at_source
+from iqa_cli.pipeline.reading import Manner, look_at, look_at_source
 from iqa_cli.records import PhotoReport
 
 if TYPE_CHECKING:
@@ -46,12 +46,13 @@ class Judge:
     raises  CheckpointError  if the model cannot be loaded
     """
 
-    def __init__(self, checkpoint: Checkpoint, decode: Decode, lang: Language, *, explain: bool) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, decode: Decode, lang: Language, *, explain: bool, thumbnails: bool = False
+    ) -> None:
         self.graph = checkpoint.graph
-        self._decode: Decode = decode
+        self._manner = Manner(decode, checkpoint.preprocessing, thumbnails)
         self._lang: Language = lang
         self._explain = explain
-        self._preprocessing = checkpoint.preprocessing
         self._plan = compile_plan(checkpoint.graph)
         self._crf = NumpyCRF(self._plan)
         self._usual = read_usual(checkpoint.card.get("measured"), self.graph, str(checkpoint.folder / CARD))
@@ -71,7 +72,7 @@ class Judge:
         for ref in refs:
             if should_stop():
                 return []
-            looks.append(look_at(ref, self._decode, self._preprocessing))
+            looks.append(look_at(ref, self._manner))
         return self._judged(looks)
 
     def photo(self, source: PhotoRef | Pixels) -> PhotoReport:
@@ -79,7 +80,7 @@ class Judge:
 
         raises  TypeError, ValueError  for a source that is none, see `read_photo`
         """
-        return self._judged([look_at_source("", source, self._decode, self._preprocessing)])[0]
+        return self._judged([look_at_source("", source, self._manner)])[0]
 
     def _judged(self, looks: Sequence[Look]) -> list[PhotoReport]:
         """An exception in here is our bug and nobody's photo."""
@@ -120,6 +121,7 @@ class Judge:
             influence=beliefs.influence[0] if beliefs else (),
             measurements=look.measurements,
             capture=look.capture,
+            thumbnail=look.thumbnail,
         )
 
     def _by_label(self, row: NDArray[np.floating]) -> dict[str, tuple[float, ...]]:

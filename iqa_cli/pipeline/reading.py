@@ -11,6 +11,7 @@ from PIL import Image
 from iqa_cli.models.prepare import squash
 from iqa_cli.photometry import examine
 from iqa_cli.photos import read_photo
+from iqa_cli.pipeline.thumbnail import thumbnail_of
 from iqa_cli.records import Capture, Photo, PhotoRef, Unreadable
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from iqa_cli.checkpoint import Preprocessing
     from iqa_cli.photometry import Doubt
-    from iqa_cli.records import Decode, Measurement, Unclear
+    from iqa_cli.records import Decode, Measurement, Thumbnail, Unclear
 
 Pixels = bytes | bytearray | memoryview | Image.Image | NDArray[Any]
 
@@ -45,47 +46,62 @@ class Look:
     """Why what is judged may not be the picture alone, or not as it looks, if so."""
     capture: Capture = dataclasses.field(default_factory=Capture)
     """Camera settings, as far as they could be read."""
+    thumbnail: Thumbnail | None = None
+    """The picture, small, if it was asked for."""
 
 
-def look_at(ref: PhotoRef, decode: Decode, preprocessing: Preprocessing) -> Look:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Manner:
+    """How photos are looked at: the same for all of a run."""
+
+    decode: Decode
+    """How much of a file is decoded."""
+    preprocessing: Preprocessing
+    """What the model wants."""
+    thumbnails: bool = False
+    """Whether a small copy of each picture is kept."""
+
+
+def look_at(ref: PhotoRef, manner: Manner) -> Look:
     """Read, measure and prepare one photo; whatever is wrong with it becomes its `error`.
 
     Stateless: everything it needs comes in, everything it found goes out, so it runs in any thread or
     process.
     """
     try:
-        return look_at_source(ref.source_file, ref, decode, preprocessing)
+        return look_at_source(ref.source_file, ref, manner)
     # Thirteen kinds of exception came out of the readers on damaged files; one photo must never end a run.
     except Exception as error:  # noqa: BLE001 - see above
         return Look(ref.source_file, error=f"reading it failed ({type(error).__name__}: {error})")
 
 
-def look_at_source(source_file: str, source: PhotoRef | Pixels, decode: Decode, preprocessing: Preprocessing) -> Look:
+def look_at_source(source_file: str, source: PhotoRef | Pixels, manner: Manner) -> Look:
     """The same for a photo from anywhere.
 
     source_file  as in `Look`
     source       as in `read_photo`
     raises       TypeError, ValueError  for a wrong argument; for what a file contains only if there is a bug
     """
-    seen = _look(source_file, *read_photo(source, mode=decode), preprocessing)
-    if decode == "thumbnail" and (seen.doubt is not None or seen.unclear is not None):
+    seen = _look(source_file, *read_photo(source, mode=manner.decode), manner)
+    if manner.decode == "thumbnail" and (seen.doubt is not None or seen.unclear is not None):
         # A preview of a few kilobytes may look drawn, or its edges unsharp, where the picture's are not.
-        seen = _look(source_file, *read_photo(source, mode="scaled"), preprocessing)
+        seen = _look(source_file, *read_photo(source, mode="scaled"), manner)
     return seen
 
 
-def _look(source_file: str, photo: Photo | Unreadable, capture: Capture, preprocessing: Preprocessing) -> Look:
+def _look(source_file: str, photo: Photo | Unreadable, capture: Capture, manner: Manner) -> Look:
     if isinstance(photo, Unreadable):
         return Look(source_file, error=photo.reason, capture=capture)
-    measurements, doubt = examine(photo.rgb)
+    seen = examine(photo.rgb)
     return Look(
         source_file,
         error=None,
-        prepared=squash(photo.rgb, preprocessing.size, preprocessing.interpolation),
+        prepared=squash(photo.rgb, manner.preprocessing.size, manner.preprocessing.interpolation),
         size=(photo.width, photo.height),
         notes=photo.notes,
-        measurements=measurements,
-        doubt=doubt,
+        measurements=seen.measurements,
+        doubt=seen.doubt,
         unclear=photo.unclear,
         capture=capture,
+        thumbnail=thumbnail_of(photo.rgb, seen) if manner.thumbnails else None,
     )

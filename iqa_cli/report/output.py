@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import tempfile
 from typing import TYPE_CHECKING, BinaryIO, Protocol, Self, TextIO
 
 from iqa_cli.errors import OutputError, UsageError
@@ -83,6 +84,75 @@ class OutputFile:
         self.close()
 
 
+class Replacement:
+    """A file that takes another's place when it is complete, and not before; made beside it.
+
+    path    where it will stand; what is there stays as it is until `commit`
+    raises  UsageError  if no file can be made in its folder
+
+    Leaving the context without `commit` removes what was written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.name = str(path)
+        self._target = os.path.realpath(path)  # a link stays, and what it leads to is replaced
+        folder, base = os.path.split(self._target)
+        try:
+            descriptor, self._part = tempfile.mkstemp(prefix=f".{base[:100]}.", suffix=".part", dir=folder)
+        except OSError as error:
+            raise UsageError(
+                f"{path}: cannot be written ({error.strerror})",
+                hint="name a file in a folder that exists and is yours",
+            ) from None
+        self._stream: BinaryIO = os.fdopen(descriptor, "wb")
+
+    def write(self, content: bytes) -> None:
+        """Append.
+
+        raises  OutputError  if the disk is full or gone; the file that was there is as it was
+        """
+        with self._told():
+            self._stream.write(content)
+
+    def commit(self) -> None:
+        """Put it in its place, with the rights of what it replaces, or those of any new file.
+
+        raises  OutputError  if that cannot be done
+        """
+        with self._told():
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+            self._stream.close()
+            os.chmod(self._part, self._mode())  # noqa: PTH101 - plain strings throughout, as realpath gave them
+            os.replace(self._part, self._target)  # noqa: PTH105 - see above
+
+    def _mode(self) -> int:
+        with contextlib.suppress(OSError):
+            return stat.S_IMODE(os.stat(self._target).st_mode)  # noqa: PTH116 - see above
+        return 0o666 & ~umask()
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"{self.name}: cannot be written ({error.strerror})",
+                hint="make room or write elsewhere; what was there before is as it was",
+            ) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.close()
+        with contextlib.suppress(OSError):  # after `commit` it is not there any more
+            os.unlink(self._part)  # noqa: PTH108 - see above
+
+
 class OutputStream:
     """An open binary stream with the same methods; closing it is its owner's business.
 
@@ -108,6 +178,13 @@ class OutputStream:
         with told_as_output_error(self.name):
             self._stream.write(content)
             self._stream.flush()
+
+
+def umask() -> int:
+    """The rights that this process withholds from what it makes."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def identity_of(stream: BinaryIO | TextIO) -> tuple[int, int] | None:

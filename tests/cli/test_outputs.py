@@ -40,13 +40,16 @@ def looked_at(photos: list[PhotoRef], monkeypatch: pytest.MonkeyPatch) -> list[P
     return seen
 
 
-@pytest.mark.parametrize("content", [b"SourceFile,Make\n", b'{"format_version": 1}\n'])
+@pytest.mark.parametrize(
+    "content",
+    [b"SourceFile,Make\n", b'{"format_version": 1}\n', b"<!doctype html>\n<!-- iqa audit page, format_version 1 -->"],
+)
 def test_an_earlier_result_is_known_without_looking_at_any_photo(
     tmp_path: Path, photos: list[PhotoRef], looked_at: list[Path], content: bytes
 ) -> None:
     earlier = tmp_path / "audit.csv"
     earlier.write_bytes(content)
-    with open_outputs(str(earlier), None, photos):
+    with open_outputs(str(earlier), None, None, photos):
         pass
     assert looked_at == []
 
@@ -56,7 +59,7 @@ def test_a_photo_under_any_other_name_is_told_to_be_one(
 ) -> None:
     hidden = tmp_path / "audit.csv"
     hidden.hardlink_to(photos[-1].path)
-    with pytest.raises(UsageError, match="this is a photo"), open_outputs(str(hidden), None, photos):
+    with pytest.raises(UsageError, match="this is a photo"), open_outputs(str(hidden), None, None, photos):
         pass
     assert looked_at == [photo.path for photo in photos]
 
@@ -64,5 +67,5 @@ def test_a_photo_under_any_other_name_is_told_to_be_one(
 def test_a_name_of_a_photo_is_refused_whatever_it_holds(tmp_path: Path, photos: list[PhotoRef]) -> None:
     named = tmp_path / "audit.jpg"
     named.write_bytes(b"SourceFile,Make\n")
-    with pytest.raises(UsageError, match="this is a photo"), open_outputs(str(named), None, photos):
+    with pytest.raises(UsageError, match="this is a photo"), open_outputs(str(named), None, None, photos):
         pass

@@ -140,7 +140,7 @@ NO_PHOTOGRAPHS: list[tuple[str, Callable[[], Picture], Doubt]] = [
 @pytest.mark.parametrize(("draw", "doubt"), [entry[1:] for entry in NO_PHOTOGRAPHS], ids=[e[0] for e in NO_PHOTOGRAPHS])
 def test_what_is_drawn_or_empty_is_no_photograph(draw: Callable[[], Picture], doubt: Doubt, as_jpeg: bool) -> None:
     picture = draw()
-    assert examine(jpeg(picture) if as_jpeg else picture)[1] == doubt
+    assert examine(jpeg(picture) if as_jpeg else picture).doubt == doubt
 
 
 PHOTOGRAPHS: dict[str, Callable[[Picture], Picture]] = {
@@ -162,8 +162,8 @@ PHOTOGRAPHS: dict[str, Callable[[Picture], Picture]] = {
 @pytest.mark.parametrize("seed", range(4))
 def test_a_photograph_stays_one_however_bad_it_is(seed: int, change: Callable[[Picture], Picture]) -> None:
     picture = change(scene(seed))
-    assert examine(picture)[1] is None
-    assert examine(jpeg(picture, 85))[1] is None
+    assert examine(picture).doubt is None
+    assert examine(jpeg(picture, 85)).doubt is None
 
 
 def test_a_night_sky_with_a_few_stars_is_no_noise() -> None:

@@ -36,7 +36,9 @@ class Words:
     other_reasons: str
     """Photos whose reason is not told apart any more."""
     photos: tuple[str, str]
-    """The closing line's first words: one photo, several; and how long they took."""
+    """The closing line's first words: one photo, several."""
+    seconds: str
+    """How long they took."""
     remembered: str
     problems: str
     """How many photos have a problem."""
@@ -70,7 +72,8 @@ WORDS: dict[Language, Words] = {
         nearly="nearly {level}",
         more="... and {count} more: --csv FILE lists all",
         other_reasons="for other reasons: --csv FILE lists all",
-        photos=("1 photo in {seconds} s", "{count} photos in {seconds} s"),
+        photos=("1 photo", "{count} photos"),
+        seconds=" in {seconds} s",
         remembered="{count} remembered",
         problems="{count} flawed",
         fine="{count} fine",
@@ -93,7 +96,8 @@ WORDS: dict[Language, Words] = {
         nearly="接近{level}",
         more="…… 还有 {count} 张：用 --csv FILE 列出全部",
         other_reasons="其他原因：用 --csv FILE 列出全部",
-        photos=("{count} 张，用时 {seconds} 秒", "{count} 张，用时 {seconds} 秒"),
+        photos=("{count} 张", "{count} 张"),
+        seconds="，用时 {seconds} 秒",
         remembered="其中 {count} 张此前已评判",
         problems="{count} 张有问题",
         fine="{count} 张正常",
@@ -108,10 +112,12 @@ WORDS: dict[Language, Words] = {
 }
 
 
-def closing_line(tally: Tally, graph: HexGraph, elapsed_s: float, lang: Language, remembered: int = 0) -> str:
+def closing_line(tally: Tally, graph: HexGraph, elapsed_s: float | None, lang: Language, remembered: int = 0) -> str:
     """The run in one line.
 
     "89 photos in 4.1 s: 12 flawed (3 blocking), 66 fine, 2 uncertain, 9 unreadable"
+
+    elapsed_s  None leaves the time out
 
     Of the levels it names those above the lowest that is a problem; counts of zero are left out, except for
     problems and fine photos. How many were known from an earlier run comes first, if any. Without that, and with counts
@@ -131,8 +137,9 @@ def closing_line(tally: Tally, graph: HexGraph, elapsed_s: float, lang: Language
         parts.append(words.uncertain_count.format(count=tally.uncertain.total))
     if tally.unreadable.total:
         parts.append(words.unreadable_count.format(count=tally.unreadable.total))
-    seconds = f"{elapsed_s:.1f}" if elapsed_s < 10 else f"{elapsed_s:.0f}"
-    first = words.photos[tally.photos != 1].format(count=tally.photos, seconds=seconds)
+    first = words.photos[tally.photos != 1].format(count=tally.photos)
+    if elapsed_s is not None:
+        first += words.seconds.format(seconds=f"{elapsed_s:.1f}" if elapsed_s < 10 else f"{elapsed_s:.0f}")
     if remembered:
         first += words.brackets.format(words.remembered.format(count=remembered))
     return first + words.colon + words.comma.join(parts)

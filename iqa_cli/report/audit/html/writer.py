@@ -1,0 +1,472 @@
+"""The page put together: reports come one by one, and lie on disk until the worst of them is known.
+
+Memory holds a line of numbers per photo that will be shown. Pictures and texts wait in a nameless file beside the page;
+at the end they are read back in the order of the page. The page takes its place when it is complete, so a run that is
+interrupted leaves the page that was there.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import dataclasses
+import hashlib
+import importlib.resources
+import json
+import os
+import random
+import re
+import shutil
+import tempfile
+import urllib.parse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self
+
+import jinja2
+from markupsafe import Markup
+
+from iqa_cli._version import __version__
+from iqa_cli.errors import OutputError, UsageError
+from iqa_cli.findings import in_percent
+from iqa_cli.photometry import MEASUREMENT_NAMES
+from iqa_cli.report.audit.html.charts import Distributions
+from iqa_cli.report.audit.html.words import PAGE, SCRIPT
+from iqa_cli.report.audit.tally import Tally
+from iqa_cli.report.audit.words import closing_line
+from iqa_cli.report.output import Replacement, umask
+from iqa_cli.report.text import shown, utf8
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterator, Mapping, Sequence
+    from types import TracebackType
+
+    from iqa_cli.hexgraph.graph import HexGraph
+    from iqa_cli.records import Language, PhotoReport
+
+FORMAT_VERSION = 1
+MARK = f"iqa audit page, format_version {FORMAT_VERSION}"
+"""In the page's second line: what iqa wrote itself it may replace."""
+OURS = b"<!doctype html>\n<!-- iqa audit page, format_version "
+"""How every page begins."""
+FINE_KEPT = 200
+"""Photos without a problem that are on the page, picked evenly; they are what the others are compared with."""
+INSIDE_BYTES = 50_000_000
+"""Small pictures stay inside the page up to here, counted as they are written there; beyond it a folder holds them."""
+_FOLDER_MARK = "made-by-iqa.txt"
+_IN_FOLDER = re.compile(r"\d{6}\.(?:jpg|png)")
+_PER_CHUNK = 256
+"""Photos per block of data."""
+_PER_BLOCK = 16
+"""Photos per block of pictures: what the script decodes at once."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where the judgements of a page come from."""
+
+    place: str
+    """What was audited, as the user named it."""
+    checkpoint: str
+    """Name of the checkpoint."""
+    decode: str
+    """How photos were decoded."""
+    made: dt.datetime
+    """When."""
+
+
+class _Kept(NamedTuple):
+    """One photo that may be on the page: how it sorts, and where it lies in the spool."""
+
+    rank: int
+    """0 with a problem, 1 uncertain, 2 unreadable, 3 fine."""
+    level: int
+    probability: float
+    number: int
+    """Running number: of equals the earlier comes first."""
+    start: int
+    text_bytes: int
+    jpeg_bytes: int
+    areas_bytes: int
+
+    @property
+    def has_picture(self) -> bool:
+        return self.jpeg_bytes > 0
+
+    @property
+    def order(self) -> tuple[int, int, float, int]:
+        return self.rank, -self.level, -self.probability, self.number
+
+
+class HtmlWriter:
+    """Collects reports with thumbnails and writes the page at the end.
+
+    path        of the page
+    graph       whose labels, levels and rules the reports are about
+    lang        of the page
+    provenance  what the page says of itself
+    raises      UsageError  if no file can be made there, or something that is not ours stands where the pictures may go
+
+    A context manager: left without `finish` it leaves everything as it was.
+    """
+
+    def __init__(self, path: Path, graph: HexGraph, lang: Language, provenance: Provenance) -> None:
+        self._path = path
+        self._graph = graph
+        self._lang: Language = lang
+        self._provenance = provenance
+        self._words = PAGE[lang]
+        self._folder = path.with_name(f"{path.stem}_files")
+        _refuse_foreign(self._folder)
+        self._page = Replacement(path)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self._page)
+            self._spool: BinaryIO = stack.enter_context(_nameless_file(path))
+            self._stack = stack.pop_all()
+        self._spooled = 0
+        self._kept: list[_Kept] = []
+        self._fine: list[_Kept] = []
+        self._chance = random.Random(0)  # noqa: S311 - an even pick, the same each time
+        self._distributions = Distributions()
+        self._tally = Tally(top=0)
+
+    def write(self, report: PhotoReport) -> None:
+        """Take one photo.
+
+        raises  OutputError  if the disk is full or gone
+        """
+        self._tally.add(report)
+        self._distributions.add(report)
+        worst = report.worst
+        if report.status == "ok" and worst is None:
+            # Reservoir sampling (Vitter 1985, algorithm R): every fine photo is as likely to stay.
+            if len(self._fine) < FINE_KEPT:
+                self._fine.append(self._spool_photo(report, 3))
+            elif (place := self._chance.randrange(self._tally.fine)) < FINE_KEPT:
+                self._fine[place] = self._spool_photo(report, 3)
+            return
+        rank = {"ok": 0, "uncertain": 1}.get(report.status, 2)
+        self._kept.append(self._spool_photo(report, rank))
+
+    def _spool_photo(self, report: PhotoReport, rank: int) -> _Kept:
+        thumbnail, worst = report.thumbnail, report.worst
+        text = json.dumps(self._photo(report), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        jpeg, areas = (thumbnail.jpeg, thumbnail.areas) if thumbnail else (b"", b"")
+        start = self._spooled
+        with self._told():
+            for part in (text, jpeg, areas):
+                self._spool.write(part)
+                self._spooled += len(part)
+        level, probability = (worst.level, worst.probability) if worst else (1, 0.0)
+        return _Kept(rank, level, probability, self._tally.photos, start, len(text), len(jpeg), len(areas))
+
+    def _photo(self, report: PhotoReport) -> dict[str, Any]:
+        """What the page's script knows of a photo, but for its picture."""
+        labels = {label: index for index, label in enumerate(self._graph.label_names)}
+        capture = dataclasses.asdict(report.capture)
+        taken = report.capture.taken_at
+        capture["taken_at"] = taken.replace(tzinfo=None, microsecond=0).isoformat() if taken else None
+        return {
+            "file": utf8(report.source_file),
+            "href": self._link_to(report.source_file),
+            "status": report.status,
+            "error": None if report.error is None else utf8(report.error),
+            "notes": [utf8(note) for note in report.notes],
+            "findings": [
+                {
+                    "label": labels[finding.label],
+                    "level": finding.level,
+                    "probability": round(finding.probability, 4),
+                    "evidence": finding.evidence,
+                    "nearly": finding.nearly,
+                }
+                for finding in report.findings
+            ],
+            "influence": [
+                {
+                    "label": entry.label,
+                    "level": entry.level,
+                    "without": round(entry.without, 4),
+                    "after": round(entry.after, 4),
+                    "rules": entry.rules,
+                }
+                for entry in report.influence
+            ],
+            "measurements": [round(measurement.value, 4) for measurement in report.measurements],
+            "capture": {name: utf8(value) if isinstance(value, str) else value for name, value in capture.items()},
+            "luma": base64.b64encode(report.thumbnail.luma).decode() if report.thumbnail else "",
+        }
+
+    def _link_to(self, source_file: str) -> str:
+        r"""The photo's URL as seen from the page; bytes that are no UTF-8, shown as \xNN, become themselves again."""
+        path = os.fsencode(source_file)
+        if not os.path.lexists(path):
+            undone = re.sub(rb"\\x([0-9a-f]{2})", lambda match: bytes([int(match[1], 16)]), path)
+            path = undone if os.path.lexists(undone) else path
+        try:
+            path = os.path.relpath(path, os.fsencode(self._path.parent))
+        except (ValueError, OSError):  # on another drive of Windows, or in a folder that is gone
+            return Path(os.fsdecode(path)).absolute().as_uri()
+        if os.sep != "/":
+            path = path.replace(os.fsencode(os.sep), b"/")
+        quoted = urllib.parse.quote_from_bytes(path)
+        return quoted if quoted.startswith((".", "/")) else f"./{quoted}"
+
+    def finish(self) -> None:
+        """Write the page and put it in its place.
+
+        raises  OutputError  if the disk is full or gone, or the folder of the pictures cannot be made
+        """
+        order = sorted(self._kept + self._fine, key=lambda kept: kept.order)
+        pictures = [kept for kept in order if kept.has_picture]
+        inside = sum(_base64_bytes(kept.jpeg_bytes) + _base64_bytes(kept.areas_bytes) + 2 for kept in pictures)
+        is_inside = inside <= INSIDE_BYTES
+        # The folder first: a page is never without its pictures, and an older page keeps its own until then.
+        if not is_inside:
+            self._write_folder(pictures)
+        environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+        template = environment.from_string(_resource("page.html.j2"))
+        for part in template.generate(self._context(order, pictures, is_inside=is_inside)):
+            self._page.write(part.encode())
+        self._page.commit()
+        if is_inside:
+            _remove_ours(self._folder)
+
+    def _context(self, order: Sequence[_Kept], pictures: Sequence[_Kept], *, is_inside: bool) -> dict[str, Any]:
+        words, lang, provenance = self._words, self._lang, self._provenance
+        css, js = _resource("page.css"), _resource("page.js")
+        images = "data:" if is_inside else "data: 'self' file:"
+        policy = (
+            f"default-src 'none'; img-src {images}; style-src '{_hash(css)}'; script-src '{_hash(js)}'; "
+            "base-uri 'none'; form-action 'none'"
+        )
+        kept = "kept_all" if self._tally.fine == len(self._fine) else "kept_some"
+        return {
+            "mark": MARK,
+            "language_tag": {"en": "en", "zh": "zh-Hans"}[lang],
+            "policy": policy,
+            "title": words["title"].format(place=shown(provenance.place)),
+            "closing": closing_line(self._tally, self._graph, None, lang),
+            "run": {
+                "version": __version__,
+                "line": words["run"].format(
+                    version=__version__,
+                    checkpoint=shown(provenance.checkpoint),
+                    decode=provenance.decode,
+                    made=provenance.made.isoformat(sep=" ", timespec="minutes"),
+                ),
+            },
+            "words": words,
+            "css": Markup(css),  # noqa: S704 - our own files
+            "js": Markup(js),  # noqa: S704 - our own files
+            "levels": [{"name": self._graph.level_name(level, lang)} for level in self._level_numbers()],
+            "summary": self._summary(),
+            "charts": self._distributions.charts(words),
+            "kept": words[kept].format(kept=len(order), fine=self._tally.fine, fine_kept=len(self._fine)),
+            "companion": None if is_inside else words["companion"].format(folder=self._folder.name),
+            "meta": _script_json(self._meta(order, is_inside=is_inside)),
+            "chunks": self._chunks(order),
+            "thumbnails": self._blocks(pictures) if is_inside else (),
+        }
+
+    def _level_numbers(self) -> range:
+        return range(1, max(self._graph.n_levels) + 1)
+
+    def _summary(self) -> list[dict[str, Any]]:
+        """A row per label, with the photos at each level."""
+        rows = []
+        for index, label in enumerate(self._graph.labels):
+            cells = []
+            for level in self._level_numbers():
+                count = self._tally.levels[label.name, level]
+                said = self._words["cell"].format(
+                    label=label.display(self._lang), level=self._graph.level_name(level, self._lang), count=count
+                )
+                share = in_percent(count / self._tally.judged) if self._tally.judged else ""
+                cells.append({"level": level, "count": count, "share": share, "said": said})
+            rows.append({"index": index, "name": label.display(self._lang), "cells": cells})
+        return rows
+
+    def _meta(self, order: Sequence[_Kept], *, is_inside: bool) -> dict[str, Any]:
+        graph, lang = self._graph, self._lang
+        identity = json.dumps([self._provenance.place, graph.label_names]).encode()
+        return {
+            "format_version": FORMAT_VERSION,
+            "id": hashlib.sha256(identity).hexdigest()[:16],
+            "words": SCRIPT[lang],
+            "labels": [{"key": label.name, "name": label.display(lang)} for label in graph.labels],
+            "names": {label.name: label.display(lang) for label in graph.labels},
+            "levels": [graph.level_name(level, lang) for level in self._level_numbers()],
+            "rules": self._rules(),
+            "measurements": MEASUREMENT_NAMES,
+            "root": self._root(order),
+            "folder": None if is_inside else urllib.parse.quote(self._folder.name),
+            "block": _PER_BLOCK,
+        }
+
+    def _root(self, order: Sequence[_Kept]) -> str:
+        """The folder that all photos of the page lie in, with a slash: label files name photos from there."""
+        folders = {json.loads(self._text(kept))["file"].rpartition("/")[0] for kept in order}
+        try:
+            root = os.path.commonpath(folders) if folders else ""
+        except ValueError:  # on several drives of Windows, or some named from the root and some not
+            return ""
+        return root if not root or root.endswith("/") else f"{root}/"
+
+    def _rules(self) -> dict[str, str]:
+        """Every rule between labels in words, by its JSON pointer."""
+        graph, lang, words = self._graph, self._lang, self._words
+
+        def name(label: str) -> str:
+            return graph.labels[graph.index(label)].display(lang)
+
+        def levels(numbers: Sequence[int]) -> str:
+            return words["comma"].join(graph.level_name(number, lang) for number in numbers)
+
+        found = {}
+        for index, rule in enumerate(graph.exclusions):
+            found[f"/exclusions/{index}"] = words["exclusion"].format(
+                a=name(rule.label_a),
+                a_levels=levels(rule.a_levels),
+                b=name(rule.label_b),
+                b_levels=levels(rule.b_levels),
+            )
+        for index, implied in enumerate(graph.subsumptions):
+            pairs = [
+                words["implies"].format(
+                    a=name(implied.label_a),
+                    a_level=graph.level_name(a_level, lang),
+                    b=name(implied.label_b),
+                    b_level=graph.level_name(b_level, lang),
+                )
+                for a_level, b_level in implied.map
+            ]
+            found[f"/subsumptions/{index}"] = words["subsumption"].format(pairs=words["comma"].join(pairs))
+        return found
+
+    def _chunks(self, order: Sequence[_Kept]) -> Iterator[Markup]:
+        """The photos as JSON arrays, a few hundred each."""
+        picture = 0
+        for start in range(0, len(order), _PER_CHUNK):
+            texts = []
+            for kept in order[start : start + _PER_CHUNK]:
+                number = "null"
+                if kept.has_picture:
+                    number = str(picture)
+                    picture += 1
+                texts.append(f'{self._text(kept)[:-1]},"thumbnail":{number}}}')
+            yield _harmless_in_script(f"[{','.join(texts)}]")
+
+    def _blocks(self, pictures: Sequence[_Kept]) -> Iterator[Markup]:
+        """The pictures in base64, a line per photo: JPEG, blank, areas."""
+        for start in range(0, len(pictures), _PER_BLOCK):
+            lines = []
+            for kept in pictures[start : start + _PER_BLOCK]:
+                jpeg, areas = self._pictures(kept)
+                lines.append(f"{base64.b64encode(jpeg).decode()} {base64.b64encode(areas).decode()}")
+            yield Markup("\n".join(lines))  # noqa: S704 - base64 has no character that HTML means something by
+
+    def _text(self, kept: _Kept) -> str:
+        return self._read(kept.start, kept.text_bytes).decode()
+
+    def _pictures(self, kept: _Kept) -> tuple[bytes, bytes]:
+        both = self._read(kept.start + kept.text_bytes, kept.jpeg_bytes + kept.areas_bytes)
+        return both[: kept.jpeg_bytes], both[kept.jpeg_bytes :]
+
+    def _read(self, start: int, length: int) -> bytes:
+        with self._told():
+            self._spool.seek(start)
+            return self._spool.read(length)
+
+    def _write_folder(self, pictures: Sequence[_Kept]) -> None:
+        """Make the folder of pictures beside the page, in the place of an older one of ours."""
+        with self._told(self._folder):
+            part = Path(
+                tempfile.mkdtemp(prefix=f".{self._folder.name[:100]}.", suffix=".part", dir=self._folder.parent)
+            )
+            self._stack.callback(shutil.rmtree, part, ignore_errors=True)
+            (part / _FOLDER_MARK).write_text(f"Small pictures for {self._path.name}, made by iqa.\n", encoding="utf-8")
+            for number, kept in enumerate(pictures):
+                jpeg, areas = self._pictures(kept)
+                (part / f"{number:06}.jpg").write_bytes(jpeg)
+                (part / f"{number:06}.png").write_bytes(areas)
+            part.chmod(0o777 & ~umask())
+            _remove_ours(self._folder)
+            part.rename(self._folder)
+
+    @contextlib.contextmanager
+    def _told(self, what: Path | None = None) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"{what or self._path}: cannot be written ({error.strerror})",
+                hint="make room or write elsewhere; the page that was there before is as it was",
+            ) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+
+def _nameless_file(path: Path) -> BinaryIO:
+    """A file on the page's disk that is gone when it is closed, whatever ends this process."""
+    try:
+        return tempfile.TemporaryFile(dir=Path(os.path.realpath(path)).parent)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Raises UsageError if something that we did not make stands where the pictures may have to go."""
+    if os.path.lexists(folder) and not _is_ours(folder):
+        raise UsageError(
+            f"{folder}: is there and was not made by iqa; the page may need a folder of that name for its pictures",
+            hint="name another page, or move this away first",
+        )
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder holds pictures of ours and nothing else."""
+    try:
+        names = set() if folder.is_symlink() else {entry.name for entry in folder.iterdir()}
+    except OSError:
+        return False
+    return _FOLDER_MARK in names and all(name == _FOLDER_MARK or _IN_FOLDER.fullmatch(name) for name in names)
+
+
+def _remove_ours(folder: Path) -> None:
+    """Remove an older folder of pictures, and nothing that somebody put there meanwhile."""
+    if os.path.lexists(folder) and _is_ours(folder):
+        for entry in sorted(folder.iterdir()):  # the mark last: a half removed folder is still ours
+            entry.unlink()
+        folder.rmdir()
+
+
+def _base64_bytes(length: int) -> int:
+    return 4 * ((length + 2) // 3)
+
+
+def _resource(name: str) -> str:
+    return importlib.resources.files("iqa_cli.report.audit.html").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(content: str) -> str:
+    """As a Content-Security-Policy names what may stand in the page (CSP Level 3, section 2.3.1)."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"
+
+
+def _script_json(value: Mapping[str, Any]) -> Markup:
+    return _harmless_in_script(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+_MEANT_IN_HTML = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
+
+
+def _harmless_in_script(text: str) -> Markup:
+    """JSON in which nothing can end the script element, or the line for an old reader of scripts."""
+    return Markup(text.translate(_MEANT_IN_HTML))  # noqa: S704 - made safe right here

@@ -1,0 +1,130 @@
+"""`iqa assess --html`: exit codes, what is printed, what is refused, and what the cache remembers."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from in_process import Outcome, run_iqa
+
+from iqa_cli.photos import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+FOREIGN = b"<!doctype html>\n<title>My holidays</title>"
+
+
+@pytest.fixture
+def assess(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkpoint_folder: Path
+) -> Callable[..., Outcome]:
+    def run(*arguments: object) -> Outcome:
+        return run_iqa(monkeypatch, capsys, "assess", "--checkpoint", checkpoint_folder, *arguments)
+
+    return run
+
+
+def test_a_page_beside_the_table(assess: Callable[..., Outcome], roll: Path, tmp_path: Path) -> None:
+    page = tmp_path / "audit.html"
+    without = assess(roll)
+    outcome = assess(roll, "--html", page)
+    assert outcome.code == 0
+    assert outcome.err == ""
+    assert outcome.out.splitlines()[:-1] == without.out.splitlines()[:-1]  # the last line has the time
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>\n<!-- iqa audit page, format_version 1 -->\n")
+    assert all(name.name in text for name in roll.iterdir())
+    assert [entry.name for entry in tmp_path.iterdir() if entry != roll] == ["audit.html"]
+
+
+def test_a_second_run_opens_no_photo_and_makes_the_same_page(
+    assess: Callable[..., Outcome], roll: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for photo in roll.iterdir():
+        os.utime(photo, (1_700_000_000, 1_700_000_000))
+    assess(roll, "--html", tmp_path / "first.html")
+    monkeypatch.setattr(decode, "read_photo", None)
+    monkeypatch.setattr("iqa_cli.pipeline.reading.read_photo", None)
+    outcome = assess(roll, "--html", tmp_path / "second.html")
+    assert outcome.code == 0
+    assert "(8 remembered)" in outcome.out
+    first, second = ((tmp_path / name).read_text(encoding="utf-8") for name in ("first.html", "second.html"))
+    run = 'class="run"'
+    assert [line for line in first.splitlines() if run not in line] == [
+        line for line in second.splitlines() if run not in line
+    ]
+
+
+@pytest.mark.parametrize("name", ["-", ""])
+def test_a_page_needs_a_name(assess: Callable[..., Outcome], roll: Path, name: str) -> None:
+    outcome = assess(roll, "--html", name)
+    assert outcome.code == 2
+    assert outcome.out == ""
+    assert outcome.err == "error: --html needs the name of a file\nhint: --html audit.html\n"
+
+
+def test_what_would_be_lost_is_refused_before_any_work(
+    assess: Callable[..., Outcome], roll: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("iqa_cli.pipeline.Auditor.run", None)
+    foreign = tmp_path / "holidays.html"
+    foreign.write_bytes(FOREIGN)
+    pictures = tmp_path / "trip_files"
+    pictures.mkdir()
+    (pictures / "logo.png").write_bytes(b"logo")
+    photo = roll / "a_fine.png"
+    before = photo.read_bytes()
+    same = tmp_path / "same.html"
+    for name, said in {
+        foreign: "was not written by iqa",
+        photo: "this is a photo",
+        tmp_path / "no" / "such.html": "there is no such folder",
+        tmp_path: "this is a folder",
+        tmp_path / "trip.html": "trip_files: is there and was not made by iqa",
+    }.items():
+        outcome = assess(roll, "--html", name)
+        assert (outcome.code, outcome.out) == (2, "")
+        assert str(name.parent) in outcome.err
+        assert said in outcome.err
+        assert "hint: " in outcome.err
+    outcome = assess(roll, "--csv", same, "--html", same)
+    assert outcome.code == 2
+    assert "--csv and --html both name" in outcome.err
+    assert foreign.read_bytes() == FOREIGN
+    assert photo.read_bytes() == before
+    assert {entry.name for entry in tmp_path.iterdir()} == {"roll", "holidays.html", "trip_files"}
+
+
+def test_a_folder_that_may_not_be_written_to(assess: Callable[..., Outcome], roll: Path, tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may write anywhere")
+    closed = tmp_path / "closed"
+    closed.mkdir(0o500)
+    outcome = assess(roll, "--html", closed / "audit.html")
+    assert outcome.code == 2
+    assert "its folder may not be written to" in outcome.err
+
+
+def test_an_interrupted_run_leaves_the_page_that_was_there(
+    assess: Callable[..., Outcome], roll: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "audit.html"
+    assess(roll, "--html", page)
+    before = page.read_bytes()
+    monkeypatch.setattr("iqa_cli.report.audit.html.writer.HtmlWriter.write", _interrupt)
+    outcome = assess(roll, "--html", page, "--no-cache")
+    assert outcome.code == 130
+    assert page.read_bytes() == before
+    assert {entry.name for entry in tmp_path.iterdir()} == {"roll", "audit.html"}
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_the_page_is_in_the_language_of_the_report(assess: Callable[..., Outcome], roll: Path, tmp_path: Path) -> None:
+    assess(roll, "--html", tmp_path / "audit.html", "--lang", "zh")
+    assert '<html lang="zh-Hans">' in (tmp_path / "audit.html").read_text(encoding="utf-8")
