@@ -5,6 +5,7 @@ PYTHON ?= python3
 
 DEMO_ENV := .venv-demo
 TEST_ENV := .venv-test
+SITE = NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
 PIP_OPTIONS := --quiet --disable-pip-version-check --progress-bar off
 
 # What an installed copy is made of: a change here means that `make demo` installs it again.
@@ -12,7 +13,7 @@ PACKAGE_FILES := pyproject.toml $(wildcard README.md LICENSE) \
   $(shell find iqa_cli hex_graphs checkpoints -type f -not -path '*/__pycache__/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format clean python-is-new-enough
+.PHONY: help demo test check docs pictures format clean python-is-new-enough
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,19 +26,27 @@ demo: $(DEMO_ENV)/.installed demo/DCIM/.made  ## Judge a small camera folder wit
 test: $(TEST_ENV)/.installed  ## Run every check in an environment of its own (installs about 6 GB at first)
 	@$(MAKE) --no-print-directory check PYTHON=$(abspath $(TEST_ENV))/bin/python
 
-check: python-is-new-enough  ## Run every check in the current environment: format, lint, types, import rules, tests
+check: python-is-new-enough  ## Run every check in the current environment: format, lint, types, import rules, documents, tests
 	@echo "== ruff format" && $(PYTHON) -m ruff format --check .
 	@echo "== ruff check" && $(PYTHON) -m ruff check .
 	@echo "== mypy" && $(PYTHON) -m mypy
 	@echo "== import rules" && $(PYTHON) -c 'from importlinter.cli import lint_imports_command as run; run()'
+	@echo "== documents" && $(SITE)
 	@echo "== pytest" && $(PYTHON) -m pytest
+
+docs: python-is-new-enough  ## Build the documents as a site in site/, warnings are errors (needs the docs extra)
+	@$(SITE) && echo "wrote site/index.html"
+
+pictures: python-is-new-enough  ## Make the documents' pictures of commands, sample and list of options anew
+	@$(PYTHON) docs/commands.py
+	@$(PYTHON) docs/pictures/make.py
 
 format:  ## Format the code and mend what the linter can mend
 	@$(PYTHON) -m ruff check --fix .
 	@$(PYTHON) -m ruff format .
 
-clean:  ## Remove environments, caches and the demo's pictures
-	rm -rf $(DEMO_ENV) $(TEST_ENV) demo/DCIM demo/audit.csv build dist
+clean:  ## Remove environments, caches, the site and the demo's pictures
+	rm -rf $(DEMO_ENV) $(TEST_ENV) demo/DCIM demo/audit.csv build dist site
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 

@@ -1,15 +1,23 @@
-"""What the documents promise is there: every command is explained, every `make` target and link exists."""
+"""What the documents promise is there: every command, option, key and public name is explained, every `make` target
+and link exists."""
 
 from __future__ import annotations
 
+import dataclasses
+import importlib.util
 import re
 from pathlib import Path
+from typing import Any, get_args
 from urllib.parse import unquote
 
 import pytest
 
+import iqa_cli
+
 ROOT = Path(__file__).parents[1]
-HIDDEN_OR_MADE = re.compile(r"^(\.|build$|dist$|runs$|demo$)")
+DOCS = ROOT / "docs"
+README = ROOT / "README.md"
+HIDDEN_OR_MADE = re.compile(r"^(\.|build$|dist$|runs$|demo$|site$)")
 
 DOCUMENTS = sorted(
     path for path in ROOT.rglob("*.md") if not any(HIDDEN_OR_MADE.match(part) for part in path.relative_to(ROOT).parts)
@@ -48,12 +56,43 @@ def leads_somewhere(link: str, document: Path) -> bool:
     return path.exists()
 
 
-def commands() -> list[str]:
-    """The commands that `iqa --help` lists."""
+def commands() -> dict[str, Any]:
+    """The commands that `iqa --help` lists, and those inside them: "assess", "cache info"."""
     typer_main = pytest.importorskip("typer.main")
     from iqa_cli.cli.app import app
 
-    return sorted(name for name, command in typer_main.get_command(app).commands.items() if not command.hidden)
+    def below(command: Any, path: str) -> dict[str, Any]:
+        inside = getattr(command, "commands", None)
+        if inside is None:
+            return {path: command}
+        return {
+            name: found
+            for word, child in inside.items()
+            if not child.hidden
+            for name, found in below(child, f"{path} {word}".strip()).items()
+        }
+
+    return below(typer_main.get_command(app), "")
+
+
+def page(name: str) -> str:
+    """A document in docs/."""
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def named_in(name: str) -> set[str]:
+    """What stands as code in a document in docs/."""
+    return set(code_in(page(name)).splitlines())
+
+
+def script(path: Path) -> Any:
+    """A script beside the documents, as a module."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def make_targets() -> set[str]:
@@ -62,9 +101,96 @@ def make_targets() -> set[str]:
 
 
 def test_every_command_is_in_the_readme() -> None:
-    code = code_in((ROOT / "README.md").read_text(encoding="utf-8"))
-    assert commands()
-    assert [name for name in commands() if not re.search(rf"\biqa {name}\b", code)] == []
+    code = code_in(README.read_text(encoding="utf-8"))
+    names = {name.split()[0] for name in commands()}
+    assert len(names) > 5
+    assert [name for name in sorted(names) if not re.search(rf"\biqa {name}\b", code)] == []
+
+
+def test_the_readme_stays_short_enough_to_be_read() -> None:
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 150
+    assert README.stat().st_size <= 9_000
+
+
+def test_every_command_and_option_is_in_the_list_of_commands() -> None:
+    sections = dict(re.findall(r"^## iqa (.+?)\n(.*?)(?=^## |\Z)", page("commands.md"), flags=re.MULTILINE | re.DOTALL))
+    assert set(sections) == set(commands())
+    for name, command in commands().items():
+        options = [option for parameter in command.params for option in parameter.opts if option.startswith("-")]
+        assert [option for option in options if f"`{option}`" not in sections[name]] == [], name
+
+
+def test_the_list_of_commands_is_current() -> None:
+    lister = script(DOCS / "commands.py")
+    assert page("commands.md").partition(lister.MARKER)[2] == lister.reference(), "run: python docs/commands.py"
+
+
+def test_every_command_is_shown_in_use_beside_the_list() -> None:
+    shown = "\n".join(code_in(path.read_text("utf-8")) for path in DOCS.glob("*.md") if path.name != "commands.md")
+    assert [name for name in commands() if not re.search(rf"\biqa {name}\b", shown)] == []
+
+
+def test_every_public_name_is_in_the_library_reference() -> None:
+    listed = re.findall(r"^::: iqa_cli\.(\w+)$", page("library.md"), flags=re.MULTILINE)
+    assert sorted(listed) == sorted(set(iqa_cli.__all__) - {"__version__"})
+
+
+def test_every_error_is_in_the_tree_of_the_library_reference() -> None:
+    from iqa_cli import errors
+
+    kinds = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}
+    tree = re.findall(r"^[│├└─ ]*([A-Z]\w+) {2,}", page("library.md"), flags=re.MULTILINE)
+    assert sorted(tree) == sorted(kinds)
+
+
+def test_every_column_of_the_csv_is_explained() -> None:
+    from iqa_cli.photometry import MEASUREMENT_NAMES
+    from iqa_cli.report.audit.csv_file import CAPTURE_COLUMNS, TEXT_COLUMNS
+
+    explained = named_in("formats.md")
+    columns = {*TEXT_COLUMNS, *CAPTURE_COLUMNS, *MEASUREMENT_NAMES, "worst_level", "<label>_level", "<label>_p"}
+    assert columns - explained == set()
+
+
+def test_every_key_of_the_json_lines_is_explained() -> None:
+    from iqa_cli import records
+    from iqa_cli.report.audit import jsonl
+
+    keys = set(re.findall(r'^ {8}"(\w+)":', Path(jsonl.__file__).read_text(encoding="utf-8"), flags=re.MULTILINE))
+    of_records = {
+        field.name
+        for record in (records.Finding, records.Influence, records.Capture)
+        for field in dataclasses.fields(record)
+    }
+    assert len(keys) > 8
+    assert (keys | of_records) - named_in("formats.md") == set()
+
+
+def test_every_figure_of_an_evaluation_is_explained() -> None:
+    from iqa_cli.metrics.records import FIGURES
+
+    assert set(FIGURES) - named_in("evaluation.md") == set()
+
+
+def test_every_exit_code_is_explained() -> None:
+    from iqa_cli.errors import ExitCode
+
+    rows = re.findall(r"^\| (\d+) \| \S", page("formats.md").partition("## Exit codes")[2], flags=re.MULTILINE)
+    assert [int(code) for code in rows] == sorted(ExitCode)
+
+
+def test_every_status_is_explained() -> None:
+    from iqa_cli.records import Status
+
+    for name in ("reading-a-report.md", "formats.md"):
+        assert [status for status in get_args(Status) if f"`{status}`" not in page(name)] == [], name
+
+
+def test_the_levels_are_told_in_the_same_words_everywhere() -> None:
+    rows = re.findall(r"^\| (\d \w+) \| ([^|]+?) \|", README.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert len(rows) == 4
+    for name in ("severity.md", "reading-a-report.md"):
+        assert [row for row in rows if f"| {row[0]} | {row[1]} |" not in page(name)] == [], name
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])

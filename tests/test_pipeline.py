@@ -33,6 +33,30 @@ def summary(report: PhotoReport) -> tuple[str, str, str | None, int]:
     return Path(report.source_file).name, report.status, worst and worst.label, worst.level if worst else 1
 
 
+@pytest.mark.parametrize(
+    ("value", "levels"),  # of 255; level 2 of bright begins at 153 (0.6), where a step of 1 is 0.78 of log-odds
+    [(150, (1, 1, 1)), (152, (1, 1, 2)), (153, (1, 2, 2)), (155, (2, 2, 2))],
+)
+def test_strictness_moves_levels_and_no_probability(
+    save_grey: SaveGrey, checkpoint_folder: Path, value: int, levels: tuple[int, int, int]
+) -> None:
+    path = save_grey("photo.png", value)
+    found = []
+    for strictness in (-1.0, 0.0, 1.0):
+        (report,) = assess([path], checkpoint=checkpoint_folder, strictness=strictness)
+        found.append((report.findings[0].level, report.marginals))
+    assert tuple(level for level, _ in found) == levels
+    assert found[0][1] == found[1][1] == found[2][1]
+
+
+@pytest.mark.parametrize("strictness", [-10.5, 11.0, math.nan, math.inf])
+def test_a_strictness_that_is_none_is_the_callers_mistake(
+    save_grey: SaveGrey, checkpoint_folder: Path, strictness: float
+) -> None:
+    with pytest.raises(UsageError, match="strictness must be from -10 to 10"):
+        assess([save_grey("photo.png", 9)], checkpoint=checkpoint_folder, strictness=strictness)
+
+
 def test_each_photo_gets_the_answer_its_maker_gave_it(roll: Path, checkpoint_folder: Path) -> None:
     assert [summary(report) for report in assess([roll], checkpoint=checkpoint_folder)] == [
         ("a_fine.png", "ok", None, 1),

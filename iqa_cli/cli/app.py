@@ -15,6 +15,7 @@ from iqa_cli.cli.assess import assess
 from iqa_cli.cli.cache import cache
 from iqa_cli.cli.eval import evaluate
 from iqa_cli.cli.graph_check import graph_check
+from iqa_cli.cli.pick import pick
 from iqa_cli.cli.split import split
 from iqa_cli.cli.streams import say, settle
 from iqa_cli.cli.train import train
@@ -33,6 +34,7 @@ app.command("assess")(assess)
 app.add_typer(cache, name="cache")
 app.command("eval")(evaluate)
 app.command("graph-check")(graph_check)
+app.command("pick")(pick)
 app.command("split")(split)
 app.command("train")(train)
 

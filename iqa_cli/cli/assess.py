@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from iqa_cli.cli.options import DecodeMode, Lang, Level
+from iqa_cli.cli.options import DecodeMode, Lang, Level, Strictness
 from iqa_cli.errors import ExitCode, NothingReadable
 
 if TYPE_CHECKING:
@@ -54,6 +54,13 @@ def assess(
     fail_on: Annotated[
         Level | None, typer.Option(help="Exit with code 1 if any photo has a problem this severe or worse.")
     ] = None,
+    strictness: Annotated[
+        Strictness,
+        typer.Option(
+            help="How readily a problem is named: strict misses fewer and accuses more good photos, lenient the other "
+            "way round. Probabilities stay the same."
+        ),
+    ] = Strictness.NORMAL,
     decode: Annotated[
         DecodeMode,
         typer.Option(
@@ -114,6 +121,7 @@ def assess(
                 decode=decode.code,
                 jobs=jobs,
                 lang=lang.code,
+                strictness=strictness.log_odds,
                 explain=jsonl is not None or html is not None,
                 thumbnails=html is not None,
                 use_processes=True,

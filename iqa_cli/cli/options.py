@@ -22,6 +22,21 @@ class Level(enum.StrEnum):
         return list(Level).index(self) + 2
 
 
+class Strictness(enum.StrEnum):
+    """How readily a problem is named."""
+
+    LENIENT = "lenient"
+    NORMAL = "normal"
+    STRICT = "strict"
+
+    @property
+    def log_odds(self) -> float:
+        """What is added to the log-odds of every problem before levels are named: a factor of e either way, for which
+        `benchmarks/RESULTS.md` says what is found and what is accused.
+        """
+        return float(list(Strictness).index(self) - 1)
+
+
 class DecodeMode(enum.StrEnum):
     """How much of a photo is decoded."""
 

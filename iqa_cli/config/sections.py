@@ -107,8 +107,8 @@ class ModelConfig:
     """An open_clip tag, a local weights file, `checkpoint:` and the name or folder of a checkpoint to go on from, or
     false for a start from nothing. Weights that were asked for are never replaced by random ones."""
     blend: float | None = None
-    """Of the weights that are kept, the share that comes from this run; the rest stays as in the checkpoint that it went
-    on from. Between the two lies what is good at both their tasks (Wortsman et al., CVPR 2022). Left out: all of it."""
+    """Of the weights that are kept, the share that comes from this run; the rest stays as in the checkpoint that it
+    went on from. Between the two lies what is good at both their tasks (Wortsman et al., CVPR 2022). Left out: all."""
     head: Literal["coop", "fc"] = "coop"
     """coop (v2): learned context before the label's words, through the text tower; fc (v1): one linear layer."""
     context_tokens: int = 4

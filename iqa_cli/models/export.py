@@ -8,11 +8,11 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime
 import onnxscript  # noqa: F401 - torch's exporter needs it; a missing one should show before training, not after
 import torch
 
 from iqa_cli.checkpoint import GRAPH_KEY
+from iqa_cli.models.quiet_onnxruntime import onnxruntime
 from iqa_cli.models.tone_model import ExportedModel, ToneModel
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ class OnnxModel:
 
     def __init__(self, checkpoint: Checkpoint, *, threads: int = 1) -> None:
         # Imported here: it costs 0.4 s, which a bad path or a damaged card should not have to wait for.
-        import onnxruntime
+        from iqa_cli.models.quiet_onnxruntime import onnxruntime
 
         content = checkpoint.read_verified(ONNX)
         options = onnxruntime.SessionOptions()

@@ -20,7 +20,7 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iqa_cli._version import __version__
 from iqa_cli.cache import Cache, context_key
@@ -52,6 +52,8 @@ LOOKUP = 256
 """Photos that are asked for at once in the cache."""
 MOST_THREADS = 8
 """Of decoded photos a tenth of the time is Python's own, during which all other threads of a process wait."""
+MOST_STRICTNESS = 10.0
+"""As much as a checkpoint's card may ask for."""
 _MOST_PROCESSES = 60
 """Windows waits for no more than 63 things at once."""
 _LIBRARIES = ("numpy", "onnxruntime", "PIL", "pillow_heif")
@@ -66,12 +68,14 @@ class Auditor:
                    "thumbnail" takes the preview that the camera wrote where there is one, and reads only that
     jobs           photos to work on at once; None takes one per processor this process may use
     lang           of evidence; what is wrong with a file is said in English
+    strictness     log-odds added to every problem before levels are named: above 0 misses fewer and accuses more good
+                   photos; probabilities stay the same
     explain        also say which rules of the graph changed which label; costs little for a dozen labels, some
                    milliseconds a photo for fifty
     thumbnails     also keep a small copy of each picture, for pages
     use_processes  long runs may go on in processes where threads would wait for each other; a script that asks for it
                    has to keep what it does under `if __name__ == "__main__"`, as `multiprocessing` says
-    raises         UsageError  if jobs is below 1
+    raises         UsageError  if jobs is below 1, or strictness is not from -10 to 10
 
     The model is loaded when the first photo has to be judged: one that cannot be loaded is a CheckpointError then.
     """
@@ -83,21 +87,27 @@ class Auditor:
         decode: Decode = "scaled",
         jobs: int | None = None,
         lang: Language = "en",
+        strictness: float = 0.0,
         explain: bool = False,
         thumbnails: bool = False,
         use_processes: bool = False,
     ) -> None:
         if jobs is not None and jobs < 1:
             raise UsageError(f"jobs must be at least 1, got {jobs}")
+        if not -MOST_STRICTNESS <= strictness <= MOST_STRICTNESS:
+            raise UsageError(f"strictness must be from {-MOST_STRICTNESS:g} to {MOST_STRICTNESS:g}, got {strictness:g}")
         self.graph = checkpoint.graph
         self.lang: Language = lang
         self._checkpoint = checkpoint
         self._decode: Decode = decode
         self._jobs = jobs or _processors()
+        self._strictness = strictness
         self._explain = explain
         self._thumbnails = thumbnails
         self._use_processes = use_processes
-        self._make = functools.partial(_make_judge, checkpoint, decode, lang, explain, thumbnails)
+        self._make = functools.partial(
+            _make_judge, checkpoint, decode, lang, strictness=strictness, explain=explain, thumbnails=thumbnails
+        )
         self._loading = threading.Lock()
         self._loaded: Judge | None = None
 
@@ -109,6 +119,7 @@ class Auditor:
         decode: Decode = "scaled",
         jobs: int | None = None,
         lang: Language = "en",
+        strictness: float = 0.0,
         explain: bool = False,
         thumbnails: bool = False,
         use_processes: bool = False,
@@ -124,6 +135,7 @@ class Auditor:
             decode=decode,
             jobs=jobs,
             lang=lang,
+            strictness=strictness,
             explain=explain,
             thumbnails=thumbnails,
             use_processes=use_processes,
@@ -136,6 +148,7 @@ class Auditor:
             checkpoint=hashlib.sha256(json.dumps(self._checkpoint.card, sort_keys=True).encode()).hexdigest(),
             decode=self._decode,
             lang=self.lang,
+            strictness=self._strictness,
             explain=self._explain,
             thumbnails=self._thumbnails,
             iqa=__version__,
@@ -211,11 +224,11 @@ class Auditor:
         return useful if self._use_processes and pays else 0
 
 
-def _make_judge(checkpoint: Checkpoint, decode: Decode, lang: Language, explain: bool, thumbnails: bool) -> Judge:
+def _make_judge(checkpoint: Checkpoint, decode: Decode, lang: Language, **options: Any) -> Judge:
     """Here or in another process; what is heavy is imported now, because a run over known photos needs none of it."""
     from iqa_cli.pipeline.judge import Judge
 
-    return Judge(checkpoint, decode, lang, explain=explain, thumbnails=thumbnails)
+    return Judge(checkpoint, decode, lang, **options)
 
 
 def _groups(refs: Iterable[PhotoRef], cache: Cache | None, at_once: int) -> Iterator[Group]:
@@ -263,6 +276,7 @@ def assess(
     decode: Decode = "scaled",
     jobs: int | None = None,
     lang: Language = "en",
+    strictness: float = 0.0,
     explain: bool = False,
     cache: bool | str | os.PathLike[str] = False,
 ) -> Iterator[PhotoReport]:
@@ -274,12 +288,14 @@ def assess(
                 "thumbnail" takes the preview that the camera wrote where there is one
     jobs        photos to work on at once; None takes one per processor. The reports do not depend on it
     lang        of evidence; what is wrong with a file is said in English
+    strictness  log-odds added to every problem before levels are named, as `iqa assess --strictness`: lenient is -1,
+                strict 1
     explain     also say which rules of the graph changed which label
     cache       whether photos that were judged before and have not changed are taken from the cache, and the others
                 remembered; or the folder of a cache of your own
     raises      InvalidInput     if a path does not exist
                 CheckpointError  if the checkpoint does not exist or its card is damaged
-                UsageError       if jobs is below 1
+                UsageError       if jobs is below 1, or strictness is not from -10 to 10
 
     Whatever is wrong with the arguments is raised by the call itself, before the first report is asked for. A
     folder that cannot be listed is logged as a warning; `discover(paths).skipped` has them all.
@@ -287,7 +303,7 @@ def assess(
     found = discover(paths)
     for folder, reason in found.skipped:
         logger.warning("%s: not searched (%s)", folder, reason)
-    auditor = Auditor.load(checkpoint, decode=decode, jobs=jobs, lang=lang, explain=explain)
+    auditor = Auditor.load(checkpoint, decode=decode, jobs=jobs, lang=lang, strictness=strictness, explain=explain)
     if cache is False:
         return auditor.run(found.photos)
     return _remembered(auditor, found.photos, None if cache is True else cache)

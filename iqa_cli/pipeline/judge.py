@@ -47,7 +47,14 @@ class Judge:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, decode: Decode, lang: Language, *, explain: bool, thumbnails: bool = False
+        self,
+        checkpoint: Checkpoint,
+        decode: Decode,
+        lang: Language,
+        *,
+        strictness: float = 0.0,
+        explain: bool = False,
+        thumbnails: bool = False,
     ) -> None:
         self.graph = checkpoint.graph
         self._manner = Manner(decode, checkpoint.preprocessing, thumbnails)
@@ -56,7 +63,8 @@ class Judge:
         self._plan = compile_plan(checkpoint.graph)
         self._crf = NumpyCRF(self._plan)
         self._usual = read_usual(checkpoint.card.get("measured"), self.graph, str(checkpoint.folder / CARD))
-        self._offsets = np.repeat(checkpoint.offsets, [count - 1 for count in self.graph.n_levels])
+        offsets = np.asarray(checkpoint.offsets) + strictness
+        self._offsets = np.repeat(offsets, [count - 1 for count in self.graph.n_levels])
         """(N,) log-odds that are added before levels are named."""
         self._model = OnnxModel(checkpoint)
 

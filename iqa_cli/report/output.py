@@ -96,9 +96,9 @@ class Replacement:
     def __init__(self, path: Path) -> None:
         self.name = str(path)
         self._target = os.path.realpath(path)  # a link stays, and what it leads to is replaced
-        folder, base = os.path.split(self._target)
+        folder = os.path.dirname(self._target)  # noqa: PTH120 - a plain string, as realpath gave it
         try:
-            descriptor, self._part = tempfile.mkstemp(prefix=f".{base[:100]}.", suffix=".part", dir=folder)
+            descriptor, self._part = tempfile.mkstemp(prefix=".iqa-", suffix=".part", dir=folder)
         except OSError as error:
             raise UsageError(
                 f"{path}: cannot be written ({error.strerror})",

@@ -54,8 +54,8 @@ PAGE: dict[Language, dict[str, str]] = {
         "export": "Export",
         "export_paths": "Paths",
         "export_labels": "Labels of what was reviewed",
-        "shortcuts": "Keys: Enter opens a photo, ← → go on, p accepts the verdict, x rejects it, u takes that back, c shows "
-        "clipped (red) and crushed (blue) areas, o opens the file, Esc closes.",
+        "shortcuts": "Keys: Enter opens a photo, ← → go on, p accepts the verdict, x rejects it, u takes that back, c "
+        "shows clipped (red) and crushed (blue) areas, o opens the file, Esc closes.",
         "previous": "Previous photo",
         "next": "Next photo",
         "close": "Close",

@@ -381,9 +381,7 @@ class HtmlWriter:
     def _write_folder(self, pictures: Sequence[_Kept]) -> None:
         """Make the folder of pictures beside the page, in the place of an older one of ours."""
         with self._told(self._folder):
-            part = Path(
-                tempfile.mkdtemp(prefix=f".{self._folder.name[:100]}.", suffix=".part", dir=self._folder.parent)
-            )
+            part = Path(tempfile.mkdtemp(prefix=".iqa-", suffix=".part", dir=self._folder.parent))
             self._stack.callback(shutil.rmtree, part, ignore_errors=True)
             (part / _FOLDER_MARK).write_text(f"Small pictures for {self._path.name}, made by iqa.\n", encoding="utf-8")
             for number, kept in enumerate(pictures):

@@ -1,0 +1,88 @@
+"""The rows of a report in JSON lines, as `report/audit/jsonl.py` writes them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import TYPE_CHECKING, Any
+
+from iqa_cli.errors import InvalidInput
+from iqa_cli.picking.lines import Lines
+from iqa_cli.picking.rows import STATUSES, Row
+from iqa_cli.report.audit.jsonl import FORMAT_VERSION
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+
+def jsonl_rows(file: BinaryIO, name: str) -> tuple[tuple[str, ...], tuple[Row, ...]]:
+    """Labels and rows.
+
+    file    open for reading bytes
+    name    of it, for messages
+    raises  InvalidInput  if it is no report, one of another version, damaged, or cut off; the message names the line
+            OSError       as reading does
+    """
+    lines = Lines(file, name)
+    labels: tuple[str, ...] = ()
+    rows = []
+    for line in lines:
+        if not line.strip():
+            continue
+        if not lines.is_complete:
+            raise lines.cut_off()
+        document = _document(line, lines)
+        try:
+            names, row = _row(document)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise lines.damaged("is no line of a report") from None
+        if row.levels and names != labels:
+            if labels:
+                raise lines.damaged("has other labels than those before it")
+            labels = names
+        rows.append(row)
+    if not lines.is_complete:
+        raise lines.cut_off()
+    return labels, tuple(rows)
+
+
+def _document(line: str, lines: Lines) -> dict[str, Any]:
+    try:
+        document = json.loads(line)
+    except (ValueError, RecursionError):
+        raise lines.damaged("is no JSON") from None
+    version = document.get("format_version") if isinstance(document, dict) else None
+    if version is None or "source_file" not in document:
+        raise lines.damaged("is no line of a report")
+    if version != FORMAT_VERSION:
+        raise InvalidInput(
+            f"{lines.name}: a report of another version of iqa (format_version {version!r}, "
+            f"this one reads {FORMAT_VERSION})",
+            hint="let this iqa assess write it: iqa assess PATH --jsonl audit.jsonl",
+        )
+    return dict(document)
+
+
+def _row(document: dict[str, Any]) -> tuple[tuple[str, ...], Row]:
+    """Labels and row of one object. Raises KeyError, TypeError, ValueError or AttributeError if it is no report's."""
+    findings, capture = document["findings"], document["capture"]
+    levels = tuple(finding["level"] for finding in findings)
+    probabilities = tuple(finding["probability"] for finding in findings)
+    taken_at, iso, path = capture["taken_at"], capture["iso"], document["source_file"]
+    if document["status"] not in STATUSES or not isinstance(path, str):
+        raise ValueError
+    if not all(isinstance(level, int) and level >= 1 for level in levels):
+        raise ValueError
+    if not all(0 <= probability <= 1 for probability in probabilities):
+        raise ValueError
+    return tuple(str(finding["label"]) for finding in findings), Row(
+        source_file=path,
+        also=None,
+        status=document["status"],
+        levels=levels,
+        probabilities=probabilities,
+        make=capture["make"] or "",
+        model=capture["model"] or "",
+        taken_at=dt.datetime.fromisoformat(taken_at) if taken_at else None,
+        iso=None if iso is None else int(iso),
+    )

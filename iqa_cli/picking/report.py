@@ -1,0 +1,33 @@
+"""Reading a report that `iqa assess` wrote, in CSV or JSON lines."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from iqa_cli.errors import InvalidInput
+from iqa_cli.photos.discover import as_utf8
+from iqa_cli.picking.csv_rows import csv_rows
+from iqa_cli.picking.jsonl_rows import jsonl_rows
+from iqa_cli.picking.rows import Report
+from iqa_cli.report.text import shown
+
+
+def read_report(path: str | os.PathLike[str]) -> Report:
+    """The photos of a report; which of the two formats it is shows in its first character.
+
+    raises  InvalidInput  if it cannot be read, is no report, one of another version, damaged, or cut off in the
+                          middle; the message names the line
+    """
+    name = shown(as_utf8(os.fspath(path)))
+    try:
+        with Path(path).open("rb") as file:
+            head = file.peek(1)
+            if not head:
+                raise InvalidInput(f"{name}: the report is empty", hint="let assess write it once more")
+            labels, rows = (jsonl_rows if head.startswith(b"{") else csv_rows)(file, name)
+    except OSError as error:
+        raise InvalidInput(f"{name}: cannot be read ({error.strerror or error})") from None
+    except ValueError as error:  # a NUL inside the name
+        raise InvalidInput(f"{name}: cannot be read ({error})") from None
+    return Report(name, str(Path(path).parent), labels, rows)

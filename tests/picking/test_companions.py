@@ -1,0 +1,88 @@
+"""What goes along with a photo, and what stays because another photo needs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from drawn import make_files
+
+from iqa_cli.photos.discover import SUFFIXES
+from iqa_cli.picking.companions import COMPANIONS, RAW_SUFFIXES, Companions
+
+
+def companions(names: str, going: str, of: str | None = None) -> tuple[str, str]:
+    """Names of what goes along and of what stays, of photos that go in a folder of files."""
+    make_files(Path(), *(f"D/{name}" for name in names.split()))
+    who = Companions(f"D/{name}" for name in going.split())
+    along, staying = who.of([f"D/{name}" for name in (of or going).split()])
+    return " ".join(path[2:] for path in along), " ".join(
+        f"{shared.path[2:]}:{'+'.join(shared.also_of)}" for shared in staying
+    )
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", sorted(suffix for kind in COMPANIONS if kind.instead for suffix in kind.suffixes))
+def test_every_kind_in_place_of_the_suffix_goes_along_in_any_case(suffix: str) -> None:
+    assert companions(f"IMG_1.JPG img_1{suffix.upper()} IMG_2{suffix} IMG_1.txt", "IMG_1.JPG") == (
+        f"img_1{suffix.upper()}",
+        "",
+    )
+
+
+@pytest.mark.parametrize("suffix", sorted(suffix for kind in COMPANIONS if kind.behind for suffix in kind.suffixes))
+def test_every_kind_behind_the_suffix_goes_along_with_that_photo_alone(suffix: str) -> None:
+    files = f"IMG_1.JPG IMG_1.HEIC IMG_1.JPG{suffix} IMG_1.HEIC{suffix}"
+    assert companions(files, "IMG_1.JPG") == (f"IMG_1.JPG{suffix}", "")
+
+
+def test_no_photo_is_a_companion() -> None:
+    assert not SUFFIXES & {suffix for kind in COMPANIONS for suffix in kind.suffixes}
+
+
+@pytest.mark.parametrize(
+    ("names", "going", "along", "staying"),
+    [
+        ("a.JPG a.HEIC a.xmp a.MOV", "a.JPG", "", "a.MOV:a.HEIC a.xmp:a.HEIC"),
+        ("a.JPG a.HEIC a.xmp a.MOV", "a.JPG a.HEIC", "a.MOV a.xmp", ""),
+        ("a.JPG a.DNG a.DNG.xmp a.dng.pp3 a.xmp", "a.JPG", "a.DNG a.DNG.xmp a.dng.pp3 a.xmp", ""),
+        ("a.JPG a.HEIC a.DNG a.DNG.xmp", "a.JPG", "", "a.DNG:a.HEIC a.DNG.xmp:a.HEIC"),
+        ("a.JPG a.MOV a.MOV.json", "a.JPG", "a.MOV a.MOV.json", ""),
+        # Two photos whose names differ by case have each its own; one without its own is that of both.
+        ("a.jpg A.JPG a.xmp A.xmp", "a.jpg", "a.xmp", ""),
+        ("a.jpg A.JPG a.JPG.xmp", "a.jpg", "", "a.JPG.xmp:A.JPG"),
+        ("a.jpg a.jpg.png a.jpg.xmp", "a.jpg", "a.jpg.xmp", ""),
+        ("a.jpg a.jpg.png a.jpg.xmp", "a.jpg.png", "", ""),
+        ("a.jpg a.jpg.supplemental-metadata.json a.jpg.supplemental-met.json", "a.jpg",
+         "a.jpg.supplemental-met.json a.jpg.supplemental-metadata.json", ""),
+        ("a.jpg a.jpg.some.json a.json", "a.jpg", "", ""),
+        ("a.jpg a_01.jpg.xmp a_01.jpg.json", "a.jpg", "a_01.jpg.xmp", ""),
+        ("a.jpg a_01.jpg a_01.jpg.xmp", "a.jpg", "", ""),
+        ("a.nef a.xmp", "a.nef", "a.xmp", ""),
+        ("a.nef a.jpg a.xmp", "a.nef", "", "a.xmp:a.jpg"),
+        ("a.jpg .xmp xmp .jpg.xmp", "a.jpg", "", ""),
+    ],
+)  # fmt: skip
+def test_who_goes_with_whom(names: str, going: str, along: str, staying: str) -> None:
+    assert companions(names, going) == (along, staying)
+
+
+def test_a_raw_picture_that_is_picked_itself_is_a_photo() -> None:
+    assert ".nef" in RAW_SUFFIXES
+    assert companions("a.jpg a.nef a.xmp", "a.jpg a.nef") == ("a.xmp", "")
+
+
+def test_folders_and_links_are_no_companions() -> None:
+    Path("D/a.mov").mkdir(parents=True)
+    Path("D/a.xmp").symlink_to("elsewhere")
+    assert companions("a.jpg", "a.jpg") == ("", "")
+
+
+def test_other_folders_hold_no_companions() -> None:
+    make_files(Path(), "E/a.xmp", "a.xmp")
+    assert companions("a.jpg", "a.jpg") == ("", "")

@@ -1,0 +1,122 @@
+"""Reports are read back as they were written; what is no whole report is refused in words."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from drawn import LABELS, TAKEN, as_csv, as_jsonl, photo
+
+from iqa_cli.errors import InvalidInput
+from iqa_cli.picking.report import read_report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from iqa_cli.records import PhotoReport
+
+FORMS = pytest.mark.parametrize("write", [as_csv, as_jsonl])
+PHOTOS = [
+    photo("DCIM/a.jpg", 3, 0.75, make="=Maker", model="Model, 8", iso=200, taken_at=TAKEN),
+    photo("DCIM/caf\\xe9 雪.jpg", 1, 0.25, status="uncertain"),
+    photo("DCIM/line\nend.jpg", 4, 1.0, status="damaged"),
+    photo("-DCIM/b.jpg", status="unreadable", make="Maker"),
+]
+
+
+def refusal(path: Path, content: bytes) -> str:
+    path.write_bytes(content)
+    with pytest.raises(InvalidInput) as caught:
+        read_report(path)
+    return str(caught.value)
+
+
+@FORMS
+def test_rows_are_as_they_were_written(tmp_path: Path, write: Callable[[Iterable[PhotoReport]], bytes]) -> None:
+    path = tmp_path / "audit"
+    path.write_bytes(write(PHOTOS))
+    report = read_report(path)
+    assert report.labels == LABELS
+    assert [(row.source_file, row.status) for row in report.rows] == [(p.source_file, p.status) for p in PHOTOS]
+    assert [row.levels for row in report.rows] == [(1, 3, 1), (1, 1, 1), (1, 4, 1), ()]
+    assert [row.probabilities[1:2] for row in report.rows] == [(0.75,), (0.25,), (1.0,), ()]
+    assert [row.worst_level for row in report.rows] == [3, 1, 4, 0]
+    first, *_, last = report.rows
+    assert (first.make, first.model, first.iso, first.taken_at) == ("=Maker", "Model, 8", 200, TAKEN)
+    assert (last.make, last.model, last.iso, last.taken_at) == ("Maker", "", None, None)
+
+
+def test_a_report_that_a_spreadsheet_saved_with_a_mark_and_other_line_ends_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "audit.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + as_csv(PHOTOS[:2]).replace(b"\n", b"\r\n") + b"\r\n")
+    assert [row.source_file for row in read_report(path).rows] == [p.source_file for p in PHOTOS[:2]]
+
+
+def test_a_cell_that_begins_with_an_apostrophe_keeps_both_ways_to_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "audit.csv"
+    path.write_bytes(as_csv([photo("=x.jpg"), photo("'=x.jpg"), photo("'x.jpg")]))
+    assert [(row.source_file, row.also) for row in read_report(path).rows] == [
+        ("=x.jpg", "'=x.jpg"),
+        ("=x.jpg", "'=x.jpg"),
+        ("'x.jpg", None),
+    ]
+
+
+@FORMS
+def test_a_report_cut_off_anywhere_but_behind_a_line_is_refused(
+    tmp_path: Path, write: Callable[[Iterable[PhotoReport]], bytes]
+) -> None:
+    content = write(PHOTOS[:3:2])
+    whole = [len(content), *(len(write(PHOTOS[:n])) for n in (0, 1))]
+    for end in {
+        *range(1, len(content), 11),
+        *(n + near for n in whole for near in (-2, -1, 1) if 0 < n + near < len(content)),
+    }:
+        if end not in whole:
+            assert "cut off in line" in refusal(tmp_path / "audit", content[:end])
+    for end in whole:
+        (tmp_path / "audit").write_bytes(content[:end])
+        if end:
+            read_report(tmp_path / "audit")
+
+
+def changed(content: bytes, **keys: object) -> bytes:
+    """JSON lines with other values in each."""
+    return b"".join(json.dumps({**json.loads(line), **keys}).encode() + b"\n" for line in content.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "the report is empty"),
+        (b"filename,dark\na.jpg,2\n", "no report of iqa assess (its first line has no column SourceFile)"),
+        (b"SourceFile,status\n", "another version of iqa, or one that was changed (no column Make)"),
+        (as_csv(PHOTOS).replace(b"dark_p,", b"dark_q,"), "(no column dark_p)"),
+        (as_csv(PHOTOS[:1]).replace(b",ok,", b",fine,"), 'line 2 has the status "fine", nothing was done'),
+        (as_csv(PHOTOS[:1]).replace(b",0.7500,", b",1.7500,"), "line 2 holds what no report does"),
+        (as_csv(PHOTOS[:1]).replace(b",3,", b",0,"), "line 2 holds what no report does (a level of 0)"),
+        (as_csv(PHOTOS[:1]) + b"x,ok\n" + as_csv(PHOTOS[3:]), "line 3 has 2 cells where the first line has"),
+        (as_csv(PHOTOS[:1]) + b'a"b,"x"y\n' + as_csv(PHOTOS[3:]), "line 3 is no CSV"),
+        (as_csv(PHOTOS[:1]).replace(b"a.jpg", b"\xe4.jpg"), "line 2 is not UTF-8"),
+        (changed(as_jsonl(PHOTOS), format_version=2), "another version of iqa (format_version 2, this one reads 1)"),
+        (changed(as_jsonl(PHOTOS), status="fine"), "line 1 is no line of a report"),
+        (changed(as_jsonl(PHOTOS), findings=[{"label": "dark", "level": "2"}]), "line 1 is no line of a report"),
+        (changed(as_jsonl(PHOTOS), capture=None), "line 1 is no line of a report"),
+        (as_jsonl(PHOTOS[:1]) + b"{,}\n" + as_jsonl(PHOTOS[1:2]), "line 2 is no JSON"),
+        (as_jsonl(PHOTOS[:1]) + b"\n[1]\n", "line 3 is no line of a report"),
+        (as_jsonl(PHOTOS[:1]) + as_jsonl(PHOTOS[1:2]).replace(b'"dark"', b'"dim"'), "line 2 has other labels"),
+        (b'{"format_version": 1,\n "photos": []}\n', "line 1 is no JSON"),
+    ],
+)
+def test_what_is_no_report_of_this_version_is_refused_in_words(tmp_path: Path, content: bytes, said: str) -> None:
+    message = refusal(tmp_path / "audit", content)
+    assert message.startswith(f"{tmp_path / 'audit'}: ")
+    assert said in message
+
+
+@pytest.mark.parametrize("name", ["missing.csv", ".", "nul\0.csv"])
+def test_what_cannot_be_opened_is_refused_in_words(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        read_report(f"{tmp_path}/{name}")
