@@ -33,7 +33,7 @@ from iqa_cli.report.audit.html.writer import HtmlWriter, Provenance
 
 GRAPH = read_graph(find_graph("smartphone-6"))
 EVIDENCE = "L* spread 33 of 100 from the 5th to the 95th percentile"
-PROVENANCE = Provenance("DCIM", "default", "scaled", dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+PROVENANCE = Provenance(("DCIM",), "default", "scaled", "normal", dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
 
 
 def main() -> None:
@@ -66,9 +66,8 @@ def cost(photos: Path) -> None:
                 after = resource.getrusage(resource.RUSAGE_CHILDREN)
                 seconds[has_page].append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     without, with_page = min(seconds[False]), min(seconds[True])
-    print(
-        f"| cost over {photos.name} | {without:.1f} CPU-s without, {with_page:.1f} with: {with_page / without - 1:+.0%} |"
-    )
+    more = with_page / without - 1
+    print(f"| cost over {photos.name} | {without:.1f} CPU-s without, {with_page:.1f} with: {more:+.0%} |")
 
 
 def memory(folder: Path) -> None:

@@ -134,8 +134,8 @@ class Thumbnail:
     jpeg: bytes
     """A JPEG file, sRGB, upright, without what was cut off around the picture."""
     areas: bytes
-    """A PNG file of two bits a pixel to lay over it: 0 transparent, 1 clipped, 2 crushed, as `clipped_fraction` and
-    `dark_fraction` count them, in the pixels that were measured."""
+    """A PNG file of two bits a pixel to lay over it: 0 transparent, 1 and 3 clipped (in stripes), 2 crushed, as
+    `clipped_fraction` and `dark_fraction` count them, in the pixels that were measured."""
     luma: bytes
     """Pixels by luma in equal bins from 0 to 1, one byte a bin: 255 for the fullest, above 0 where there is any."""
 

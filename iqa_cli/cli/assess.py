@@ -127,7 +127,7 @@ def assess(
                 use_processes=True,
             )
             with termination_as_interrupt(), _opened_cache(auditor, cache, say) as known:
-                outputs.start(auditor.graph, lang.code, lambda: _provenance(paths, model, decode))
+                outputs.start(auditor.graph, lang.code, lambda: _provenance(paths, model, decode, strictness))
                 complete = _audit(auditor, found.photos, known, outputs, tally, to_the_end=fail_on is not None)
     except KeyboardInterrupt:
         kept = " and ".join(name for name in (csv, jsonl) if name is not None and name != "-")
@@ -143,12 +143,12 @@ def assess(
         raise typer.Exit(ExitCode.FINDINGS)
 
 
-def _provenance(paths: Sequence[str], checkpoint: Path, decode: DecodeMode) -> Provenance:
+def _provenance(paths: Sequence[str], checkpoint: Path, decode: DecodeMode, strictness: Strictness) -> Provenance:
     from iqa_cli.photos.discover import as_utf8
     from iqa_cli.report.audit.html.writer import Provenance
 
-    place = ", ".join(as_utf8(path) for path in paths)
-    return Provenance(place, as_utf8(checkpoint.name), decode.code, dt.datetime.now().astimezone())
+    places = tuple(map(as_utf8, paths))
+    return Provenance(places, as_utf8(checkpoint.name), decode.code, strictness.value, dt.datetime.now().astimezone())
 
 
 def _opened_cache(

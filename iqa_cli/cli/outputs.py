@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from iqa_cli.errors import OutputError, UsageError
 from iqa_cli.photos.discover import SUFFIXES
+from iqa_cli.report.audit.html import MARK
 from iqa_cli.report.output import OutputFile, OutputStream, identity_of
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Outputs:
     @property
     def is_deserted(self) -> bool:
         """Whether everything that this run could print has lost its reader."""
-        return self.on_stdout and not self._writers
+        return self.on_stdout and not self._writers and self._page is None
 
     def start(self, graph: HexGraph, lang: Language, provenance: Callable[[], Provenance]) -> None:
         """Make the renderers; a file loses its old content with the first row, the page at the end.
@@ -185,7 +186,7 @@ def _open(option: str, name: str, photos: Sequence[PhotoRef], stack: contextlib.
     return file
 
 
-_OURS = (b"SourceFile,", b"filename,pred_label,gt_label", b"label,n,", b"<!doctype html>\n<!-- iqa audit page, ")
+_OURS = (b"SourceFile,", b"filename,pred_label,gt_label", b"label,n,", f"<!doctype html>\n<!-- {MARK} ".encode())
 """How the tables that we write begin; our JSON has a format version near its start."""
 _HEAD = 256
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import Image
 
 from iqa_cli.records import Thumbnail
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from iqa_cli.photometry import Examination
@@ -21,8 +21,9 @@ QUALITY = 75
 """Of the JPEG: 12 kB a photo; what is judged is not this copy."""
 _CLIPPED = (255, 45, 85)
 _CRUSHED = (10, 132, 255)
-"""Red and blue as screens warn of highlights and shadows; where they are told apart by more than colour is up to the
-page."""
+_STRIPE = (255, 255, 255)
+_STRIPE_PIXELS = 4
+"""Clipped areas are striped like the zebra of cameras, so that nobody needs colours to tell them from crushed ones."""
 
 
 def thumbnail_of(rgb: NDArray[np.uint8], seen: Examination) -> Thumbnail:
@@ -33,8 +34,12 @@ def thumbnail_of(rgb: NDArray[np.uint8], seen: Examination) -> Thumbnail:
     """
     picture = Image.fromarray(rgb)
     picture.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.HAMMING)
-    areas = Image.fromarray(seen.areas(), "P")
-    areas.putpalette((0, 0, 0, *_CLIPPED, *_CRUSHED))
+    found = seen.areas()
+    height, width = found.shape
+    down, across = np.ogrid[:height, :width]
+    found[(found == 1) & ((down + across) // _STRIPE_PIXELS % 2 == 1)] = 3
+    areas = Image.fromarray(found, "P")
+    areas.putpalette((0, 0, 0, *_CLIPPED, *_CRUSHED, *_STRIPE))
     return Thumbnail(
         jpeg=_file(picture, "JPEG", quality=QUALITY),
         areas=_file(areas, "PNG", bits=2, transparency=0, compress_level=3),

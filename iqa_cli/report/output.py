@@ -123,7 +123,8 @@ class Replacement:
             self._stream.flush()
             os.fsync(self._stream.fileno())
             self._stream.close()
-            os.chmod(self._part, self._mode())  # noqa: PTH101 - plain strings throughout, as realpath gave them
+            with contextlib.suppress(OSError):  # some drives know no rights
+                os.chmod(self._part, self._mode())  # noqa: PTH101 - plain strings throughout, as realpath gave them
             os.replace(self._part, self._target)  # noqa: PTH105 - see above
 
     def _mode(self) -> int:

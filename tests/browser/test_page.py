@@ -20,6 +20,10 @@ from iqa_cli.cli.app import main
 from iqa_cli.hexgraph import read_graph
 from iqa_cli.labels import read_labels
 from iqa_cli.paths import find_graph
+from iqa_cli.photometry import examine
+from iqa_cli.pipeline.thumbnail import thumbnail_of
+from iqa_cli.records import Finding, PhotoReport
+from iqa_cli.report.audit.html import writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -373,13 +377,98 @@ def test_without_scripts_the_summary_is_there(browser: Browser, pages: Callable[
     context.close()
 
 
-def test_printed_it_holds_every_photo_and_no_controls(open_page: Callable[..., Page]) -> None:
+def test_the_page_says_how_it_was_made(open_page: Callable[..., Page]) -> None:
+    said = open_page().locator(".run").inner_text()
+    assert "checkpoint mean-brightness, decoding scaled, normal, made " in said
+    made = dt.datetime.fromisoformat(said.partition("made ")[2])
+    assert abs((dt.datetime.now().astimezone() - made).total_seconds()) < 3600
+
+
+def test_a_verdict_holds_for_the_levels_that_were_shown(open_page: Callable[..., Page]) -> None:
     page = open_page()
+    page.locator("button.card").first.focus()
+    page.keyboard.press("p")
+    assert page.locator("#cards .mark").first.inner_text() == "accepted"
+    page.evaluate(
+        """() => {
+          const [key] = Object.keys(localStorage);
+          localStorage.setItem(key, localStorage.getItem(key).replace(/"judged":"[^"]*"/, '"judged":"1,1,1,1,1,1"'));
+        }"""
+    )
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    assert page.locator("#cards .mark").first.inner_text() == "judged otherwise when reviewed"
+    page.locator("#export-labels").click()
+    expect(page.locator("#shown")).to_contain_text("Nothing was reviewed")
+
+
+def test_two_windows_of_one_page_keep_what_was_said_in_both(open_page: Callable[..., Page]) -> None:
+    first = open_page()
+    second = first.context.new_page()
+    second.goto(first.url)
+    second.wait_for_selector("html[data-ready]")
+    for page, place, key in ((first, 0, "p"), (second, 1, "x")):
+        page.locator("button.card").nth(place).focus()
+        page.keyboard.press(key)
+    expect(first.locator("#cards .mark").nth(1)).to_have_text("rejected")
+    second.reload()
+    second.wait_for_selector("html[data-ready]")
+    assert second.locator("#cards .mark").all_text_contents()[:2] == ["accepted", "rejected"]
+
+
+def test_the_way_past_the_head_keeps_the_view(open_page: Callable[..., Page]) -> None:
+    page = open_page(fragment="#status=ok&sort=name")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("location.hash") == "#status=ok&sort=name"
+    assert page.evaluate("document.activeElement.id") == "gallery"
+    expect(page.locator("#cards li")).to_have_count(5)
+
+
+def test_keys_of_the_large_view_do_not_lose_the_place(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.locator("button.card").first.click()
+    page.keyboard.press("x")
+    assert page.evaluate("document.activeElement.getAttribute('aria-keyshortcuts')") == "x"
+
+
+@pytest.fixture(scope="module")
+def page_with_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page whose pictures lie beside it, of more photos than are built at once."""
+    folder = tmp_path_factory.mktemp("f#1 %")
+    graph = read_graph(find_graph("smartphone-6"))
+    picture = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    thumbnail = thumbnail_of(picture, examine(picture))
+    findings = tuple(Finding(label, 2, 0.9, "measured") for label in graph.label_names)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writer, "INSIDE_BYTES", 0)
+        provenance = writer.Provenance(("DCIM",), "default", "scaled", "normal", dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+        with writer.HtmlWriter(folder / "a#b.html", graph, "en", provenance) as page:
+            for number in range(130):
+                page.write(PhotoReport(f"{number}\n.jpg", "ok", findings=findings, thumbnail=thumbnail))
+            page.finish()
+    return folder / "a#b.html"
+
+
+def test_pictures_beside_the_page_show_and_print_has_all(browser: Browser, page_with_folder: Path) -> None:
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    noise: list[str] = []
+    page.on("console", lambda message: noise.append(message.text))
+    page.goto(page_with_folder.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    first = page.locator("#cards img.photo").first
+    first.evaluate("(image) => image.decode()")
+    assert first.evaluate("(image) => image.naturalWidth") == 64
+    assert page.locator("#cards li").count() < 130
+    page.pdf()  # prints
+    expect(page.locator("#cards li")).to_have_count(130)
     page.emulate_media(media="print")
     expect(page.locator("#filters")).to_be_hidden()
-    expect(page.locator("#cards li")).to_have_count(7)
-
-
-def test_the_day_of_the_page_is_today(open_page: Callable[..., Page]) -> None:
-    page = open_page()
-    assert str(dt.datetime.now().astimezone().year) in page.locator(".run").inner_text()
+    page.emulate_media(media="screen")
+    page.locator("#which").select_option(label="all shown")
+    with page.expect_download() as download:
+        page.locator("#export-paths").click()
+    content = Path(download.value.path()).read_bytes()
+    assert content == b"".join(b"%d\n.jpg\0" % number for number in range(130))
+    assert noise == []
+    page.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,13 +47,15 @@ def test_a_second_run_opens_no_photo_and_makes_the_same_page(
 ) -> None:
     for photo in roll.iterdir():
         os.utime(photo, (1_700_000_000, 1_700_000_000))
-    assess(roll, "--html", tmp_path / "first.html")
+    page = tmp_path / "audit.html"
+    assess(roll, "--html", page)
+    first = page.read_text(encoding="utf-8")
     monkeypatch.setattr(decode, "read_photo", None)
     monkeypatch.setattr("iqa_cli.pipeline.reading.read_photo", None)
-    outcome = assess(roll, "--html", tmp_path / "second.html")
+    outcome = assess(roll, "--html", page)
     assert outcome.code == 0
     assert "(8 remembered)" in outcome.out
-    first, second = ((tmp_path / name).read_text(encoding="utf-8") for name in ("first.html", "second.html"))
+    second = page.read_text(encoding="utf-8")
     run = 'class="run"'
     assert [line for line in first.splitlines() if run not in line] == [
         line for line in second.splitlines() if run not in line
@@ -128,3 +132,18 @@ def _interrupt(*_: object) -> None:
 def test_the_page_is_in_the_language_of_the_report(assess: Callable[..., Outcome], roll: Path, tmp_path: Path) -> None:
     assess(roll, "--html", tmp_path / "audit.html", "--lang", "zh")
     assert '<html lang="zh-Hans">' in (tmp_path / "audit.html").read_text(encoding="utf-8")
+
+
+def test_a_reader_of_the_rows_who_leaves_does_not_cost_the_page(
+    roll: Path, tmp_path: Path, checkpoint_folder: Path
+) -> None:
+    page = tmp_path / "audit.html"
+    command = [sys.executable, "-m", "iqa_cli", "assess", roll, "--checkpoint", checkpoint_folder, "--csv", "-"]
+    process = subprocess.Popen(
+        [*map(str, command), "--html", str(page)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    _, err = process.communicate()
+    assert (process.returncode, err) == (0, b"")
+    assert "h_text.jpg" in page.read_text(encoding="utf-8")

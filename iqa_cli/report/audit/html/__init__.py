@@ -3,3 +3,6 @@
 `writer` takes reports as they come and puts the page together at the end, `charts` counts and lays out distributions,
 `words` has the texts. `page.html.j2` is the template, `page.css` and `page.js` are written into the page.
 """
+
+MARK = "iqa audit page, format_version"
+"""In the page's second line, before the number: what iqa wrote itself it may replace."""

@@ -14,7 +14,7 @@
     : iso <= 800 ? "401-800" : iso <= 1600 ? "801-1600" : iso <= 3200 ? "1601-3200" : "3201-");
   photos.forEach((photo, place) => {
     photo.place = place;
-    const slash = Math.max(photo.file.lastIndexOf("/"), photo.file.lastIndexOf("\\"));
+    const slash = photo.file.lastIndexOf("/");
     photo.folder = slash < 0 ? "." : photo.file.slice(0, slash) || "/";
     photo.name = photo.file.slice(slash + 1);
     const capture = photo.capture;
@@ -51,17 +51,40 @@
   }
 
   // ---- decisions of whoever looks, kept in the browser ----------------------------------------------------------
-  const STORE = "iqa-review-" + meta.id;
-  let review = {};
-  try { review = JSON.parse(localStorage.getItem(STORE)) || {}; } catch { review = {}; }
-  const reviewed = (photo) => review[photo.file] || {};
-  const own = (photo) => Object.keys(reviewed(photo).levels || {}).length > 0;
-  function keep(photo, change) {
-    const entry = { ...reviewed(photo), ...change };
-    if (!entry.verdict && !Object.keys(entry.levels || {}).length) delete review[photo.file];
-    else review[photo.file] = entry;
-    try { localStorage.setItem(STORE, JSON.stringify(review)); } catch { $("shown").textContent = W.not_kept; }
+  // An entry a photo, so that two windows of one page do not undo each other. A verdict is about the levels that were
+  // shown: when the page is made again with others it does not count any more. Levels set by hand do.
+  const STORE = `iqa-review-${meta.id}:`;
+  const review = new Map();
+  const nothing = {};
+  function recall(file) {
+    try {
+      const entry = JSON.parse(localStorage.getItem(STORE + file));
+      if (entry) review.set(file, entry); else review.delete(file);
+    } catch { /* no storage: what is said lasts as long as the page is open */ }
   }
+  for (const photo of photos) recall(photo.file);
+  const judged = (photo) => photo.findings.map((f) => f.level).join();
+  const isStale = (photo) => Boolean((review.get(photo.file) || nothing).verdict) && review.get(photo.file).judged !== judged(photo);
+  function reviewed(photo) {
+    const entry = review.get(photo.file) || nothing;
+    return isStale(photo) ? { levels: entry.levels } : entry;
+  }
+  const own = (photo) => Object.keys(reviewed(photo).levels || nothing).length > 0;
+  function keep(photo, change) {
+    const entry = { ...reviewed(photo), ...change, judged: judged(photo) };
+    const isEmpty = !entry.verdict && !Object.keys(entry.levels || nothing).length;
+    if (isEmpty) review.delete(photo.file); else review.set(photo.file, entry);
+    try {
+      if (isEmpty) localStorage.removeItem(STORE + photo.file); else localStorage.setItem(STORE + photo.file, JSON.stringify(entry));
+    } catch { $("shown").textContent = W.not_kept; }
+  }
+  addEventListener("storage", (event) => {
+    if (!event.key || !event.key.startsWith(STORE)) return;
+    const file = event.key.slice(STORE.length);
+    recall(file);
+    const photo = photos.find((entry) => entry.file === file);
+    if (photo) refresh(photo);
+  });
 
   // ---- building elements: text only ever becomes text -----------------------------------------------------------
   function make(tag, attributes = {}, ...children) {
@@ -87,7 +110,9 @@
   }
   const bins = (photo) => [...atob(photo.luma)].map((c) => c.charCodeAt(0));
   const share = (p) => (p > 0.99 && p < 1 ? ">99%" : p > 0 && p < 0.001 ? "<0.1%" : (100 * p).toFixed(p < 0.0995 && p > 0 ? 1 : 0) + "%");
-  const dots = (level) => "●".repeat(Math.max(0, level - 1)) + "○".repeat(Math.max(0, meta.levels.length - level));
+  const dots = (level, of) => "●".repeat(Math.max(0, level - 1)) + "○".repeat(Math.max(0, of - level));
+  // The text goes in as it is: as a plain string `$&` in a file name would mean something to `replace`.
+  const filled = (text, values) => Object.entries(values).reduce((said, [name, value]) => said.replace(`{${name}}`, () => value), text);
   function picture(photo) {
     const from = sources(photo);
     if (from === null) return [make("span", { class: "none" }, W.no_picture)];
@@ -97,11 +122,11 @@
   function chip(finding) {
     const name = `${meta.labels[finding.label].name}: ${meta.levels[finding.level - 1]}`;
     return make("span", { class: "chip level-" + Math.min(4, finding.level) },
-      make("span", { "aria-hidden": "true" }, dots(finding.level) + " "), `${name} ${share(finding.probability)}`);
+      make("span", { "aria-hidden": "true" }, dots(finding.level, meta.labels[finding.label].levels) + " "), `${name} ${share(finding.probability)}`);
   }
-  function levelChip(level) {
-    return make("span", { class: "chip level-" + Math.min(4, level) },
-      make("span", { "aria-hidden": "true" }, dots(level) + " "), meta.levels[level - 1]);
+  function levelChip(finding) {
+    return make("span", { class: "chip level-" + Math.min(4, finding.level) },
+      make("span", { "aria-hidden": "true" }, dots(finding.level, meta.labels[finding.label].levels) + " "), meta.levels[finding.level - 1]);
   }
   function chips(photo) {
     const flagged = photo.findings.filter((f) => f.level > 1).sort((a, b) => b.level - a.level || b.probability - a.probability);
@@ -117,7 +142,7 @@
   }
   function mark(photo) {
     const { verdict } = reviewed(photo);
-    const said = verdict ? W.verdicts[verdict] : own(photo) ? W.corrected : "";
+    const said = verdict ? W.verdicts[verdict] : own(photo) ? W.corrected : isStale(photo) ? W.stale : "";
     return make("span", { class: "mark", "data-review": verdict || "" }, said);
   }
   function card(photo) {
@@ -153,7 +178,8 @@
     for (const key of KEYS) if (state[key]) parameters.set(key, state[key]);
     if (view >= 0) parameters.set("view", view);
     const text = parameters.toString();
-    history.replaceState(null, "", text ? "#" + text : location.pathname + location.search);
+    // Some browsers refuse after a hundred times in half a minute; the next change brings it up to date.
+    try { history.replaceState(null, "", location.href.split("#")[0] + (text ? "#" + text : "")); } catch { /* see above */ }
   }
 
   // ---- filters ---------------------------------------------------------------------------------------------------
@@ -171,7 +197,8 @@
   }
   const levelEntries = meta.levels.map((name, i) => [String(i + 1), name]).slice(1);
   fill("label", meta.labels.map((label, i) => [String(i), label.name]));
-  fill("level", [["2-", W.flawed], ...levelEntries, ["3-", W.severe_or_worse], ["1", meta.levels[0]]]);
+  fill("level", [["2-", W.flawed], ...levelEntries,
+    ...(meta.levels.length > 3 ? [["3-", filled(W.or_worse, { level: meta.levels[2] })]] : []), ["1", meta.levels[0]]]);
   fill("p", [0.5, 0.75, 0.9, 0.95, 0.99].map((p) => [String(p), "≥ " + 100 * p + "%"]));
   fill("status", Object.keys(RANK).filter((s) => photos.some((p) => p.status === s)).map((s) => [s, W.statuses[s]]));
   fill("camera", valuesOf("camera"));
@@ -210,7 +237,7 @@
       const label = state.label === "" ? null : Number(state.label);
       if (label === null && state.level === "1") {
         if (photo.worst !== 1) return false;
-      } else if (label === null && /^[2-9]$/.test(state.level)) {
+      } else if (label === null && /^\d+$/.test(state.level)) {
         // Of all labels the worst counts, as in the closing line.
         if (photo.worst !== Number(state.level)) return false;
         if (!photo.findings.some((f) => f.level === photo.worst && f.probability >= least)) return false;
@@ -241,7 +268,7 @@
     cards.replaceChildren();
     built = 0;
     build(BATCH);
-    $("shown").textContent = W.shown.replace("{shown}", shown.length).replace("{photos}", photos.length);
+    $("shown").textContent = filled(W.shown, { shown: shown.length, photos: photos.length });
     for (const button of document.querySelectorAll("button.count")) {
       const on = button.dataset.label === state.label && button.dataset.level === state.level && state.status === "ok";
       button.setAttribute("aria-pressed", String(on));
@@ -254,12 +281,12 @@
   new IntersectionObserver((entries) => {
     if (entries.some((entry) => entry.isIntersecting)) build(BATCH);
   }, { rootMargin: "1200px" }).observe($("sentinel"));
-  addEventListener("beforeprint", () => build(2000));
+  addEventListener("beforeprint", () => build(shown.length));
   addEventListener("scroll", () => { if (built < shown.length && innerHeight + scrollY > document.body.scrollHeight - 1600) build(BATCH); }, { passive: true });
   function changed() {
     for (const key of KEYS) state[key] = form.elements[key].value;
-    write();
     render();
+    write();
   }
   let typing = 0;
   form.addEventListener("input", (event) => {
@@ -271,6 +298,9 @@
   for (const button of document.querySelectorAll("button.count")) {
     button.addEventListener("click", () => {
       const off = button.getAttribute("aria-pressed") === "true";
+      const order = form.elements.sort.value;
+      form.reset();  // the number is of all photos, so no other filter may hold
+      form.elements.sort.value = order;
       form.elements.label.value = off ? "" : button.dataset.label;
       form.elements.level.value = off ? "" : button.dataset.level;
       form.elements.status.value = off ? "" : "ok";
@@ -308,8 +338,8 @@
     return button;
   }
   function levelField(photo, finding) {
-    const select = make("select", { "aria-label": W.correct.replace("{label}", meta.labels[finding.label].name) },
-      make("option", { value: "" }, W.as_judged), ...meta.levels.map((name, i) => make("option", { value: String(i + 1) }, name)));
+    const select = make("select", { "aria-label": filled(W.correct, { label: meta.labels[finding.label].name }) },
+      make("option", { value: "" }, W.as_judged), ...meta.levels.slice(0, meta.labels[finding.label].levels).map((name, i) => make("option", { value: String(i + 1) }, name)));
     const name = meta.labels[finding.label].key;
     select.value = (reviewed(photo).levels || {})[name] || "";
     select.addEventListener("change", () => {
@@ -334,15 +364,15 @@
     if (photo.findings.length) {
       parts.push(make("h3", {}, W.verdict), make("table", {}, make("thead", {}, rows(...[W.label, W.level, W.probability, W.correction].map((text) => make("th", { scope: "col" }, text)))),
         make("tbody", {}, ...photo.findings.map((f) => rows(make("th", { scope: "row" }, meta.labels[f.label].name),
-          make("td", {}, f.level > 1 ? levelChip(f.level) : meta.levels[0], f.nearly ? " " + W.nearly.replace("{level}", meta.levels[f.nearly - 1]) : ""),
+          make("td", {}, f.level > 1 ? levelChip(f) : meta.levels[0], f.nearly ? " " + filled(W.nearly, { level: meta.levels[f.nearly - 1] }) : ""),
           make("td", {}, make("meter", { min: 0, max: 1, value: f.probability, "aria-label": W.probability }), " " + share(f.probability)),
           make("td", {}, levelField(photo, f)))))));
       parts.push(make("h3", {}, W.evidence), make("ul", {}, ...photo.findings.filter((f) => f.evidence && (f.level > 1 || photo.worst === 1)).map((f) => make("li", {}, `${meta.labels[f.label].name}: ${f.evidence}`))));
       parts.push(make("h3", {}, W.rules));
-      parts.push(photo.influence.length ? make("ul", {}, ...photo.influence.map((entry) => make("li", {}, W.influence
-        .replace("{label}", meta.names[entry.label]).replace("{level}", meta.levels[entry.level - 1])
-        .replace("{without}", share(entry.without)).replace("{after}", share(entry.after))
-        .replace("{rules}", entry.rules.map((rule) => meta.rules[rule] || rule).join("; "))))) : make("p", {}, W.no_influence));
+      parts.push(photo.influence.length ? make("ul", {}, ...photo.influence.map((entry) => make("li", {}, filled(W.influence, {
+        label: meta.names[entry.label], level: meta.levels[entry.level - 1], without: share(entry.without), after: share(entry.after),
+        rules: entry.rules.map((rule) => meta.rules[rule] || rule).join("; "),
+      })))) : make("p", {}, W.no_influence));
     }
     const settings = Object.entries(photo.capture).filter(([, value]) => value !== null && value !== undefined);
     if (settings.length) {
@@ -368,7 +398,7 @@
     $("view-title").textContent = photo.file;
     $("picture").replaceChildren(...picture(photo));
     const image = $("picture").querySelector("img.photo");
-    if (image) image.alt = W.alt.replace("{name}", photo.name);
+    if (image) image.alt = filled(W.alt, { name: photo.name });
     $("histogram").replaceChildren(...(photo.luma ? [drawing(bins(photo), W.histogram)] : []));
     $("details").replaceChildren(...details(photo));
     const place = shown.indexOf(photo);
@@ -405,15 +435,15 @@
     if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
     const focused = document.activeElement && document.activeElement.closest ? document.activeElement.closest("button.card") : null;
     const key = event.key.toLowerCase();
-    if (key === "c") { toggleAreas(); return; }
+    if (key === "c" && (event.target === document.body || event.target.closest("#gallery, dialog"))) { toggleAreas(); return; }
     if (view.open) {
       if (event.key === "ArrowRight" || event.key === "ArrowLeft") { event.preventDefault(); step(event.key === "ArrowRight" ? 1 : -1); }
       else if ("pxu".includes(key) && key.length === 1) {
         const place = shown.indexOf(current);
         decide(key);
+        if (key !== "u" && place < shown.length - 1 && state.review === "") step(1);
         const button = [...view.querySelectorAll("#details button[aria-pressed]")]["pxu".indexOf(key)];
         if (button) button.focus();
-        if (key !== "u" && place < shown.length - 1 && state.review === "") step(1);
       } else if (key === "o") { const link = $("open"); if (link) link.click(); }
       return;
     }
@@ -449,7 +479,9 @@
   $("export-paths").addEventListener("click", () => {
     const list = chosen($("which").value);
     if (!list.length) { $("shown").textContent = W.nothing_chosen; return; }
-    save("paths.txt", list.map((photo) => photo.file + "\n").join(""));
+    // `iqa pick --paths` reads both; a name with a line feed in it needs the other.
+    const end = list.some((photo) => photo.file.includes("\n")) ? "\0" : "\n";
+    save("paths.txt", list.map((photo) => photo.file + end).join(""));
   });
   // Levels from 0, an empty cell for what is not known. An accepted verdict says all labels; of a rejected one what it
   // named is said to be absent, and the rest stays open; a level that was set by hand counts before either.
@@ -466,7 +498,7 @@
   $("export-labels").addEventListener("click", () => {
     const list = photos.filter((photo) => photo.findings.length && (reviewed(photo).verdict || own(photo)));
     const told = list.map((photo) => [photo, labelsOf(photo)]).filter(([, cells]) => cells.some((cell) => cell !== ""));
-    if (!told.length) { $("shown").textContent = W.nothing_reviewed; return; }
+    if (!told.length) { $("shown").textContent = list.length ? W.needs_level : W.nothing_reviewed; return; }
     const lines = [["filename", ...meta.labels.map((label) => label.key)].map(quoted).join(",")];
     for (const [photo, cells] of told) lines.push([quoted(meta.root && photo.file.startsWith(meta.root) ? photo.file.slice(meta.root.length) : photo.file), ...cells].join(","));
     save("labels.csv", lines.join("\n") + "\n");
@@ -479,6 +511,10 @@
     if (place >= 0 && photos[place]) open(photos[place]); else if (view.open) view.close();
   }
   addEventListener("hashchange", arrive);
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault();  // the fragment holds the view
+    $("gallery").focus();
+  });
   arrive();
   document.documentElement.dataset.ready = "true";
 })();

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 PAGE: dict[Language, dict[str, str]] = {
     "en": {
         "title": "Tone problems in {place}",
-        "run": "iqa {version}, checkpoint {checkpoint}, decoding {decode}, made {made}",
+        "more": "{first} and {count} more",
+        "run": "iqa {version}, checkpoint {checkpoint}, decoding {decode}, {strictness}, made {made}",
         "skip": "Skip to the photos",
         "noscript": "The photos on this page are shown by a script, which this browser does not run.",
         "summary": "Tone problems, by photo",
@@ -55,7 +56,7 @@ PAGE: dict[Language, dict[str, str]] = {
         "export_paths": "Paths",
         "export_labels": "Labels of what was reviewed",
         "shortcuts": "Keys: Enter opens a photo, ← → go on, p accepts the verdict, x rejects it, u takes that back, c "
-        "shows clipped (red) and crushed (blue) areas, o opens the file, Esc closes.",
+        "shows clipped (striped red) and crushed (blue) areas, o opens the file, Esc closes.",
         "previous": "Previous photo",
         "next": "Next photo",
         "close": "Close",
@@ -67,7 +68,8 @@ PAGE: dict[Language, dict[str, str]] = {
     },
     "zh": {
         "title": "影调问题：{place}",
-        "run": "iqa {version}，模型 {checkpoint}，解码 {decode}，生成于 {made}",
+        "more": "{first} 等 {count} 处",
+        "run": "iqa {version}，模型 {checkpoint}，解码 {decode}，{strictness}，生成于 {made}",
         "skip": "跳到照片",
         "noscript": "本页的照片由脚本显示，而此浏览器未运行脚本。",
         "summary": "影调问题（按照片统计）",
@@ -107,7 +109,7 @@ PAGE: dict[Language, dict[str, str]] = {
         "export_paths": "路径",
         "export_labels": "已复核的标签",
         "shortcuts": "按键：Enter 打开照片，← → 前后翻页，p 认可判断，x 否定判断，"
-        "u 撤销，c 显示过曝（红）与死黑（蓝）区域，o 打开文件，Esc 关闭。",
+        "u 撤销，c 显示过曝（红色条纹）与死黑（蓝）区域，o 打开文件，Esc 关闭。",
         "previous": "上一张",
         "next": "下一张",
         "close": "关闭",
@@ -123,7 +125,7 @@ SCRIPT: dict[Language, Mapping[str, str | Mapping[str, str]]] = {
     "en": {
         "any": "any",
         "flawed": "any problem",
-        "severe_or_worse": "severe or worse",
+        "or_worse": "{level} or worse",
         "fine": "fine",
         "label": "Problem",
         "level": "Level",
@@ -151,6 +153,8 @@ SCRIPT: dict[Language, Mapping[str, str | Mapping[str, str]]] = {
         "all_shown": "all shown",
         "nothing_chosen": "There are none to export: review some photos first, or export all shown.",
         "nothing_reviewed": "Nothing was reviewed yet: open a photo and press p or x.",
+        "needs_level": "Rejected photos without a problem need a level: choose it in the large view.",
+        "stale": "judged otherwise when reviewed",
         "not_kept": "This browser does not keep the review: export it before you close the page.",
         "undecided": "not reviewed",
         "corrected": "level corrected",
@@ -193,7 +197,7 @@ SCRIPT: dict[Language, Mapping[str, str | Mapping[str, str]]] = {
     "zh": {
         "any": "不限",
         "flawed": "任何问题",
-        "severe_or_worse": "严重及以上",
+        "or_worse": "{level}及以上",
         "fine": "正常",
         "label": "问题",
         "level": "等级",
@@ -221,6 +225,8 @@ SCRIPT: dict[Language, Mapping[str, str | Mapping[str, str]]] = {
         "all_shown": "全部显示的",
         "nothing_chosen": "没有可导出的照片：请先复核，或导出全部显示的照片。",
         "nothing_reviewed": "尚未复核：请打开照片后按 p 或 x。",
+        "needs_level": "被否定的正常照片需要指定等级：请在大图中选择。",
+        "stale": "复核之后判断已改变",
         "not_kept": "此浏览器无法保存复核结果：请在关闭页面前导出。",
         "undecided": "未复核",
         "corrected": "已更正等级",

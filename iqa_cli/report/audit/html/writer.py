@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import hashlib
 import importlib.resources
+import itertools
 import json
 import os
 import random
@@ -29,6 +30,7 @@ from iqa_cli._version import __version__
 from iqa_cli.errors import OutputError, UsageError
 from iqa_cli.findings import in_percent
 from iqa_cli.photometry import MEASUREMENT_NAMES
+from iqa_cli.report.audit.html import MARK
 from iqa_cli.report.audit.html.charts import Distributions
 from iqa_cli.report.audit.html.words import PAGE, SCRIPT
 from iqa_cli.report.audit.tally import Tally
@@ -45,16 +47,12 @@ if TYPE_CHECKING:
     from iqa_cli.records import Language, PhotoReport
 
 FORMAT_VERSION = 1
-MARK = f"iqa audit page, format_version {FORMAT_VERSION}"
-"""In the page's second line: what iqa wrote itself it may replace."""
-OURS = b"<!doctype html>\n<!-- iqa audit page, format_version "
-"""How every page begins."""
 FINE_KEPT = 200
 """Photos without a problem that are on the page, picked evenly; they are what the others are compared with."""
 INSIDE_BYTES = 50_000_000
 """Small pictures stay inside the page up to here, counted as they are written there; beyond it a folder holds them."""
 _FOLDER_MARK = "made-by-iqa.txt"
-_IN_FOLDER = re.compile(r"\d{6}\.(?:jpg|png)")
+_IN_FOLDER = re.compile(r"\d{6,}\.(?:jpg|png)")
 _PER_CHUNK = 256
 """Photos per block of data."""
 _PER_BLOCK = 16
@@ -65,12 +63,14 @@ _PER_BLOCK = 16
 class Provenance:
     """Where the judgements of a page come from."""
 
-    place: str
+    places: tuple[str, ...]
     """What was audited, as the user named it."""
     checkpoint: str
     """Name of the checkpoint."""
     decode: str
     """How photos were decoded."""
+    strictness: str
+    """How readily problems were named."""
     made: dt.datetime
     """When."""
 
@@ -111,7 +111,8 @@ class HtmlWriter:
     """
 
     def __init__(self, path: Path, graph: HexGraph, lang: Language, provenance: Provenance) -> None:
-        self._path = path
+        # A link stays, and all else is told from where the page really lies: its folder, and the way to the photos.
+        self._path = path = Path(os.path.realpath(path))
         self._graph = graph
         self._lang: Language = lang
         self._provenance = provenance
@@ -221,16 +222,20 @@ class HtmlWriter:
         pictures = [kept for kept in order if kept.has_picture]
         inside = sum(_base64_bytes(kept.jpeg_bytes) + _base64_bytes(kept.areas_bytes) + 2 for kept in pictures)
         is_inside = inside <= INSIDE_BYTES
-        # The folder first: a page is never without its pictures, and an older page keeps its own until then.
-        if not is_inside:
-            self._write_folder(pictures)
+        # Both complete before either takes its place: what may fail, a full disk above all, leaves the older two.
+        part = None if is_inside else self._folder_of(pictures)
         environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
         template = environment.from_string(_resource("page.html.j2"))
-        for part in template.generate(self._context(order, pictures, is_inside=is_inside)):
-            self._page.write(part.encode())
+        for text in template.generate(self._context(order, pictures, is_inside=is_inside)):
+            self._page.write(text.encode())
+        if part is not None:
+            with self._told(self._folder):
+                _remove_ours(self._folder)
+                part.rename(self._folder)
         self._page.commit()
-        if is_inside:
-            _remove_ours(self._folder)
+        if part is None:
+            with contextlib.suppress(OSError):  # the page is complete; an older folder that stays is waste and no harm
+                _remove_ours(self._folder)
 
     def _context(self, order: Sequence[_Kept], pictures: Sequence[_Kept], *, is_inside: bool) -> dict[str, Any]:
         words, lang, provenance = self._words, self._lang, self._provenance
@@ -242,10 +247,10 @@ class HtmlWriter:
         )
         kept = "kept_all" if self._tally.fine == len(self._fine) else "kept_some"
         return {
-            "mark": MARK,
+            "mark": f"{MARK} {FORMAT_VERSION}",
             "language_tag": {"en": "en", "zh": "zh-Hans"}[lang],
             "policy": policy,
-            "title": words["title"].format(place=shown(provenance.place)),
+            "title": words["title"].format(place=shown(self._place())),
             "closing": closing_line(self._tally, self._graph, None, lang),
             "run": {
                 "version": __version__,
@@ -253,6 +258,7 @@ class HtmlWriter:
                     version=__version__,
                     checkpoint=shown(provenance.checkpoint),
                     decode=provenance.decode,
+                    strictness=provenance.strictness,
                     made=provenance.made.isoformat(sep=" ", timespec="minutes"),
                 ),
             },
@@ -263,11 +269,19 @@ class HtmlWriter:
             "summary": self._summary(),
             "charts": self._distributions.charts(words),
             "kept": words[kept].format(kept=len(order), fine=self._tally.fine, fine_kept=len(self._fine)),
-            "companion": None if is_inside else words["companion"].format(folder=self._folder.name),
+            "companion": None if is_inside else words["companion"].format(folder=shown(as_shown(self._folder.name))),
             "meta": _script_json(self._meta(order, is_inside=is_inside)),
             "chunks": self._chunks(order),
             "thumbnails": self._blocks(pictures) if is_inside else (),
         }
+
+    def _place(self) -> str:
+        first, *others = self._provenance.places
+        return (
+            self._words["more"].format(first=first, count=len(others))
+            if len(others) > 1
+            else ", ".join((first, *others))
+        )
 
     def _level_numbers(self) -> range:
         return range(1, max(self._graph.n_levels) + 1)
@@ -289,29 +303,33 @@ class HtmlWriter:
 
     def _meta(self, order: Sequence[_Kept], *, is_inside: bool) -> dict[str, Any]:
         graph, lang = self._graph, self._lang
-        identity = json.dumps([self._provenance.place, graph.label_names]).encode()
+        # Of the page, not of what it is about: all cameras call their folder DCIM, and a browser has one store.
+        identity = json.dumps([str(self._path), graph.label_names]).encode()
         return {
             "format_version": FORMAT_VERSION,
             "id": hashlib.sha256(identity).hexdigest()[:16],
             "words": SCRIPT[lang],
-            "labels": [{"key": label.name, "name": label.display(lang)} for label in graph.labels],
+            "labels": [
+                {"key": label.name, "name": label.display(lang), "levels": len(label.levels)} for label in graph.labels
+            ],
             "names": {label.name: label.display(lang) for label in graph.labels},
             "levels": [graph.level_name(level, lang) for level in self._level_numbers()],
             "rules": self._rules(),
             "measurements": MEASUREMENT_NAMES,
             "root": self._root(order),
-            "folder": None if is_inside else urllib.parse.quote(self._folder.name),
+            "folder": None if is_inside else urllib.parse.quote_from_bytes(os.fsencode(self._folder.name)),
             "block": _PER_BLOCK,
         }
 
     def _root(self, order: Sequence[_Kept]) -> str:
         """The folder that all photos of the page lie in, with a slash: label files name photos from there."""
-        folders = {json.loads(self._text(kept))["file"].rpartition("/")[0] for kept in order}
-        try:
-            root = os.path.commonpath(folders) if folders else ""
-        except ValueError:  # on several drives of Windows, or some named from the root and some not
+        # By parts of the names as they are written: `./DCIM/` stays that, because the script cuts off what it is given.
+        folders = {tuple(json.loads(self._text(kept))["file"].split("/")[:-1]) for kept in order}
+        if not folders:
             return ""
-        return root if not root or root.endswith("/") else f"{root}/"
+        # What the first and the last in order share, all between them share too.
+        pairs = zip(min(folders), max(folders), strict=False)
+        return "".join(f"{one}/" for one, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
     def _rules(self) -> dict[str, str]:
         """Every rule between labels in words, by its JSON pointer."""
@@ -378,19 +396,20 @@ class HtmlWriter:
             self._spool.seek(start)
             return self._spool.read(length)
 
-    def _write_folder(self, pictures: Sequence[_Kept]) -> None:
-        """Make the folder of pictures beside the page, in the place of an older one of ours."""
+    def _folder_of(self, pictures: Sequence[_Kept]) -> Path:
+        """A new folder with the pictures, beside the page; gone again unless it is renamed."""
         with self._told(self._folder):
             part = Path(tempfile.mkdtemp(prefix=".iqa-", suffix=".part", dir=self._folder.parent))
             self._stack.callback(shutil.rmtree, part, ignore_errors=True)
-            (part / _FOLDER_MARK).write_text(f"Small pictures for {self._path.name}, made by iqa.\n", encoding="utf-8")
+            text = f"Small pictures for {as_shown(self._path.name)}, made by iqa.\n"
+            (part / _FOLDER_MARK).write_text(text, encoding="utf-8")
             for number, kept in enumerate(pictures):
                 jpeg, areas = self._pictures(kept)
                 (part / f"{number:06}.jpg").write_bytes(jpeg)
                 (part / f"{number:06}.png").write_bytes(areas)
-            part.chmod(0o777 & ~umask())
-            _remove_ours(self._folder)
-            part.rename(self._folder)
+            with contextlib.suppress(OSError):  # some drives know no rights
+                part.chmod(0o777 & ~umask())
+        return part
 
     @contextlib.contextmanager
     def _told(self, what: Path | None = None) -> Iterator[None]:
@@ -409,6 +428,11 @@ class HtmlWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+
+def as_shown(name: str) -> str:
+    r"""A file's name as reports have it: bytes that are no UTF-8 as \xNN."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _nameless_file(path: Path) -> BinaryIO:

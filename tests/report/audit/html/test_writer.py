@@ -19,21 +19,22 @@ import numpy as np
 import pytest
 
 from iqa_cli.errors import OutputError, UsageError
+from iqa_cli.hexgraph import HexGraph, Label
 from iqa_cli.photometry import examine
 from iqa_cli.photos.discover import discover
 from iqa_cli.pipeline.thumbnail import thumbnail_of
-from iqa_cli.records import Capture, Influence, PhotoReport, Thumbnail
+from iqa_cli.records import Capture, Finding, Influence, PhotoReport, Thumbnail
 from iqa_cli.report.audit.html import writer
-from iqa_cli.report.audit.html.writer import OURS, HtmlWriter, Provenance
+from iqa_cli.report.audit.html.writer import HtmlWriter, Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from iqa_cli.hexgraph import HexGraph
     from iqa_cli.records import Language
 
-PROVENANCE = Provenance("DCIM", "default", "scaled", dt.datetime(2026, 7, 4, 9, 5, tzinfo=dt.UTC))
+PROVENANCE = Provenance(("DCIM",), "default", "scaled", "normal", dt.datetime(2026, 7, 4, 9, 5, tzinfo=dt.UTC))
 PICTURE = np.full((48, 64, 3), 128, np.uint8)
+OURS = b"<!doctype html>\n<!-- iqa audit page, format_version "
 EVIL = "</script><script>alert(1)</script>"
 
 
@@ -150,7 +151,7 @@ def test_nothing_of_a_photo_can_become_part_of_the_page(
     report = dataclasses.replace(
         judged(f"<img src=x onerror=alert(1)>{EVIL}.jpg", {"dark": 2}, notes=(EVIL, "<!-- <script>")), capture=capture
     )
-    provenance = dataclasses.replace(PROVENANCE, place=f"<b>{EVIL}", checkpoint=EVIL)
+    provenance = dataclasses.replace(PROVENANCE, places=(f"<b>{EVIL}",), checkpoint=EVIL)
     page = written(tmp_path / "evil.html", graph, [report], provenance=provenance)
     assert [tag for tag, _ in page.elements] == [tag for tag, _ in plain.elements]
     (photo,) = page.photos
@@ -274,6 +275,50 @@ def test_a_link_leads_to_the_file_also_where_its_name_is_no_utf8(
     assert sorted(led_to) == sorted(b"../DCIM/" + name for name in names)
 
 
+@pytest.mark.parametrize(
+    ("files", "root"),
+    [
+        (["./odd/sub/a.jpg", "./odd/b.jpg"], "./odd/"),
+        (["/a/b/c.jpg", "/a/bc/d.jpg"], "/a/"),
+        (["a.jpg", "b/c.jpg"], ""),
+        (["x/y/a.jpg"], "x/y/"),
+        (["/a/b.jpg", "c/d.jpg"], ""),
+    ],
+)
+def test_labels_name_photos_from_the_folder_that_all_lie_in(
+    tmp_path: Path, graph: HexGraph, judged: Callable[..., PhotoReport], files: list[str], root: str
+) -> None:
+    page = written(tmp_path / "audit.html", graph, [judged(file, {"dark": 2}) for file in files])
+    assert page.meta["root"] == root
+    assert all(photo["file"].startswith(root) for photo in page.photos)
+
+
+def test_pages_of_folders_of_one_name_keep_apart_what_is_said_of_their_photos(
+    tmp_path: Path, graph: HexGraph, reports: list[PhotoReport]
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    first, second = (written(tmp_path / name / "audit.html", graph, reports).meta["id"] for name in ("a", "b"))
+    assert first != second
+    assert written(tmp_path / "a" / "audit.html", graph, reports[:3]).meta["id"] == first
+
+
+def test_labels_may_have_any_number_of_levels(tmp_path: Path) -> None:
+    graph = HexGraph("mine", (Label("noise", (1, 2)), Label("blur", (1, 2, 3, 4, 5, 6))))
+    findings = (Finding("noise", 2, 0.9, ""), Finding("blur", 6, 0.8, ""))
+    page = written(tmp_path / "audit.html", graph, [PhotoReport("a.jpg", "ok", findings=findings)])
+    assert [label["levels"] for label in page.meta["labels"]] == [2, 6]
+    assert len(page.meta["levels"]) == 6
+
+
+def test_many_places_make_a_short_title(tmp_path: Path, graph: HexGraph, reports: list[PhotoReport]) -> None:
+    provenance = dataclasses.replace(PROVENANCE, places=tuple(f"{number}.jpg" for number in range(300)))
+    assert (
+        "Tone problems in 0.jpg and 299 more"
+        in written(tmp_path / "a.html", graph, reports, provenance=provenance).text
+    )
+
+
 def test_the_page_that_is_there_stays_until_the_new_one_is_complete(
     tmp_path: Path, graph: HexGraph, reports: list[PhotoReport]
 ) -> None:
@@ -354,6 +399,37 @@ class TestFolder:
         monkeypatch.setattr(writer, "INSIDE_BYTES", 10**6)
         written(tmp_path / "audit.html", graph, reports)
         assert [entry.name for entry in tmp_path.iterdir()] == ["audit.html"]
+
+    def test_a_full_disk_leaves_the_older_page_with_its_own_pictures(
+        self, tmp_path: Path, graph: HexGraph, reports: list[PhotoReport]
+    ) -> None:
+        written(tmp_path / "audit.html", graph, reports)
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        with HtmlWriter(tmp_path / "audit.html", graph, "en", PROVENANCE) as page:
+            page._page._stream = FullAfter(2, page._page._stream)  # type: ignore[assignment]
+            page.write(reports[1])
+            with pytest.raises(OutputError):
+                page.finish()
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+    def test_a_name_that_is_no_utf8(self, tmp_path: Path, graph: HexGraph, reports: list[PhotoReport]) -> None:
+        path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.html"))
+        try:
+            path.touch()
+        except OSError:
+            pytest.skip("this file system takes UTF-8 names only")
+        page = written(path, graph, reports)
+        assert page.meta["folder"] == "caf%E9_files"
+        assert "caf\\xe9_files beside this page" in page.text
+
+    def test_a_page_behind_a_link_has_its_pictures_where_it_lies(
+        self, tmp_path: Path, graph: HexGraph, reports: list[PhotoReport]
+    ) -> None:
+        (tmp_path / "real").mkdir()
+        (tmp_path / "link.html").symlink_to(tmp_path / "real" / "audit.html")
+        written(tmp_path / "link.html", graph, reports)
+        assert sorted(entry.name for entry in (tmp_path / "real").iterdir()) == ["audit.html", "audit_files"]
+        assert (tmp_path / "link.html").is_symlink()
 
     @pytest.mark.parametrize("has_mark", [False, True])
     def test_somebody_elses_folder_is_never_touched(
