@@ -72,6 +72,9 @@ _BEHIND = frozenset().union(*(kind.suffixes for kind in COMPANIONS if kind.behin
 # Takeout writes IMG_1.JPG.supplemental-metadata.json since 2024 and cuts the middle where the name gets too long.
 _TAKEOUT = re.compile(r"\.s[a-z-]*$", re.IGNORECASE)
 _TAKEOUT_WORD = ".supplemental-metadata"
+# Of photos with one name it numbers the second before the suffix, IMG_1(1).JPG, and what it knows of that at the end:
+# IMG_1.JPG(1).json, IMG_1.JPG.supplemental-metadata(1).json.
+_NUMBERED = re.compile(r"(.+)(\([0-9]+\))")
 # darktable keeps a second edit of IMG_1.JPG in IMG_1_01.JPG.xmp.
 _DUPLICATE = re.compile(r"(.+)_\d\d(\.[^.]+)")
 
@@ -166,9 +169,8 @@ class _Folder:
             return
         front = _stem(name)
         fronts = [front]
-        word = _TAKEOUT.search(front)
-        if _suffix(name) == ".json" and word is not None and _TAKEOUT_WORD.startswith(word[0].lower()):
-            fronts.append(front[: word.start()])
+        if _suffix(name) == ".json":
+            fronts += _takeouts(front)
         duplicate = _DUPLICATE.fullmatch(front)
         if _suffix(name) == ".xmp" and duplicate is not None:
             fronts.append(duplicate[1] + duplicate[2])
@@ -177,6 +179,17 @@ class _Folder:
             if alike:
                 yield from [other for other in alike if other == front] or alike
                 return
+
+
+def _takeouts(front: str) -> Iterator[str]:
+    """The names of photos that Takeout may write so before the `.json`, besides the one that is written out."""
+    numbered = _NUMBERED.fullmatch(front)
+    photo, number = (front, "") if numbered is None else (numbered[1], numbered[2])
+    word = _TAKEOUT.search(photo)
+    if word is not None and _TAKEOUT_WORD.startswith(word[0].lower()):
+        photo = photo[: word.start()]
+    stem, suffix = os.path.splitext(photo)
+    yield stem + number + suffix
 
 
 def _stem(name: str) -> str:

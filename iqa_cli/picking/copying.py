@@ -37,7 +37,7 @@ def copy(source: str, to: str, part: str, *, mtime_ns: int | None = None) -> Non
         before = os.fstat(original.fileno())
         if not stat.S_ISREG(before.st_mode):
             raise OSError(errno.EINVAL, "it is no regular file", source)
-        with open(part, "xb") as copied:
+        with open(part, "xb", opener=_private) as copied:
             try:
                 _fill(copied, original, source)
                 copied.flush()
@@ -116,6 +116,11 @@ def _fill(copied: BinaryIO, original: BinaryIO, name: str) -> None:
             raise OSError(errno.EIO, "its copy differs from it", name)
 
 
+def _private(path: str, flags: int) -> int:
+    """Open a file that nobody else may read: a copy has the rights of its source only at the end."""
+    return os.open(path, flags, 0o600)
+
+
 def _imitate(source: str, copied: str, mtime_ns: int) -> None:
     """Give a copy what the file system there can keep of the source's owner, rights, attributes and times."""
     if hasattr(os, "chown"):
@@ -124,6 +129,8 @@ def _imitate(source: str, copied: str, mtime_ns: int) -> None:
             os.chown(copied, owner.st_uid, owner.st_gid)
     with contextlib.suppress(OSError):
         shutil.copystat(source, copied)
+    with contextlib.suppress(OSError):  # the line above gives up at the first that cannot be kept
+        shutil.copymode(source, copied)
     with contextlib.suppress(OSError):
         os.utime(copied, ns=(os.stat(copied).st_atime_ns, mtime_ns))
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _NEEDED = ("SourceFile", "status", "Make", "Model", "DateTimeOriginal", "ISO")
 _LEVEL, _PROBABILITY = "_level", "_p"
 _WORST = "worst_level"
-"""The one column of a level that belongs to no label."""
+"""The one column of a level that belongs to no label. A label may be called `worst`: its own stands behind that."""
 
 
 def csv_rows(file: BinaryIO, name: str) -> tuple[tuple[str, ...], tuple[Row, ...]]:
@@ -71,7 +71,8 @@ class _Columns:
                 f"{lines.name}: no report of iqa assess (its first line has no column SourceFile)",
                 hint="iqa assess PATH --csv audit.csv writes one",
             )
-        labels = [column.removesuffix(_LEVEL) for column in header if column.endswith(_LEVEL) and column != _WORST]
+        levels = _levels(header)
+        labels = [header[index].removesuffix(_LEVEL) for index in levels]
         needed = [*_NEEDED, *(label + _PROBABILITY for label in labels)]
         missing = [column for column in needed if column not in at]
         if missing or not labels:
@@ -84,7 +85,7 @@ class _Columns:
             )
         self.labels = tuple(labels)
         self._at = at
-        self._levels = [at[label + _LEVEL] for label in labels]
+        self._levels = levels
         self._probabilities = [at[label + _PROBABILITY] for label in labels]
 
     def row(self, cells: Sequence[str], lines: Lines) -> Row:
@@ -112,6 +113,18 @@ class _Columns:
             raise lines.damaged(f"holds what no report does ({error})") from None
 
 
+def _levels(header: Sequence[str]) -> list[int]:
+    """Where the levels of labels stand: in all such columns but the first of the name `worst_level`.
+
+    Who took that out of a report left that of a label, which has a probability.
+    """
+    levels = [index for index, column in enumerate(header) if column.endswith(_LEVEL)]
+    worst = [index for index in levels if header[index] == _WORST]
+    if len(worst) == 1 and _WORST.removesuffix(_LEVEL) + _PROBABILITY in header:
+        return levels
+    return [index for index in levels if index not in worst[:1]]
+
+
 def _level(cell: str) -> int:
     level = int(cell)
     if level < 1:
@@ -129,6 +142,6 @@ def _probability(cell: str) -> float:
 def _time(cell: str) -> dt.datetime | None:
     """EXIF's spelling. None for any other: a spreadsheet may have put its own there, and few picks ask for it."""
     try:
-        return dt.datetime.fromisoformat(cell.replace(":", "-", 2))
+        return dt.datetime.fromisoformat(cell.replace(":", "-", 2)).replace(tzinfo=None)
     except ValueError:
         return None

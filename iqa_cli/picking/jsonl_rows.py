@@ -34,7 +34,7 @@ def jsonl_rows(file: BinaryIO, name: str) -> tuple[tuple[str, ...], tuple[Row, .
         document = _document(line, lines)
         try:
             names, row = _row(document)
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             raise lines.damaged("is no line of a report") from None
         if row.levels and names != labels:
             if labels:
@@ -64,25 +64,36 @@ def _document(line: str, lines: Lines) -> dict[str, Any]:
 
 
 def _row(document: dict[str, Any]) -> tuple[tuple[str, ...], Row]:
-    """Labels and row of one object. Raises KeyError, TypeError, ValueError or AttributeError if it is no report's."""
+    """Labels and row of one object.
+
+    raises  KeyError, TypeError, ValueError, AttributeError or OverflowError  if it is no report's
+    """
     findings, capture = document["findings"], document["capture"]
     levels = tuple(finding["level"] for finding in findings)
     probabilities = tuple(finding["probability"] for finding in findings)
-    taken_at, iso, path = capture["taken_at"], capture["iso"], document["source_file"]
-    if document["status"] not in STATUSES or not isinstance(path, str):
+    taken_at, iso = capture["taken_at"], capture["iso"]
+    if document["status"] not in STATUSES:
         raise ValueError
     if not all(isinstance(level, int) and level >= 1 for level in levels):
         raise ValueError
     if not all(0 <= probability <= 1 for probability in probabilities):
         raise ValueError
-    return tuple(str(finding["label"]) for finding in findings), Row(
-        source_file=path,
+    return tuple(_text(finding["label"]) for finding in findings), Row(
+        source_file=_text(document["source_file"]),
         also=None,
         status=document["status"],
         levels=levels,
         probabilities=probabilities,
-        make=capture["make"] or "",
-        model=capture["model"] or "",
-        taken_at=dt.datetime.fromisoformat(taken_at) if taken_at else None,
+        make=_text(capture["make"] or ""),
+        model=_text(capture["model"] or ""),
+        taken_at=dt.datetime.fromisoformat(taken_at).replace(tzinfo=None) if taken_at else None,
         iso=None if iso is None else int(iso),
     )
+
+
+def _text(value: object) -> str:
+    """A text that UTF-8 can hold, as all of a report can. Raises TypeError or ValueError for anything else."""
+    if not isinstance(value, str):
+        raise TypeError
+    value.encode("utf-8")
+    return value

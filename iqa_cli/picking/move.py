@@ -75,6 +75,7 @@ def _move_group(group: Group, target: str, writer: UndoWriter) -> Outcome:
         try:
             os.makedirs(folder, exist_ok=True)
             bring(moved.source, to, os.path.join(folder, part_name(writer.token)))
+            _note_time(moved, to, writer)
         except OSError as error:
             stuck = _put_back(done, target, writer)
             with contextlib.suppress(OSError):
@@ -82,6 +83,14 @@ def _move_group(group: Group, target: str, writer: UndoWriter) -> Outcome:
             return Outcome(group, why(step, to, error))
         done.append(moved)
     return Outcome(group)
+
+
+def _note_time(moved: Moved, to: str, writer: UndoWriter) -> None:
+    """Have undoing know a file by the time that it has where its own could not be kept."""
+    with contextlib.suppress(OSError):  # it is at its place; without that line undoing tells of it and leaves it there
+        now = os.lstat(to).st_mtime_ns
+        if not moved.has_time(now):
+            writer.correct(moved, now)
 
 
 def _put_back(done: list[Moved], target: str, writer: UndoWriter) -> list[Moved]:

@@ -76,7 +76,7 @@ def _write(path: str, said: Judgement, *, dry_run: bool) -> Literal["new", "merg
             UsageError, OSError   if it cannot be written
             OutputError           if there is no room; it is as it was
     """
-    from iqa_cli.picking.xmp import sidecar  # lxml takes as long to load as all else that a pick needs
+    from iqa_cli.picking.xmp import NoXmp, sidecar  # lxml takes as long to load as all else that a pick needs
 
     if not os.path.lexists(path):
         if not dry_run:
@@ -89,7 +89,7 @@ def _write(path: str, said: Judgement, *, dry_run: bool) -> Literal["new", "merg
     existing = Path(path).read_bytes()
     try:
         content = sidecar(said, existing)
-    except ValueError as error:
+    except NoXmp as error:
         raise InvalidInput(f"it is no XMP ({shown(str(error))})") from None
     if content == existing:
         return "unchanged"

@@ -5,10 +5,15 @@ it was interrupted or killed itself: what is back is left alone.
 
     old place   new place     then
     free        the file      it is moved back
-    the file    free          it is back, or never went
+    the file    not the file  it is back, or never went
+    taken       free          the same: it was written to since
     the file    the same      the step was cut in the middle: what is at the new place holds nothing else, and goes
     taken       the file      nothing is done and it is told: somebody put a file there
     free        free          it is told: somebody moved it on
+    not the file   another    nothing is done and it is told: a later move took it there, or it was written to
+
+The new place is looked for where the list lies, because a folder may have been renamed and another have its name by
+now, and then in the folder of that name. A file is the one that was moved if it has the size and time in the list.
 """
 
 from __future__ import annotations
@@ -29,7 +34,7 @@ if TYPE_CHECKING:
 
     from iqa_cli.picking.undo_list import Moved, UndoList
 
-State = Literal["moved", "back", "half", "taken", "lost"]
+State = Literal["moved", "back", "half", "taken", "lost", "other"]
 """Where a file is, in the order of the table above."""
 
 
@@ -66,7 +71,7 @@ def undo(undo_list: UndoList) -> Iterator[Undone]:
     Nothing is raised for a file that cannot be put back: it is told, and the others go on. `tidy` has to follow.
     """
     for found in look(undo_list):
-        for place in (found.at, found.moved.source):
+        for place in (*_places(undo_list, found.moved), found.moved.source):
             with contextlib.suppress(OSError):  # the unfinished copy of a move that was killed
                 os.unlink(os.path.join(os.path.dirname(place), part_name(undo_list.token)))
         problem = found.problem
@@ -121,33 +126,42 @@ def tidy(undo_list: UndoList, remaining: Iterable[Moved]) -> None:
 _PROBLEMS: dict[State, str] = {
     "taken": "its old place is taken again",
     "lost": "it is at neither of its places any more",
+    "other": "the file at its new place is another one, or was changed there",
 }
 
 
 def _targets(undo_list: UndoList) -> tuple[str, ...]:
-    """The folder that was moved to, as it was called then and as the one that the list lies in is called now."""
-    return tuple(dict.fromkeys([undo_list.target, os.path.abspath(undo_list.path.parent)]))
+    """The folder that was moved to: the one that the list lies in, and the one that is called so now."""
+    return tuple(dict.fromkeys([os.path.abspath(undo_list.path.parent), undo_list.target]))
+
+
+def _places(undo_list: UndoList, moved: Moved) -> list[str]:
+    """Where a file may be that was moved."""
+    return [os.path.join(target, moved.to) for target in _targets(undo_list)]
 
 
 def _new_place(undo_list: UndoList, moved: Moved) -> str:
-    """Where a file went: in the folder of that name, or beside the list if it was renamed or mounted elsewhere."""
-    places = [os.path.join(target, moved.to) for target in _targets(undo_list)]
-    return next((place for place in places if os.path.lexists(place)), places[0])
+    """Where a file is that was moved; or what is there in its place; or where it went, if nothing is."""
+    places = _places(undo_list, moved)
+    there = [place for place in places if os.path.lexists(place)]
+    return next(filter(moved.is_at, there), there[0] if there else places[-1])
 
 
 def _state(moved: Moved, at: str) -> State:
-    is_there, is_back = os.path.lexists(at), os.path.lexists(moved.source)
-    if not is_back:
-        return "moved" if is_there else "lost"
-    if not is_there:
-        return "back"
+    is_taken = os.path.lexists(moved.source)
+    if not os.path.lexists(at):
+        return "back" if is_taken else "lost"
+    if not moved.is_at(at):
+        return "back" if moved.is_at(moved.source) else "other"
+    if not is_taken:
+        return "moved"
     return "half" if _is_half_done(moved, at) else "taken"
 
 
 def _is_half_done(moved: Moved, at: str) -> bool:
     """Whether a step was cut between the new name and the loss of the old one.
 
-    Then the original is as it was, and what lies at the new place is the same, or a copy or the beginning of it.
+    Then the original is as it was, and what lies at the new place is the same or a copy.
     """
     try:
         status = os.lstat(moved.source)
@@ -163,8 +177,4 @@ def _time(moved: Moved, at: str) -> int | None:
         now = os.lstat(at).st_mtime_ns
     except OSError:
         return None
-    return moved.mtime_ns if abs(now - moved.mtime_ns) <= _COARSEST_NS else None
-
-
-_COARSEST_NS = 2_000_000_000
-"""FAT counts in two seconds."""
+    return moved.mtime_ns if moved.has_time(now) else None

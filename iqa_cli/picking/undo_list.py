@@ -15,8 +15,9 @@ Then in the order of the steps, each written before it is taken:
     {"move": N, "from": P, "to": F, "size": B, "mtime_ns": T}   a file is moved; N counts from 1
     {"kept": N}                                         that move was not possible: the file is where it was
 
-P is absolute, F is relative to the target. Names keep all their bytes: those that are no UTF-8 are spelled %NN, and the
-per cent sign itself %25. Whether a step was taken is not written: the places of its file tell, see `undo`.
+P is absolute, F is relative to the target. A move that is written twice is as it was written last. Names keep all their
+bytes: those that are no UTF-8 are spelled %NN, and the per cent sign itself %25. Whether a step was taken is not
+written: the places of its file tell, see `undo`, and size and time tell whether it is that file.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import json
 import os
 import re
 import secrets
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote_to_bytes
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 KIND = "iqa undo list"
+_COARSEST_NS = 2_000_000_000
+"""FAT counts in two seconds."""
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 
@@ -61,6 +65,18 @@ class Moved:
     """In bytes, as it was."""
     mtime_ns: int
     """When it was last written to, as it was."""
+
+    def has_time(self, mtime_ns: int) -> bool:
+        """Whether that is its time, as exactly as every file system keeps one."""
+        return abs(mtime_ns - self.mtime_ns) <= _COARSEST_NS
+
+    def is_at(self, path: str) -> bool:
+        """Whether a file is this one, by its size and time. What cannot be looked at is none."""
+        try:
+            status = os.lstat(path)
+        except OSError:
+            return False
+        return stat.S_ISREG(status.st_mode) and status.st_size == self.size and self.has_time(status.st_mtime_ns)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -123,6 +139,10 @@ class UndoWriter:
         self._number += len(announced)
         return announced
 
+    def correct(self, moved: Moved, mtime_ns: int) -> None:
+        """Note the time that a file has at its new place. Raises OSError as writing does."""
+        self._append([_as_json(dataclasses.replace(moved, mtime_ns=mtime_ns))])
+
     def keep(self, moves: Iterable[Moved]) -> None:
         """Take back moves that were not possible. Raises OSError as writing does."""
         self._append([{"kept": moved.number} for moved in moves])
@@ -179,7 +199,7 @@ def read_undo_list(path: str | os.PathLike[str]) -> UndoList:
     except ValueError as error:  # a NUL inside the name
         raise InvalidInput(f"{name}: cannot be read ({error})") from None
     lines = content.split(b"\n")[:-1]
-    header = _header(lines[0] if lines else b"", name)
+    token, target, made = _header(lines[0] if lines else b"", name)
     folders: list[str] = []
     moves: dict[int, Moved] = {}
     for number, line in enumerate(lines[1:], 2):
@@ -188,37 +208,50 @@ def read_undo_list(path: str | os.PathLike[str]) -> UndoList:
             if "folder" in step:
                 folders.append(_below(step["folder"]))
             elif "move" in step:
-                places = unspelled(step["from"]), _below(step["to"])
-                moves[step["move"]] = Moved(step["move"], *places, int(step["size"]), int(step["mtime_ns"]))
+                count, size, mtime_ns = (_whole(step[key]) for key in ("move", "size", "mtime_ns"))
+                moves[count] = Moved(count, _absolute(step["from"]), _below(step["to"]), size, mtime_ns)
             else:
                 del moves[step["kept"]]
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except _DAMAGED:
             raise InvalidInput(
                 f"{name}: line {number} is damaged, nothing was done",
                 hint="remove that line, and the moves of all others can be undone",
             ) from None
-    target, made = unspelled(header["target"]), tuple(map(unspelled, header["made"]))
-    return UndoList(Path(path), target, header["token"], made, tuple(folders), tuple(moves.values()))
+    return UndoList(Path(path), target, token, made, tuple(folders), tuple(moves.values()))
 
 
-def _header(line: bytes, name: str) -> dict[str, Any]:
+def _header(line: bytes, name: str) -> tuple[str, str, tuple[str, ...]]:
+    """Token, target and made folders of the first line. Raises InvalidInput if it is not that of a list of ours."""
     try:
         header = json.loads(line)
-        is_ours = header["kind"] == KIND and isinstance(header["token"], str) and header["token"].isalnum()
-    except (ValueError, TypeError, KeyError):
+        is_ours = header["kind"] == KIND
+    except _DAMAGED:
         is_ours = False
     if not is_ours:
         raise InvalidInput(
             f"{name}: no undo list of iqa pick",
             hint="the list stands in the folder that photos were moved to, and has `undo` in its name",
         )
-    if header.get("format_version") != FORMAT_VERSION:
+    version = header.get("format_version")
+    if type(version) is not int or version != FORMAT_VERSION:
         raise InvalidInput(
             f"{name}: an undo list of another version of iqa "
-            f"(format_version {header.get('format_version')!r}, this one reads {FORMAT_VERSION})",
-            hint=f"iqa {header.get('iqa')} wrote it and can undo it",
+            f"(format_version {version!r}, this one reads {FORMAT_VERSION})",
+            hint=f"iqa {shown(str(header.get('iqa')))} wrote it and can undo it",
         )
-    return dict(header)
+    try:
+        field = "token"
+        token = _token(header[field])
+        field = "target"
+        target = _absolute(header[field])
+        field = "made"
+        made = tuple(map(_absolute, _list(header[field])))
+    except _DAMAGED:
+        raise InvalidInput(
+            f"{name}: line 1 is damaged, nothing was done ({field})",
+            hint="`from` and `to` in the lines below it tell where each file was and where it went",
+        ) from None
+    return token, target, made
 
 
 def rewritten(undo_list: UndoList, moves: Sequence[Moved]) -> bytes:
@@ -249,12 +282,45 @@ def unspelled(text: str) -> str:
     return os.fsdecode(unquote_to_bytes(text))
 
 
+_DAMAGED = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""What reading a line raises that no list of ours has."""
+
+
 def _below(text: str) -> str:
-    """A path that stays below the target. Raises ValueError for any other."""
+    """A path that stays below the target. Raises ValueError, AttributeError or TypeError for any other."""
     path = unspelled(text)
-    if os.path.isabs(path) or os.pardir in path.split(os.sep):
+    if os.path.isabs(path) or os.pardir in path.split(os.sep) or "\0" in path:
         raise ValueError(path)
     return path
+
+
+def _absolute(text: str) -> str:
+    """A path from the root. Raises as `_below`."""
+    path = unspelled(text)
+    if not os.path.isabs(path) or "\0" in path:
+        raise ValueError(path)
+    return path
+
+
+def _whole(value: object) -> int:
+    """A number as JSON has it. Raises TypeError for anything else."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(value)
+    return value
+
+
+def _list(value: object) -> list[Any]:
+    """Raises TypeError for what is none: a text would be taken apart, letter by letter."""
+    if not isinstance(value, list):
+        raise TypeError(value)
+    return value
+
+
+def _token(value: object) -> str:
+    """What `part_name` makes a name of. Raises ValueError for anything else."""
+    if not (isinstance(value, str) and value.isascii() and value.isalnum()):
+        raise ValueError(value)
+    return value
 
 
 def _as_json(moved: Moved) -> dict[str, Any]:

@@ -9,6 +9,8 @@ ISO 16684-1:2019; lr and digiKam as these programs write them.
 from __future__ import annotations
 
 import codecs
+import dataclasses
+import re
 from typing import TYPE_CHECKING, Any
 
 from lxml import etree
@@ -48,13 +50,23 @@ _EMPTY = f"""<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
+# XML 1.0, Char: no control characters but tab and line ends, no lone surrogates.
+_NOT_IN_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class NoXmp(ValueError):  # noqa: N818 - as `InvalidInput`
+    """A file is no XMP; the message says where."""
+
+
 def sidecar(judgement: Judgement, existing: bytes | None = None) -> bytes:
     """The content of a sidecar.
 
-    existing  what it holds now; None for a new one
-    returns   `existing` itself if there is nothing to change
-    raises    ValueError  if that is no XMP; the message says where
+    judgement  characters that XML cannot hold are replaced in it
+    existing   what it holds now; None for a new one
+    returns    `existing` itself if there is nothing to change
+    raises     NoXmp  if that is no XMP
     """
+    judgement = _storable(judgement)
     document = _Sidecar(_EMPTY.encode() if existing is None else existing)
     document.rate(judgement.rating)
     document.name(judgement)
@@ -64,8 +76,22 @@ def sidecar(judgement: Judgement, existing: bytes | None = None) -> bytes:
     return document.as_bytes()
 
 
+def _storable(judgement: Judgement) -> Judgement:
+    """The judgement with U+FFFD for what XML cannot hold, as a label of a graph may."""
+    return dataclasses.replace(
+        judgement,
+        keywords=tuple(tuple(map(_clean, hierarchy)) for hierarchy in judgement.keywords),
+        levels=tuple(map(_clean, judgement.levels)),
+        probabilities=tuple(map(_clean, judgement.probabilities)),
+    )
+
+
+def _clean(text: str) -> str:
+    return _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 class _Sidecar:
-    """A document whose properties can be looked up and renewed where they stand."""
+    """A document whose properties can be looked up and renewed where they stand. Raises NoXmp if it is none."""
 
     def __init__(self, content: bytes) -> None:
         # Nothing outside the file is opened, no entity is filled in, and sizes have a limit.
@@ -73,12 +99,20 @@ class _Sidecar:
         try:
             self._root = etree.fromstring(content, parser)
         except etree.XMLSyntaxError as error:
-            raise ValueError(str(error.msg)) from None
-        if self._root.getroottree().docinfo.doctype:
-            raise ValueError("it has a DOCTYPE")
+            raise NoXmp(str(error.msg)) from None
+        except ValueError as error:
+            raise NoXmp(str(error)) from None
+        document = self._root.getroottree().docinfo
+        if document.doctype:
+            raise NoXmp("it has a DOCTYPE")
         self._rdf = next(self._root.iter(_name("rdf:RDF")), None)
         if self._rdf is None:
-            raise ValueError("there is no rdf:RDF in it")
+            raise NoXmp("there is no rdf:RDF in it")
+        self._encoding = document.encoding or "UTF-8"
+        try:
+            codecs.lookup(self._encoding)
+        except LookupError:  # libxml2 knows some that Python does not
+            raise NoXmp(f"its encoding is {self._encoding}") from None
         self._descriptions = self._rdf.findall(_name("rdf:Description"))
         self._has_mark = content.startswith(codecs.BOM_UTF8)
         self._is_declared = content.removeprefix(codecs.BOM_UTF8).startswith(b"<?xml ")
@@ -86,7 +120,7 @@ class _Sidecar:
 
     def as_bytes(self) -> bytes:
         """The document in its own encoding, with what stands before and behind its root."""
-        encoding = self._root.getroottree().docinfo.encoding or "UTF-8"
+        encoding = self._encoding
         around = [*reversed([*self._root.itersiblings(preceding=True)]), self._root, *self._root.itersiblings()]
         parts = [etree.tostring(part, encoding="unicode", with_tail=False) for part in around]
         if self._is_declared or encoding.upper() != "UTF-8":

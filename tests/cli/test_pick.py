@@ -78,6 +78,15 @@ def test_conditions_that_are_no_judgement_take_photos_without_a_problem_and_say_
 
 
 @pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("report", ["a.csv", "a.jsonl"])
+def test_times_with_a_zone_are_picked_by_the_cameras_clock(iqa: Run, report: str) -> None:
+    Path(report).write_bytes(Path(report).read_bytes().replace(b"12:30:15", b"12:30:15+05:00"))
+    for option, when, count in (("--since", "2024-05-01T12:30", 3), ("--until", "2024-05-01T12:29", 0)):
+        code, out, _ = iqa(report, option, when, "--label", "dark")
+        assert (code, out.count("\n")) == (0, count)
+
+
+@pytest.mark.usefixtures("here")
 def test_nothing_picked_is_said_and_is_no_error(iqa: Run) -> None:
     assert iqa("a.csv", "--label", "bright") == (0, "", "no photo was picked of 4 in a.csv\n")
     code, out, err = iqa("a.csv", "--camera", "Nikon", "--move-to", "out")
@@ -154,6 +163,16 @@ def test_sidecars_are_written_and_it_is_said_who_does_not_read_them(iqa: Run) ->
     assert err.startswith("warning: D/1/IMG_1.JPG.xmp: it is no XMP (")
     assert err.endswith("error: 1 of 3 photos without a new sidecar\n")
     assert Path("D/1/IMG_1.JPG.xmp").read_bytes() == b"mine"
+
+
+@pytest.mark.usefixtures("here")
+def test_a_label_with_a_control_character_gets_its_sidecars(iqa: Run, here: Path) -> None:
+    for report in ("a.csv", "a.jsonl"):
+        character = b"\x01" if report == "a.csv" else b"\\u0001"
+        Path(report).write_bytes((here / report).read_bytes().replace(b"dark", b"da" + character + b"rk"))
+        Path("D/2/IMG_1.JPG.xmp").unlink(missing_ok=True)
+        assert iqa(report, "--xmp").code == 0
+        assert "iqa|da\ufffdrk|severe".encode() in Path("D/2/IMG_1.JPG.xmp").read_bytes()
 
 
 @pytest.mark.usefixtures("here")
@@ -267,6 +286,30 @@ def test_a_place_that_is_taken_again_is_named_and_the_list_keeps_it(iqa: Run, he
     taken.unlink()
     assert iqa("--undo", undo_list) == (0, "", "1 file put back\n")
     assert content_of(here) == before
+
+
+def test_undoing_a_move_whose_folder_was_renamed_leaves_a_later_move_alone(iqa: Run, here: Path) -> None:
+    before = content_of(here)
+    assert iqa("a.csv", "--move-to", "dark").code == 0
+    (here / "dark").rename(here / "dark-2023")
+    for name in PHOTOS:
+        (here / os.fsdecode(name)).write_bytes(b"new photo")
+    assert iqa("a.csv", "--move-to", "dark").code == 0
+    (undo_list,) = Path("dark-2023").glob("*undo*")
+    (here / "dark-2023/2/IMG_1.JPG").write_bytes(b"edited")
+    code, out, err = iqa("--undo", undo_list)
+    assert (code, out) == (3, "")
+    told = "the file at its new place is another one, or was changed there"
+    assert err.splitlines() == [
+        f"warning: {here}/D/2/IMG_1.JPG: {told}; it went to {here}/dark-2023/2/IMG_1.JPG",
+        "4 files put back",
+        "error: 1 of 5 files not put back",
+        f"hint: they stay in the undo list: iqa pick --undo {undo_list} tries them again",
+    ]
+    for name in (b"D/1/IMG_1.JPG", b"D/2/caf\xe9.jpg"):
+        path = os.fsencode(here / os.fsdecode(name))
+        assert content_of(here)[path] == before[path]
+    assert {path.read_bytes() for path in Path("dark").rglob("*.[jJ][pP][gG]")} == {b"new photo"}
 
 
 def test_what_is_at_the_new_place_stays_and_so_does_the_photo(iqa: Run, here: Path) -> None:

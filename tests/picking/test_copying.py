@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from drawn import content_of, make_files
@@ -102,6 +104,34 @@ def test_a_copy_has_bytes_time_and_rights_and_leaves_nothing_else(here: Path) ->
     (before,) = content_of(here).values()
     copy("a", "b", "part")
     assert content_of(here) == {os.fsencode(here / name): before for name in "ab"}
+
+
+@pytest.mark.parametrize("rights", [0o600, 0o640, 0o444])
+def test_nobody_else_reads_a_copy_before_it_has_the_rights_of_its_source(
+    monkeypatch: pytest.MonkeyPatch, rights: int
+) -> None:
+    seen: list[int] = []
+    real = copying._fill
+
+    def fill(*arguments: Any) -> None:
+        seen.append(stat.S_IMODE(os.stat("part").st_mode))
+        real(*arguments)
+
+    os.chmod("a", rights)
+    monkeypatch.setattr(copying, "_fill", fill)
+    umask = os.umask(0)
+    try:
+        copy("a", "b", "part")
+    finally:
+        os.umask(umask)
+    assert seen == [0o600]
+    assert stat.S_IMODE(os.stat("b").st_mode) == rights
+
+
+def test_a_copy_whose_time_cannot_be_kept_has_the_rights_of_its_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copying.os, "utime", failing(errno.EPERM))
+    copy("a", "b", "part")
+    assert stat.S_IMODE(os.stat("b").st_mode) == 0o640
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import datetime as dt
+import io
 import json
 from typing import TYPE_CHECKING
 
@@ -9,13 +12,15 @@ import pytest
 from drawn import LABELS, TAKEN, as_csv, as_jsonl, photo
 
 from iqa_cli.errors import InvalidInput
+from iqa_cli.picking.conditions import Conditions, select
 from iqa_cli.picking.report import read_report
+from iqa_cli.records import Finding, PhotoReport
+from iqa_cli.report.audit.csv_file import CsvWriter
+from iqa_cli.report.output import OutputStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
-
-    from iqa_cli.records import PhotoReport
 
 FORMS = pytest.mark.parametrize("write", [as_csv, as_jsonl])
 PHOTOS = [
@@ -64,6 +69,50 @@ def test_a_cell_that_begins_with_an_apostrophe_keeps_both_ways_to_read_it(tmp_pa
     ]
 
 
+ZONED = TAKEN.replace(tzinfo=dt.timezone(dt.timedelta(hours=2)))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        as_csv([photo("a.jpg", taken_at=TAKEN)]).replace(b"12:30:15", b"12:30:15+02:00"),
+        as_jsonl([photo("a.jpg", taken_at=ZONED)]),
+        as_jsonl([photo("a.jpg", taken_at=TAKEN)]).replace(b"12:30:15", b"12:30:15Z"),
+    ],
+)
+def test_a_time_with_a_zone_is_the_cameras_clock(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "audit").write_bytes(content)
+    report = read_report(tmp_path / "audit")
+    assert [row.taken_at for row in report.rows] == [TAKEN]
+    assert select(report, Conditions(since=TAKEN, until=TAKEN + dt.timedelta(seconds=1))).rows == report.rows
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [("worst", "dark"), ("dark", "worst"), ("dark",), ("worst",), ("dark", "worst_level"), ("worst_label", "worst")],
+)
+def test_no_label_is_taken_for_the_column_of_the_worst(tmp_path: Path, labels: tuple[str, ...]) -> None:
+    findings = tuple(Finding(label, 2 + number, 0.5 + number / 4, "") for number, label in enumerate(labels))
+    content = io.BytesIO()
+    CsvWriter(OutputStream(content), labels).write(PhotoReport("a.jpg", "ok", findings=findings))
+    (tmp_path / "audit").write_bytes(content.getvalue())
+    report = read_report(tmp_path / "audit")
+    assert report.labels == labels
+    assert report.rows[0].levels == tuple(finding.level for finding in findings)
+    assert report.rows[0].probabilities == tuple(finding.probability for finding in findings)
+
+
+def test_the_column_of_the_worst_may_stand_elsewhere_or_lack(tmp_path: Path) -> None:
+    header, row, _ = as_csv(PHOTOS[:1]).decode().split("\n")
+    cells = [header.split(","), next(csv.reader([row]))]
+    at = cells[0].index("worst_level")
+    for order in ([*range(at), *range(at + 1, len(cells[0]))], [*range(at), *range(at + 1, len(cells[0])), at]):
+        content = io.StringIO()
+        csv.writer(content).writerows([[line[index] for index in order] for line in cells])
+        (tmp_path / "audit").write_text(content.getvalue(), encoding="utf-8", newline="")
+        assert read_report(tmp_path / "audit").labels == LABELS
+
+
 @FORMS
 def test_a_report_cut_off_anywhere_but_behind_a_line_is_refused(
     tmp_path: Path, write: Callable[[Iterable[PhotoReport]], bytes]
@@ -104,6 +153,17 @@ def changed(content: bytes, **keys: object) -> bytes:
         (changed(as_jsonl(PHOTOS), status="fine"), "line 1 is no line of a report"),
         (changed(as_jsonl(PHOTOS), findings=[{"label": "dark", "level": "2"}]), "line 1 is no line of a report"),
         (changed(as_jsonl(PHOTOS), capture=None), "line 1 is no line of a report"),
+        (changed(as_jsonl(PHOTOS), source_file="\ud800.jpg"), "line 1 is no line of a report"),
+        *(
+            (as_jsonl(PHOTOS[:1]).replace(old, new), "line 1 is no line of a report")
+            for old, new in [
+                (b'"iso": 200', b'"iso": Infinity'),
+                (b'"make": "=Maker"', b'"make": 5'),
+                (b'"model": "Model, 8"', b'"model": ["x"]'),
+                (b'"taken_at": "', b'"taken_at": "x'),
+                (b'"label": "dark"', b'"label": 5'),
+            ]
+        ),
         (as_jsonl(PHOTOS[:1]) + b"{,}\n" + as_jsonl(PHOTOS[1:2]), "line 2 is no JSON"),
         (as_jsonl(PHOTOS[:1]) + b"\n[1]\n", "line 3 is no line of a report"),
         (as_jsonl(PHOTOS[:1]) + as_jsonl(PHOTOS[1:2]).replace(b'"dark"', b'"dim"'), "line 2 has other labels"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +18,9 @@ from iqa_cli.picking.undo_list import UndoWriter, read_undo_list, spelled, unspe
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+
+ABSENT = object()
 
 
 @given(st.binary(max_size=40).filter(lambda name: b"\0" not in name))
@@ -77,12 +82,70 @@ def test_a_last_line_without_an_end_was_never_acted_on(undo_list: Path) -> None:
         (lambda content: content.replace(b'"to": "deep/b"', b'"to": "/b"'), "line 4 is damaged"),
         (lambda content: content.replace(b'{"folder"', b'"folder"'), "line 2 is damaged"),
         (lambda content: content.replace(b'"kept": 1', b'"kept": 7'), "line 5 is damaged"),
+        (lambda content: content.replace(b'"from": "/', b'"from": "'), "line 3 is damaged"),
+        (lambda content: content.replace(b'"from": "/', b'"from": "/%00'), "line 3 is damaged"),
+        (lambda content: content.replace(b'"to": "deep/b"', b'"to": "%00"'), "line 4 is damaged"),
+        (lambda content: content.replace(b'"move": 2', b'"move": "2"'), "line 4 is damaged"),
+        (lambda content: re.sub(rb'"size": \d+', b'"size": Infinity', content), "line 3 is damaged"),
+        (lambda content: re.sub(rb'"mtime_ns": \d+', b'"mtime_ns": null', content), "line 3 is damaged"),
+        (lambda content: content.replace(b'{"folder": "deep"}', b"[" * 99_999), "line 2 is damaged"),
+        (lambda content: b"[" * 99_999 + content, "no undo list of iqa pick"),
+        (lambda _: b'["kind"]\n', "no undo list of iqa pick"),
     ],
 )
 def test_what_is_no_whole_list_is_refused(undo_list: Path, change: Callable[[bytes], bytes], said: str) -> None:
     undo_list.write_bytes(change(undo_list.read_bytes()))
     with pytest.raises(InvalidInput, match=said):
         read_undo_list(undo_list)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(
+            (field, value)
+            for field in ("target", "made", "token")
+            for value in (ABSENT, None, 5, {}, [5], "", "\ud800")
+        ),
+        ("target", "relative"),
+        ("target", "/nul%00"),
+        ("made", "/text"),
+        ("made", ["relative"]),
+        ("token", "../x"),
+    ],
+)
+def test_a_header_with_a_field_that_is_none_of_ours_is_refused(undo_list: Path, field: str, value: object) -> None:
+    head, rest = undo_list.read_bytes().split(b"\n", 1)
+    header = {**json.loads(head), field: value}
+    if value is ABSENT:
+        del header[field]
+    undo_list.write_bytes(json.dumps(header).encode() + b"\n" + rest)
+    with pytest.raises(InvalidInput, match=f"line 1 is damaged, nothing was done \\({field}\\)"):
+        read_undo_list(undo_list)
+
+
+@pytest.mark.parametrize("version", [None, "1", True, 1.0, [1]])
+def test_a_version_that_is_not_ours_is_told(undo_list: Path, version: object) -> None:
+    written = json.dumps(version).encode()
+    undo_list.write_bytes(undo_list.read_bytes().replace(b'"format_version": 1', b'"format_version": ' + written))
+    with pytest.raises(InvalidInput, match="of another version of iqa"):
+        read_undo_list(undo_list)
+
+
+def test_the_program_that_wrote_another_version_moves_no_cursor(undo_list: Path) -> None:
+    first = {"kind": "iqa undo list", "format_version": 2, "iqa": "9\x1b[2J"}
+    undo_list.write_bytes(json.dumps(first).encode() + b"\n")
+    with pytest.raises(InvalidInput) as caught:
+        read_undo_list(undo_list)
+    assert caught.value.hint == "iqa 9\\x1b[2J wrote it and can undo it"
+
+
+def test_a_move_that_is_written_twice_is_as_it_was_written_last(undo_list: Path) -> None:
+    before = read_undo_list(undo_list).moves[0]
+    last = undo_list.read_bytes().splitlines()[3].replace(str(before.mtime_ns).encode(), b"5")
+    undo_list.write_bytes(undo_list.read_bytes() + last + b"\n")
+    (moved,) = read_undo_list(undo_list).moves
+    assert (moved.number, moved.to, moved.mtime_ns) == (2, "deep/b", 5)
 
 
 def test_a_folder_is_answered_with_the_lists_in_it(undo_list: Path) -> None:

@@ -18,6 +18,7 @@ from drawn import LABELS, as_jsonl, make_files, photo
 from PIL import Image
 
 from iqa_cli._version import __version__
+from iqa_cli.picking import xmp
 from iqa_cli.picking.jsonl_rows import jsonl_rows
 from iqa_cli.picking.judgement import Judgement, judgement
 from iqa_cli.picking.names import names_of
@@ -211,15 +212,45 @@ def test_another_encoding_is_kept() -> None:
     [b"", b"no xml", b"<a/>", DARKTABLE.encode()[:-60], b'<!DOCTYPE x [<!ENTITY e "e">]><x>&e;</x>', b"\x00\x01\x02"],
 )
 def test_what_is_no_xmp_is_refused(content: bytes) -> None:
-    with pytest.raises(ValueError, match=r".+"):
+    with pytest.raises(xmp.NoXmp, match=r".+"):
         sidecar(said(), content)
 
 
 def test_no_entity_reads_a_file(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret", encoding="utf-8")
     attack = f'<!DOCTYPE x [<!ENTITY e SYSTEM "file://{tmp_path}/secret">]>' + DARKTABLE[39:].replace("holiday", "&e;")
-    with pytest.raises(ValueError, match="DOCTYPE"):
+    with pytest.raises(xmp.NoXmp, match="DOCTYPE"):
         sidecar(said(), attack.encode())
+
+
+NOT_IN_XML = "a\x01b\x1b\x0b\ud800\ufffe"
+
+
+def test_what_xml_cannot_hold_is_replaced_and_a_second_run_finds_nothing_new() -> None:
+    for existing in (None, DARKTABLE.encode(), sidecar(said())):
+        judged = Judgement("ok", 2, (("iqa", NOT_IN_XML, "severe"),), (f"{NOT_IN_XML}=3",), (f"{NOT_IN_XML}=0.9",))
+        content = sidecar(judged, existing)
+        assert tags(content, "lr:hierarchicalSubject")[-1] == "iqa|a\ufffdb\ufffd\ufffd\ufffd\ufffd|severe"
+        assert tags(content, "iqa:auditLevels") == ["a\ufffdb\ufffd\ufffd\ufffd\ufffd=3"]
+        assert sidecar(judged, content) is content
+
+
+def test_an_error_of_ours_is_not_told_as_a_fault_of_the_file_that_is_there(
+    written: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(*_: object) -> None:
+        raise ValueError("ours")
+
+    make_files(Path(), "a.jpg")
+    Path("a.jpg.xmp").write_text(DARKTABLE, encoding="utf-8")
+    monkeypatch.setattr(xmp._Sidecar, "rate", wrong)
+    with pytest.raises(ValueError, match="ours"):
+        written(photo("a.jpg", 3))
+
+
+def test_an_encoding_that_is_unknown_here_is_refused() -> None:
+    with pytest.raises(xmp.NoXmp, match="encoding"):
+        sidecar(said(), DARKTABLE.replace("UTF-8", "WINDOWS-874").encode())
 
 
 @pytest.fixture
@@ -276,9 +307,28 @@ def picture(name: str | bytes) -> None:
     os.rename("made.jpg", name)
 
 
-def test_exiftool_reads_what_was_written_and_copies_it_into_copies(written: Any) -> None:
+def need_exiftool() -> None:
+    """Skip without exiftool, and fail where everything is to be tested."""
     if shutil.which("exiftool") is None:
-        pytest.skip("exiftool is not installed; Debian has it in libimage-exiftool-perl")
+        missing = pytest.fail if os.environ.get("IQA_TEST_EVERYTHING") == "1" else pytest.skip
+        missing("exiftool is not installed; Debian has it in libimage-exiftool-perl")
+
+
+@pytest.mark.parametrize(("everything", "outcome"), [("1", pytest.fail), ("", pytest.skip), (None, pytest.skip)])
+def test_a_missing_exiftool_fails_where_everything_is_to_be_tested(
+    monkeypatch: pytest.MonkeyPatch, everything: str | None, outcome: Any
+) -> None:
+    monkeypatch.setenv("PATH", os.devnull)
+    if everything is None:
+        monkeypatch.delenv("IQA_TEST_EVERYTHING", raising=False)
+    else:
+        monkeypatch.setenv("IQA_TEST_EVERYTHING", everything)
+    with pytest.raises(outcome.Exception, match="exiftool is not installed"):
+        need_exiftool()
+
+
+def test_exiftool_reads_what_was_written_and_copies_it_into_copies(written: Any) -> None:
+    need_exiftool()
     names = ["a.jpg", os.fsdecode(b"caf\xe9.jpg")]
     for name in names:
         picture(name)
