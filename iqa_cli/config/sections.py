@@ -133,8 +133,8 @@ class ModelConfig:
     They do not learn; what reads from them does. Left out it is as in the checkpoint gone on from, else none."""
     scene_weights: Path | None = None
     """A file with that network's pretrained weights. Needed with `scene`, unless a checkpoint is gone on from."""
-    scene_width: int = 128
-    """Width of the small network that reads from `scene`."""
+    scene_width: int | None = None
+    """Width of the small network that reads from `scene`. Left out: as in the checkpoint gone on from, else 128."""
     mirror: bool = False
     """Whether the visual tower is kept blind to left and right, so that a mirrored photograph gets the same levels.
     For CLIP's residual networks that start from nothing. What `scene` sees is then taken from both sides."""

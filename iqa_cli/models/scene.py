@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from iqa_cli.checkpoint import Preprocessing
 
+DEFAULT_WIDTH = 128
+"""Of the small network that reads the maps."""
 _REDUCTIONS = (8, 16)
 """Stages that are read: maps of an eighth and a sixteenth of the picture's side. Earlier ones know no more than the
 tower, later ones have forgotten tone: by a linear probe for haze on 182 real photographs, see docs/decisions/0093."""
@@ -47,6 +49,7 @@ class SceneFeatures(nn.Module):
         super().__init__()
         self._mirror = mirror
         self.architecture = architecture
+        self.width = width
         self.network = _cut(architecture)
         mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in _normalisation(self.network, preprocessing))
         self.register_buffer("scale", std, persistent=False)

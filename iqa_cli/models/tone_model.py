@@ -16,9 +16,9 @@ from iqa_cli.config.sections import CHECKPOINT_PREFIX
 from iqa_cli.models.backbone import build_backbone, freeze, model_config
 from iqa_cli.models.heads import CoopHead, FcHead, OrdinalThresholds, word_features
 from iqa_cli.models.mirror import mirrored_twins
-from iqa_cli.models.scene import SceneFeatures, load_weights
+from iqa_cli.models.scene import DEFAULT_WIDTH, SceneFeatures, load_weights
 from iqa_cli.models.statistics import ToneStatistics
-from iqa_cli.models.warm_start import checkpoint_of, is_mirrored, scene_of, statistics_width, take_over
+from iqa_cli.models.warm_start import checkpoint_of, is_mirrored, scene_of, scene_width, statistics_width, take_over
 
 if TYPE_CHECKING:
     from iqa_cli.checkpoint import Preprocessing
@@ -74,9 +74,8 @@ class ToneModel(nn.Module):
         self.scene = None
         if scene is not None:
             mirror = config.mirror or (source is not None and is_mirrored(source))
-            self.scene = SceneFeatures(
-                scene, config.scene_width, backbone.embedding, backbone.preprocessing, mirror=mirror
-            )
+            width = config.scene_width or (source and scene_width(source)) or DEFAULT_WIDTH
+            self.scene = SceneFeatures(scene, width, backbone.embedding, backbone.preprocessing, mirror=mirror)
             if config.scene_weights is not None:
                 load_weights(self.scene, config.scene_weights)
         self.thresholds = OrdinalThresholds([len(label.levels) for label in graph.labels])
@@ -183,6 +182,7 @@ class ToneModel(nn.Module):
             "config": self.architecture,
             "statistics": width,
             "scene": None if self.scene is None else self.scene.architecture,
+            "scene_width": None if self.scene is None else self.scene.width,
             "parameters": total,
             "parameters_visual": visual,
         }

@@ -60,6 +60,12 @@ def scene_of(checkpoint: Checkpoint) -> str | None:
     return scene if isinstance(scene, str) else None
 
 
+def scene_width(checkpoint: Checkpoint) -> int | None:
+    """Width of what reads from a checkpoint's scene network; None if the card does not say."""
+    width = _model_of(checkpoint).get("scene_width")
+    return width if type(width) is int and width > 0 else None
+
+
 def is_mirrored(checkpoint: Checkpoint) -> bool:
     """Whether a checkpoint's model sees a picture and its mirror image as one."""
     return _model_of(checkpoint).get("mirror") is True
@@ -89,7 +95,7 @@ def take_over(checkpoint: Checkpoint, model: nn.Module, graph: HexGraph) -> None
     if {name: value.shape for name, value in towers.items()} != expected:
         raise ConfigError(
             f"model.pretrained: {checkpoint.folder / WEIGHTS}: its towers do not fit this backbone",
-            hint="set model.statistics, scene and scene_width as they were, or an architecture has changed since then",
+            hint="leave out model.statistics, scene and scene_width, or an architecture has changed since then",
         )
     taken = dict(towers)
     for name in ("head.context", "head.log_scale"):

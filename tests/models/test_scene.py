@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from iqa_cli.checkpoint import Preprocessing
+from iqa_cli.checkpoint import ONNX, WEIGHTS, Preprocessing, load_checkpoint, write_checkpoint
 from iqa_cli.config import ModelConfig
 from iqa_cli.errors import ConfigError
 from iqa_cli.hexgraph.read import read_graph
-from iqa_cli.paths import find_graph
+from iqa_cli.paths import find_checkpoint, find_graph
 
 torch = pytest.importorskip("torch", reason="models need the train extra")
 timm = pytest.importorskip("timm", reason="models need the train extra")
@@ -108,6 +108,21 @@ def test_the_network_never_learns_and_what_reads_it_does(weights: Path) -> None:
     assert changed
     assert not any(name.startswith("network.") for name in changed)
     assert model.description()["scene"] == NETWORK
+
+
+def test_a_checkpoint_is_gone_on_from_whatever_its_width(weights: Path, tmp_path: Path) -> None:
+    model = ToneModel(ModelConfig(scene=NETWORK, scene_weights=weights, scene_width=16), GRAPH)
+    shipped = load_checkpoint(find_checkpoint("default")).card
+    card = {key: value for key, value in shipped.items() if key not in ("files", "format_version")}
+    card["model"] = {**card["model"], "statistics": 0, **model.description()}
+    kept = {name: value.contiguous() for name, value in model.state_dict().items()}
+    folder = tmp_path / "narrow"
+    folder.mkdir()
+    write_checkpoint(folder, {WEIGHTS: safetensors.torch.save(kept), ONNX: b"none"}, card)
+    again = ToneModel(ModelConfig(pretrained=f"checkpoint:{folder}"), GRAPH)
+    assert again.scene is not None
+    assert again.scene.width == 16
+    assert torch.equal(again.scene.reader[0].weight, model.scene.reader[0].weight)  # type: ignore[union-attr]
 
 
 def test_an_exported_model_has_the_network_in_it(weights: Path) -> None:
