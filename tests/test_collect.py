@@ -114,10 +114,9 @@ def test_the_list_is_whole_and_names_a_licence_for_everything() -> None:
         assert all(entry[name] for name in ("repository", "commit", "path", "licence", "kind"))
 
 
-@pytest.mark.parametrize("name", ["labels-1.csv", "labels-2.csv"])
-def test_the_labels_of_the_recipe_are_read_and_are_of_the_photographs_listed(name: str) -> None:
+def test_the_labels_of_the_recipe_are_read_and_are_of_the_photographs_listed() -> None:
     with (FOLDER / "sources.csv").open(encoding="utf-8", newline="") as stream:
         listed = [entry["file"] for entry in csv.DictReader(stream) if entry["part"] == "labelled"]
-    table = read_labels(FOLDER / name, read_graph(find_graph("smartphone-6")), no_labels=("weight",))
+    table = read_labels(FOLDER / "labels.csv", read_graph(find_graph("smartphone-6")), no_labels=("weight",))
     assert list(table.names) == listed
     assert all(float(weight) > 0 for weight in table.others["weight"])

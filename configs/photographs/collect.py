@@ -3,8 +3,8 @@
     python configs/photographs/collect.py --snapshots DIR --out ../photographs [--have FOLDER ...]
 
 `sources.csv` beside this script lists every photograph: which part of the recipe it is for, repository, commit, path,
-licence, size and hash of the original, and what it shows. None of them is part of this repository. `labels-1.csv` and
-`labels-2.csv` say what the two halves of the recipe are told of them, and how often each is drawn.
+licence, size and hash of the original, and what it shows. None of them is part of this repository. `labels.csv`
+says what the recipe is told of the labelled ones, and how often each is drawn.
 
 DIR holds a git clone of each repository, bare or not, in a folder called owner+name. FOLDERS hold photographs that were
 collected before, with a SOURCES.csv (file, repo, commit, path) of their own; they are looked through first. What is

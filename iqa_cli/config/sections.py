@@ -106,9 +106,6 @@ class ModelConfig:
     pretrained: str | Literal[False] = False
     """An open_clip tag, a local weights file, `checkpoint:` and the name or folder of a checkpoint to go on from, or
     false for a start from nothing. Weights that were asked for are never replaced by random ones."""
-    blend: float | None = None
-    """Of the weights that are kept, the share that comes from this run; the rest stays as in the checkpoint that it
-    went on from. Between the two lies what is good at both their tasks (Wortsman et al., CVPR 2022). Left out: all."""
     head: Literal["coop", "fc"] = "coop"
     """coop (v2): learned context before the label's words, through the text tower; fc (v1): one linear layer."""
     context_tokens: int = 4
@@ -167,10 +164,6 @@ class ModelConfig:
             problems.append('model.scene: with train_visual = "none" what reads it would stay random; leave it out')
         if self.scene is not None and self.scene_weights is None and not goes_on:
             problems.append("model.scene_weights: missing, the file of pretrained weights for model.scene")
-        if self.blend is not None and not goes_on:
-            problems.append('model.blend: goes with pretrained = "checkpoint:...", there is nothing to blend with')
-        if self.blend is not None and not 0 < self.blend <= 1:
-            problems.append(f"model.blend: expected more than 0 and at most 1, got {self.blend:g}")
         if self.scene is None and self.scene_weights is not None:
             problems.append("model.scene: missing, the timm network that model.scene_weights is for")
         if problems:

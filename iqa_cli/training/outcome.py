@@ -21,7 +21,7 @@ from iqa_cli.training.curves import curves_png
 from iqa_cli.training.judging import Judged, compared, judge
 from iqa_cli.training.measured import measured
 from iqa_cli.training.operating_point import fitted_offsets
-from iqa_cli.training.state import BEST, blended, load_weights, weights_of
+from iqa_cli.training.state import BEST, load_weights, weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,8 +59,6 @@ class Outcome:
     """Number of the epoch that becomes the checkpoint."""
     stopped: str | None
     """Why it ended before its time, if something went wrong."""
-    start: Mapping[str, Tensor] | None = None
-    """The weights that the run went on from, if they are blended with those it came to."""
 
     @functools.cached_property
     def measured(self) -> dict[str, Any] | None:
@@ -82,9 +80,6 @@ def write_outcome(outcome: Outcome, model: ToneModel, crf: TorchCRF, device: tor
         validation = judge(model, crf, outcome.data.validation(), device)
         _write(outcome, work / LAST, len(outcome.rows), model, device, {"validation": validation})
         load_weights(work / BEST, model)
-    share = outcome.config.model.blend
-    if outcome.start is not None and share is not None:
-        blended(outcome.start, model, share)
     judged, offsets = _calibrated(outcome, model, crf, device)
     test = outcome.data.test()
     if test is not None:

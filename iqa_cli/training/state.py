@@ -45,22 +45,6 @@ class Progress:
             raise ValueError(f"{self.epochs} epochs and {len(self.rows)} rows of metrics")
 
 
-def blended(start: Mapping[str, torch.Tensor], model: nn.Module, share: float) -> None:
-    """Move a model's weights, in place, to this share of the way from where they started.
-
-    start  of the same model, see `weights_of`
-    share  0..1: 0 is the start, 1 leaves them as they are
-
-    Whole numbers, such as how many batches were seen, stay as they are.
-    """
-    own = weights_of(model)
-    mixed = {
-        name: torch.lerp(start[name].to(value), value, share) if value.is_floating_point() else value
-        for name, value in own.items()
-    }
-    model.load_state_dict(mixed, strict=False)
-
-
 def save_state(work: Path, model: nn.Module, optimiser: torch.optim.Optimizer, progress: Progress) -> None:
     """Write everything a resumed run needs, in one atomic file.
 

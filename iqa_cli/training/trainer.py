@@ -50,7 +50,6 @@ from iqa_cli.training.state import (
     remove_state,
     save_state,
     save_weights,
-    weights_of,
 )
 
 if TYPE_CHECKING:
@@ -157,7 +156,6 @@ class Trainer:
         self._model = ToneModel(config.model, self.graph)
         if not is_own(config.model.backbone) or config.model.scene is not None:
             refuse_unexportable(self._model, self.graph, config.model.backbone)
-        self._start = weights_of(self._model) if config.model.blend is not None else None
         # As `prepared` gives the pictures.
         self._model.to(self._device).to(memory_format=torch.channels_last)
         self.data: Data = data or self._made_data()
@@ -412,7 +410,6 @@ class Trainer:
             rows=self._rows,
             chosen=self.chosen,
             stopped=stopped,
-            start=self._start,
         )
         self.judged = write_outcome(outcome, self._model, self._crf, self._device)
         remove_state(self.config.work)

@@ -29,11 +29,11 @@ import torch
 from iqa_cli.models.prepare import squash
 from iqa_cli.models.runner import OnnxModel
 from iqa_cli.models.tone_model import ToneModel
-from iqa_cli.training.state import blended, load_state, progress_of, weights_of
+from iqa_cli.training.state import load_state, progress_of
 from iqa_cli.training.trainer import Trainer, _learning_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -353,46 +353,6 @@ def test_statistics_temperatures_and_a_mirror_blind_tower_go_all_the_way(config_
         expected = trainer._model(trainer._model.prepared(torch.tensor(prepared).permute(2, 0, 1)[None]))
     found = OnnxModel(checkpoint).node_scores([prepared])
     assert found == pytest.approx(expected.numpy(), abs=1e-4 * max(1.0, float(expected.abs().max())))
-
-
-def test_blended_weights_lie_between_where_a_run_started_and_where_it_came(
-    config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    edit(config_file, "epochs = 2", "epochs = 1")
-    for _ in Trainer(load_config(config_file), config_file.parent, "cpu").run():
-        pass
-    start = weights(tmp_path / "checkpoint")
-    came_to: dict[str, torch.Tensor] = {}
-
-    def watched(start: Mapping[str, torch.Tensor], model: torch.nn.Module, share: float) -> None:
-        came_to.update(weights_of(model))
-        blended(start, model, share)
-
-    monkeypatch.setattr("iqa_cli.training.outcome.blended", watched)
-    edit(config_file, "[model]", f'[model]\npretrained = "checkpoint:{tmp_path / "checkpoint"}"\nblend = 0.25')
-    edit(config_file, 'out = "checkpoint"', 'out = "blended"')
-    for _ in Trainer(load_config(config_file), tmp_path, "cpu").run():
-        pass
-    assert any(not torch.equal(start[name], value) for name, value in came_to.items())
-    for name, value in weights(tmp_path / "blended").items():
-        if value.is_floating_point():
-            torch.testing.assert_close(value, 0.75 * start[name] + 0.25 * came_to[name], rtol=1e-5, atol=1e-6)
-    assert load_checkpoint(tmp_path / "blended").card["model"]["blend"] == 0.25
-
-
-@pytest.mark.parametrize(
-    ("lines", "said"),
-    [
-        ("blend = 0.5", 'model.blend: goes with pretrained = "checkpoint:..."'),
-        ("blend = 0.0", "model.blend: expected more than 0 and at most 1, got 0"),
-        ("blend = 1.5", "model.blend: expected more than 0 and at most 1, got 1.5"),
-    ],
-)
-def test_a_blend_that_is_none_is_refused(config_file: Path, lines: str, said: str) -> None:
-    edit(config_file, "[model]", f"[model]\n{lines}")
-    with pytest.raises(ConfigError) as raised:
-        load_config(config_file)
-    assert said in str(raised.value)
 
 
 def test_the_fc_head_trains_too(config_file: Path, tmp_path: Path) -> None:
