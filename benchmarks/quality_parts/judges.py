@@ -16,7 +16,7 @@ from iqa_cli.models.prepare import squash
 from iqa_cli.models.runner import OnnxModel
 from iqa_cli.paths import find_checkpoint
 from iqa_cli.pipeline import Auditor
-from iqa_cli.pipeline.reading import look_at
+from iqa_cli.pipeline.reading import Manner, look_at
 from iqa_cli.records import PhotoRef
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Moved:
         self._crf = NumpyCRF(self._plan)
         self._offsets = np.repeat(judge.checkpoint.offsets, [count - 1 for count in self._graph.n_levels])
         model = OnnxModel(judge.checkpoint)
-        looks = (look_at(ref, "scaled", judge.checkpoint.preprocessing) for ref in refs)
+        looks = (look_at(ref, Manner("scaled", judge.checkpoint.preprocessing)) for ref in refs)
         scores = [model.node_scores([look.prepared])[0] for look in looks if look.prepared is not None]
         self._scores = np.array(scores, np.float32).reshape(len(refs), self._graph.n_nodes)
 
