@@ -57,8 +57,8 @@ def assess(
     strictness: Annotated[
         Strictness,
         typer.Option(
-            help="How readily a problem is named: strict misses fewer and accuses more good photos, lenient the other "
-            "way round. Probabilities stay the same."
+            help="How readily a problem is named, and a grave one: strict misses fewer and accuses more good photos, "
+            "lenient the other way round. Probabilities stay the same."
         ),
     ] = Strictness.NORMAL,
     decode: Annotated[

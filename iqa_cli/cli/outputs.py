@@ -186,8 +186,8 @@ def _open(option: str, name: str, photos: Sequence[PhotoRef], stack: contextlib.
     return file
 
 
-_OURS = (b"SourceFile,", b"filename,pred_label,gt_label", b"label,n,", f"<!doctype html>\n<!-- {MARK} ".encode())
-"""How the tables that we write begin; our JSON has a format version near its start."""
+_OURS = (b"SourceFile,status,", b"filename,pred_label,gt_label", b"label,n,", f"<!doctype html>\n<!-- {MARK} ".encode())
+"""How what we write begins; our JSON has a format version near its start. exiftool's tables have SourceFile, too."""
 _HEAD = 256
 
 

@@ -160,6 +160,8 @@ def _find(path: Path, conditions: Conditions) -> Picked:
         say(f"no photo was picked of {len(report.rows):,} in {report.name}")
         if conditions.camera is not None:
             say(f"note: cameras in there: {', '.join(map(words.path, cameras(report))) or 'none is known'}")
+            if not any(sign in conditions.camera for sign in "*?["):
+                say(f"hint: a part of a name takes stars: --camera '*{words.path(conditions.camera)}*'")
     fine = sum(row.status == "ok" and row.worst_level == 1 for row in selection.rows)
     if fine and not (conditions.judges or conditions.statuses or conditions.paths):
         among = "among them is" if fine == 1 else "among them are"

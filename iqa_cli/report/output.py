@@ -111,7 +111,7 @@ class Replacement:
 
         raises  OutputError  if the disk is full or gone; the file that was there is as it was
         """
-        with self._told():
+        with told_as_not_replaced(self.name):
             self._stream.write(content)
 
     def commit(self) -> None:
@@ -119,7 +119,7 @@ class Replacement:
 
         raises  OutputError  if that cannot be done
         """
-        with self._told():
+        with told_as_not_replaced(self.name):
             self._stream.flush()
             os.fsync(self._stream.fileno())
             self._stream.close()
@@ -131,16 +131,6 @@ class Replacement:
         with contextlib.suppress(OSError):
             return stat.S_IMODE(os.stat(self._target).st_mode)  # noqa: PTH116 - see above
         return 0o666 & ~umask()
-
-    @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise OutputError(
-                f"{self.name}: cannot be written ({error.strerror})",
-                hint="make room or write elsewhere; what was there before is as it was",
-            ) from None
 
     def __enter__(self) -> Self:
         return self
@@ -179,6 +169,18 @@ class OutputStream:
         with told_as_output_error(self.name):
             self._stream.write(content)
             self._stream.flush()
+
+
+@contextlib.contextmanager
+def told_as_not_replaced(name: object) -> Iterator[None]:
+    """Writing that fails in here is an `OutputError` naming the output, of which what was there before is left."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{name}: cannot be written ({error.strerror})",
+            hint="make room or write elsewhere; what was there before is as it was",
+        ) from None
 
 
 def umask() -> int:

@@ -8,6 +8,7 @@ import io
 import os
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,7 @@ if not REQUIRED:
 from axe_playwright_python.sync_playwright import Axe  # noqa: E402
 from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
 
+ROOT = Path(__file__).parents[2]
 IMAGE_NAME = "<img src=x onerror=alert(1)>.jpg"
 SCRIPT = "</script><script>document.title='hacked'</script>"
 COMMENT = "a \"quote\", an 'apostrophe' and \u2028 a line separator"
@@ -79,7 +81,8 @@ def pages(folder: Path, checkpoint_folder: Path) -> Callable[..., Path]:
         if lang not in made:
             made[lang] = folder / f"audit-{lang}.html"
             here = Path.cwd()
-            arguments = ["assess", "DCIM", "--checkpoint", checkpoint_folder, "--html", made[lang].name, "--lang", lang]
+            arguments = ["assess", "DCIM", "--checkpoint", checkpoint_folder, "--lang", lang]
+            arguments += ["--html", made[lang].name, "--csv", "audit.csv"]
             before = sys.argv
             try:
                 os.chdir(folder)
@@ -175,7 +178,7 @@ def test_numbers_of_the_summary_are_filters(open_page: Callable[..., Page]) -> N
         ("label", "too dark", {"dark.jpg", "sub/dark.jpg"}),
         ("level", "blocking", {"dark.jpg"}),
         ("level", "severe or worse", {"dark.jpg", "sub/dark.jpg", "bright.jpg"}),
-        ("level", "none", {"fine.jpg", "icon.png"}),
+        ("level", "none", {"fine.jpg"}),
         ("status", "unreadable", {"empty.jpg"}),
         ("status", "uncertain", {"icon.png"}),
         ("camera", "Maker Phone 2 (1)", {"sub/dark.jpg"}),
@@ -283,9 +286,14 @@ def test_review_is_kept_and_comes_out_as_paths_and_labels(
     page.keyboard.press("u")
     page.reload()
     page.wait_for_selector("html[data-ready]")
-    assert page.locator("#cards .mark").all_text_contents() == ["accepted", "rejected", "level corrected", *[""] * 4]
+    assert page.locator("#cards .mark").all_text_contents() == [
+        "verdict right",
+        "verdict wrong",
+        "level corrected",
+        *[""] * 4,
+    ]
 
-    page.locator("#which").select_option(label="rejected")
+    page.locator("#which").select_option(label="verdict wrong")
     with page.expect_download() as download:
         page.locator("#export-paths").click()
     assert download.value.suggested_filename == "paths.txt"
@@ -311,8 +319,20 @@ def test_review_is_kept_and_comes_out_as_paths_and_labels(
     assert all((pages().parent / "DCIM" / name).is_file() for name in table.names)
 
 
+def test_taking_back_goes_back_to_the_last_verdict(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    order = names(page)
+    page.locator("button.card").first.click()
+    page.keyboard.press("x")
+    expect(page.locator("#view-title")).to_have_text(f"DCIM/{order[1]}")
+    page.keyboard.press("u")
+    expect(page.locator("#view-title")).to_have_text(f"DCIM/{order[0]}")
+    assert page.locator("#cards .mark").all_text_contents() == [""] * 7
+
+
 def test_exporting_nothing_says_so(open_page: Callable[..., Page]) -> None:
     page = open_page()
+    page.locator("#which").select_option(label="verdict right")
     page.locator("#export-paths").click()
     expect(page.locator("#shown")).to_contain_text("none to export")
     page.locator("#export-labels").click()
@@ -322,6 +342,34 @@ def test_exporting_nothing_says_so(open_page: Callable[..., Page]) -> None:
         page.locator("#export-paths").click()
     lines = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
     assert lines == [f"DCIM/{name}" for name in names(page)]
+
+
+def test_from_the_page_to_a_move_and_back(
+    open_page: Callable[..., Page], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = open_page()
+    page.locator("[name=level]").select_option(label="severe or worse")
+    page.locator("#which").select_option(label="all shown")
+    with page.expect_download() as download:
+        page.locator("#export-paths").click()
+    shutil.copytree(folder / "DCIM", tmp_path / "DCIM")
+    shutil.copy(folder / "audit.csv", tmp_path)
+    before = contents(tmp_path / "DCIM")
+    monkeypatch.chdir(tmp_path)
+    iqa("pick", "audit.csv", "--paths", download.value.path(), "--move-to", "rejected")
+    assert set(contents(tmp_path / "DCIM")) == {IMAGE_NAME, "fine.jpg", "icon.png", "empty.jpg"}
+    (undo,) = (tmp_path / "rejected").glob("*undo*")
+    iqa("pick", "--undo", undo)
+    assert contents(tmp_path / "DCIM") == before
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def iqa(*arguments: object) -> None:
+    command = [sys.executable, "-m", "iqa_cli", *map(str, arguments)]
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
 def test_the_file_behind_a_photo_is_linked(open_page: Callable[..., Page], folder: Path) -> None:
@@ -388,7 +436,7 @@ def test_a_verdict_holds_for_the_levels_that_were_shown(open_page: Callable[...,
     page = open_page()
     page.locator("button.card").first.focus()
     page.keyboard.press("p")
-    assert page.locator("#cards .mark").first.inner_text() == "accepted"
+    assert page.locator("#cards .mark").first.inner_text() == "verdict right"
     page.evaluate(
         """() => {
           const [key] = Object.keys(localStorage);
@@ -410,10 +458,10 @@ def test_two_windows_of_one_page_keep_what_was_said_in_both(open_page: Callable[
     for page, place, key in ((first, 0, "p"), (second, 1, "x")):
         page.locator("button.card").nth(place).focus()
         page.keyboard.press(key)
-    expect(first.locator("#cards .mark").nth(1)).to_have_text("rejected")
+    expect(first.locator("#cards .mark").nth(1)).to_have_text("verdict wrong")
     second.reload()
     second.wait_for_selector("html[data-ready]")
-    assert second.locator("#cards .mark").all_text_contents()[:2] == ["accepted", "rejected"]
+    assert second.locator("#cards .mark").all_text_contents()[:2] == ["verdict right", "verdict wrong"]
 
 
 def test_the_way_past_the_head_keeps_the_view(open_page: Callable[..., Page]) -> None:

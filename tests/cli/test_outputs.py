@@ -42,7 +42,11 @@ def looked_at(photos: list[PhotoRef], monkeypatch: pytest.MonkeyPatch) -> list[P
 
 @pytest.mark.parametrize(
     "content",
-    [b"SourceFile,Make\n", b'{"format_version": 1}\n', b"<!doctype html>\n<!-- iqa audit page, format_version 1 -->"],
+    [
+        b"SourceFile,status,error\n",
+        b'{"format_version": 1}\n',
+        b"<!doctype html>\n<!-- iqa audit page, format_version 1 -->",
+    ],
 )
 def test_an_earlier_result_is_known_without_looking_at_any_photo(
     tmp_path: Path, photos: list[PhotoRef], looked_at: list[Path], content: bytes
@@ -66,6 +70,15 @@ def test_a_photo_under_any_other_name_is_told_to_be_one(
 
 def test_a_name_of_a_photo_is_refused_whatever_it_holds(tmp_path: Path, photos: list[PhotoRef]) -> None:
     named = tmp_path / "audit.jpg"
-    named.write_bytes(b"SourceFile,Make\n")
+    named.write_bytes(b"SourceFile,status,error\n")
     with pytest.raises(UsageError, match="this is a photo"), open_outputs(str(named), None, None, photos):
         pass
+
+
+@pytest.mark.parametrize("content", [b"SourceFile,Make\na.jpg,Canon\n", b"SourceFile\n", b"filename,dark\n"])
+def test_a_table_of_another_program_is_not_overwritten(tmp_path: Path, photos: list[PhotoRef], content: bytes) -> None:
+    table = tmp_path / "exif.csv"
+    table.write_bytes(content)
+    with pytest.raises(UsageError, match="not written by iqa"), open_outputs(str(table), None, None, photos):
+        pass
+    assert table.read_bytes() == content

@@ -91,7 +91,9 @@ def test_nothing_picked_is_said_and_is_no_error(iqa: Run) -> None:
     assert iqa("a.csv", "--label", "bright") == (0, "", "no photo was picked of 4 in a.csv\n")
     code, out, err = iqa("a.csv", "--camera", "Nikon", "--move-to", "out")
     assert (code, out) == (0, "")
-    assert err == "no photo was picked of 4 in a.csv\nnote: cameras in there: Pixel 8\n"
+    said = "no photo was picked of 4 in a.csv\nnote: cameras in there: Pixel 8\n"
+    assert err == said + "hint: a part of a name takes stars: --camera '*Nikon*'\n"
+    assert iqa("a.csv", "--camera", "*Nikon*").err == said
     assert not Path("out").exists()
 
 

@@ -189,13 +189,15 @@
     for (const [value, text] of entries) field.append(make("option", { value }, text));
     if (!entries.length) field.closest("label").hidden = true;
   }
-  function valuesOf(key, order) {
+  function valuesOf(key, order, said = (value) => value) {
     const counts = new Map();
     for (const photo of photos) if (photo[key]) counts.set(photo[key], (counts.get(photo[key]) || 0) + 1);
     const found = [...counts].sort(order || ((a, b) => b[1] - a[1] || a[0].localeCompare(b[0])));
-    return found.map(([value, count]) => [value, `${value} (${count})`]);
+    return found.map(([value, count]) => [value, `${said(value)} (${count})`]);
   }
   const levelEntries = meta.levels.map((name, i) => [String(i + 1), name]).slice(1);
+  const isoSaid = (band) => (band.startsWith("-") ? filled(W.up_to, { iso: band.slice(1) })
+    : band.endsWith("-") ? filled(W.from, { iso: band.slice(0, -1) }) : band);
   fill("label", meta.labels.map((label, i) => [String(i), label.name]));
   fill("level", [["2-", W.flawed], ...levelEntries,
     ...(meta.levels.length > 3 ? [["3-", filled(W.or_worse, { level: meta.levels[2] })]] : []), ["1", meta.levels[0]]]);
@@ -203,7 +205,7 @@
   fill("status", Object.keys(RANK).filter((s) => photos.some((p) => p.status === s)).map((s) => [s, W.statuses[s]]));
   fill("camera", valuesOf("camera"));
   fill("lens", valuesOf("lens"));
-  fill("iso", valuesOf("iso", (a, b) => parseInt(a[0].replace(/^-/, ""), 10) - parseInt(b[0].replace(/^-/, ""), 10)));
+  fill("iso", valuesOf("iso", (a, b) => parseInt(a[0].replace(/^-/, ""), 10) - parseInt(b[0].replace(/^-/, ""), 10), isoSaid));
   fill("month", valuesOf("month", (a, b) => (a[0] < b[0] ? 1 : -1)));
   fill("folder", valuesOf("folder", (a, b) => a[0].localeCompare(b[0])));
   fill("review", [["p", W.verdicts.p], ["x", W.verdicts.x], ["corrected", W.corrected], ["none", W.undecided]]);
@@ -234,6 +236,8 @@
   function matches(photo) {
     const least = Number(state.p) || 0;
     if (state.label !== "" || state.level !== "" || least) {
+      // What should not be trusted has no level to go by, here as in the summary and in `iqa pick`.
+      if (photo.status !== "ok" && state.status === "") return false;
       const label = state.label === "" ? null : Number(state.label);
       if (label === null && state.level === "1") {
         if (photo.worst !== 1) return false;
@@ -426,7 +430,9 @@
     const back = photo && cards.querySelector(`[data-place="${photo.place}"]`);
     if (back) back.focus();
   });
+  let last = null;
   function decide(key, photo = current) {
+    if (key !== "u") last = photo;
     keep(photo, { verdict: key === "u" ? null : key, ...(key === "u" ? { levels: {} } : {}) });
     refresh(photo);
     if (photo === current) $("details").replaceChildren(...details(photo));
@@ -439,6 +445,8 @@
     if (view.open) {
       if (event.key === "ArrowRight" || event.key === "ArrowLeft") { event.preventDefault(); step(event.key === "ArrowRight" ? 1 : -1); }
       else if ("pxu".includes(key) && key.length === 1) {
+        // The view has gone on since the last verdict: taking it back goes back to it.
+        if (key === "u" && last && !reviewed(current).verdict && !own(current)) show(last);
         const place = shown.indexOf(current);
         decide(key);
         if (key !== "u" && place < shown.length - 1 && state.review === "") step(1);
@@ -461,7 +469,7 @@
   });
 
   // ---- exports: lists for `iqa pick --paths`, labels for `iqa train` and `iqa eval` ------------------------------
-  for (const [value, text] of [["x", W.verdicts.x], ["p", W.verdicts.p], ["corrected", W.corrected], ["shown", W.all_shown]]) {
+  for (const [value, text] of [["shown", W.all_shown], ["p", W.verdicts.p], ["x", W.verdicts.x], ["corrected", W.corrected]]) {
     $("which").append(make("option", { value }, text));
   }
   function chosen(which) {

@@ -20,7 +20,7 @@ PAGE: dict[Language, dict[str, str]] = {
         "skip": "Skip to the photos",
         "noscript": "The photos on this page are shown by a script, which this browser does not run.",
         "summary": "Tone problems, by photo",
-        "summary_hint": "A number shows its photos. Uncertain and unreadable photos are not counted here.",
+        "summary_hint": "Click a number to see its photos. Uncertain and unreadable photos are not counted.",
         "cell": "{label}, {level}: show {count}",
         "label": "Problem",
         "distributions": "Distributions",
@@ -38,7 +38,7 @@ PAGE: dict[Language, dict[str, str]] = {
         "of the {fine} fine ones, picked evenly.",
         "companion": "The small pictures lie in the folder {folder} beside this page: keep both together.",
         "filters": "Filters",
-        "text": "Text",
+        "text": "Search path, camera, problem",
         "level": "Level",
         "probability": "Probability",
         "status": "Status",
@@ -55,8 +55,9 @@ PAGE: dict[Language, dict[str, str]] = {
         "export": "Export",
         "export_paths": "Paths",
         "export_labels": "Labels of what was reviewed",
-        "shortcuts": "Keys: Enter opens a photo, ← → go on, p accepts the verdict, x rejects it, u takes that back, c "
-        "shows clipped (striped red) and crushed (blue) areas, o opens the file, Esc closes.",
+        "shortcuts": "Keys: Enter opens a photo, ← → go on, p says that the verdict is right, x that it is "
+        "wrong, and both go on to the next photo; u takes the last one back. c shows clipped (striped red) and crushed "
+        "(blue) areas, o opens the file, Esc closes.",
         "previous": "Previous photo",
         "next": "Next photo",
         "close": "Close",
@@ -91,7 +92,7 @@ PAGE: dict[Language, dict[str, str]] = {
         "{fine_kept} 张。",
         "companion": "缩略图在本页旁边的文件夹 {folder} 中：请将两者放在一起。",
         "filters": "筛选",
-        "text": "文字",
+        "text": "搜索路径、相机、问题",
         "level": "等级",
         "probability": "概率",
         "status": "状态",
@@ -108,7 +109,7 @@ PAGE: dict[Language, dict[str, str]] = {
         "export": "导出",
         "export_paths": "路径",
         "export_labels": "已复核的标签",
-        "shortcuts": "按键：Enter 打开照片，← → 前后翻页，p 认可判断，x 否定判断，"
+        "shortcuts": "按键：Enter 打开照片，← → 前后翻页，p 判断正确，x 判断错误（并转到下一张），"
         "u 撤销，c 显示过曝（红色条纹）与死黑（蓝）区域，o 打开文件，Esc 关闭。",
         "previous": "上一张",
         "next": "下一张",
@@ -124,6 +125,8 @@ PAGE: dict[Language, dict[str, str]] = {
 SCRIPT: dict[Language, Mapping[str, str | Mapping[str, str]]] = {
     "en": {
         "any": "any",
+        "up_to": "up to {iso}",
+        "from": "{iso} and more",
         "flawed": "any problem",
         "or_worse": "{level} or worse",
         "fine": "fine",
@@ -153,7 +156,7 @@ SCRIPT: dict[Language, Mapping[str, str | Mapping[str, str]]] = {
         "all_shown": "all shown",
         "nothing_chosen": "There are none to export: review some photos first, or export all shown.",
         "nothing_reviewed": "Nothing was reviewed yet: open a photo and press p or x.",
-        "needs_level": "Rejected photos without a problem need a level: choose it in the large view.",
+        "needs_level": "A wrong verdict that named no problem needs a level: choose it in the large view.",
         "stale": "judged otherwise when reviewed",
         "not_kept": "This browser does not keep the review: export it before you close the page.",
         "undecided": "not reviewed",
@@ -161,8 +164,8 @@ SCRIPT: dict[Language, Mapping[str, str | Mapping[str, str]]] = {
         "yes": "yes",
         "no": "no",
         "statuses": {"ok": "judged", "uncertain": "uncertain", "damaged": "damaged", "unreadable": "unreadable"},
-        "verdicts": {"p": "accepted", "x": "rejected"},
-        "decide": {"p": "Accept the verdict", "x": "Reject it", "u": "Undecided"},
+        "verdicts": {"p": "verdict right", "x": "verdict wrong"},
+        "decide": {"p": "Verdict right", "x": "Verdict wrong", "u": "Undecided"},
         "sorts": {
             "worst": "worst first",
             "probability": "probability",
@@ -196,6 +199,8 @@ SCRIPT: dict[Language, Mapping[str, str | Mapping[str, str]]] = {
     },
     "zh": {
         "any": "不限",
+        "up_to": "{iso} 及以下",
+        "from": "{iso} 及以上",
         "flawed": "任何问题",
         "or_worse": "{level}及以上",
         "fine": "正常",
@@ -225,7 +230,7 @@ SCRIPT: dict[Language, Mapping[str, str | Mapping[str, str]]] = {
         "all_shown": "全部显示的",
         "nothing_chosen": "没有可导出的照片：请先复核，或导出全部显示的照片。",
         "nothing_reviewed": "尚未复核：请打开照片后按 p 或 x。",
-        "needs_level": "被否定的正常照片需要指定等级：请在大图中选择。",
+        "needs_level": "判为正常但判断错误的照片需要指定等级：请在大图中选择。",
         "stale": "复核之后判断已改变",
         "not_kept": "此浏览器无法保存复核结果：请在关闭页面前导出。",
         "undecided": "未复核",
@@ -233,8 +238,8 @@ SCRIPT: dict[Language, Mapping[str, str | Mapping[str, str]]] = {
         "yes": "是",
         "no": "否",
         "statuses": {"ok": "已评判", "uncertain": "存疑", "damaged": "已损坏", "unreadable": "无法读取"},
-        "verdicts": {"p": "已认可", "x": "已否定"},
-        "decide": {"p": "认可判断", "x": "否定判断", "u": "未定"},
+        "verdicts": {"p": "判断正确", "x": "判断错误"},
+        "decide": {"p": "判断正确", "x": "判断错误", "u": "未定"},
         "sorts": {
             "worst": "最严重在前",
             "probability": "概率",

@@ -27,7 +27,7 @@ import jinja2
 from markupsafe import Markup
 
 from iqa_cli._version import __version__
-from iqa_cli.errors import OutputError, UsageError
+from iqa_cli.errors import UsageError
 from iqa_cli.findings import in_percent
 from iqa_cli.photometry import MEASUREMENT_NAMES
 from iqa_cli.report.audit.html import MARK
@@ -35,7 +35,7 @@ from iqa_cli.report.audit.html.charts import Distributions
 from iqa_cli.report.audit.html.words import PAGE, SCRIPT
 from iqa_cli.report.audit.tally import Tally
 from iqa_cli.report.audit.words import closing_line
-from iqa_cli.report.output import Replacement, umask
+from iqa_cli.report.output import Replacement, told_as_not_replaced, umask
 from iqa_cli.report.text import shown, utf8
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class HtmlWriter:
         text = json.dumps(self._photo(report), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
         jpeg, areas = (thumbnail.jpeg, thumbnail.areas) if thumbnail else (b"", b"")
         start = self._spooled
-        with self._told():
+        with told_as_not_replaced(self._path):
             for part in (text, jpeg, areas):
                 self._spool.write(part)
                 self._spooled += len(part)
@@ -229,7 +229,7 @@ class HtmlWriter:
         for text in template.generate(self._context(order, pictures, is_inside=is_inside)):
             self._page.write(text.encode())
         if part is not None:
-            with self._told(self._folder):
+            with told_as_not_replaced(self._folder):
                 _remove_ours(self._folder)
                 part.rename(self._folder)
         self._page.commit()
@@ -265,7 +265,7 @@ class HtmlWriter:
             "words": words,
             "css": Markup(css),  # noqa: S704 - our own files
             "js": Markup(js),  # noqa: S704 - our own files
-            "levels": [{"name": self._graph.level_name(level, lang)} for level in self._level_numbers()],
+            "levels": [{"name": self._graph.level_name(level, lang)} for level in self._shown_levels()],
             "summary": self._summary(),
             "charts": self._distributions.charts(words),
             "kept": words[kept].format(kept=len(order), fine=self._tally.fine, fine_kept=len(self._fine)),
@@ -286,12 +286,16 @@ class HtmlWriter:
     def _level_numbers(self) -> range:
         return range(1, max(self._graph.n_levels) + 1)
 
+    def _shown_levels(self) -> list[int]:
+        """Levels in the order of the table on the terminal: none last, which nobody looks for."""
+        return [*self._level_numbers()[1:], 1]
+
     def _summary(self) -> list[dict[str, Any]]:
         """A row per label, with the photos at each level."""
         rows = []
         for index, label in enumerate(self._graph.labels):
             cells = []
-            for level in self._level_numbers():
+            for level in self._shown_levels():
                 count = self._tally.levels[label.name, level]
                 said = self._words["cell"].format(
                     label=label.display(self._lang), level=self._graph.level_name(level, self._lang), count=count
@@ -392,13 +396,13 @@ class HtmlWriter:
         return both[: kept.jpeg_bytes], both[kept.jpeg_bytes :]
 
     def _read(self, start: int, length: int) -> bytes:
-        with self._told():
+        with told_as_not_replaced(self._path):
             self._spool.seek(start)
             return self._spool.read(length)
 
     def _folder_of(self, pictures: Sequence[_Kept]) -> Path:
         """A new folder with the pictures, beside the page; gone again unless it is renamed."""
-        with self._told(self._folder):
+        with told_as_not_replaced(self._folder):
             part = Path(tempfile.mkdtemp(prefix=".iqa-", suffix=".part", dir=self._folder.parent))
             self._stack.callback(shutil.rmtree, part, ignore_errors=True)
             text = f"Small pictures for {as_shown(self._path.name)}, made by iqa.\n"
@@ -410,16 +414,6 @@ class HtmlWriter:
             with contextlib.suppress(OSError):  # some drives know no rights
                 part.chmod(0o777 & ~umask())
         return part
-
-    @contextlib.contextmanager
-    def _told(self, what: Path | None = None) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise OutputError(
-                f"{what or self._path}: cannot be written ({error.strerror})",
-                hint="make room or write elsewhere; the page that was there before is as it was",
-            ) from None
 
     def __enter__(self) -> Self:
         return self
