@@ -13,7 +13,7 @@ from typing import Any
 import iqa_cli
 from iqa_cli.cache import Cache
 from iqa_cli.cache.place import FILE
-from iqa_cli.records import Capture, Finding, Influence, Measurement, PhotoRef, PhotoReport
+from iqa_cli.records import Capture, Finding, Influence, Measurement, PhotoRef, PhotoReport, Thumbnail
 
 ROOT = Path(iqa_cli.__file__).parents[1]
 TAKEN_AT = dt.datetime(2024, 2, 29, 23, 59, 59, 5)  # noqa: DTZ001 - the camera's clock has no zone
@@ -36,6 +36,7 @@ def report_of(path: Path | str, level: int = 2, evidence: str = "median luma 0.7
         influence=(Influence(("/exclusions/0",), ("too bright", "too dark"), "too dark", 2, 0.5, 1 / 7, 0.25),),
         measurements=tuple(Measurement(f"luma_{place}", value, "luma") for place, value in enumerate(AWKWARD)),
         capture=Capture("Apple", None, "", TAKEN_AT, 1 / 60, 1.8, 50, -1 / 3, False, 6, 4032, 3024),
+        thumbnail=Thumbnail(bytes(range(256)), b"", b"\0\xff"),
     )
 
 

@@ -255,7 +255,7 @@ def test_neither_are_a_lack_of_memory_and_our_own_mistakes(
 
     reasons = [decode._why(MemoryError(), None, b"").reason]
     monkeypatch.setattr(reading, "read_photo", lambda *_, **__: 1 / 0)
-    failed: Any = reading.look_at(photo(), "scaled", None)  # type: ignore[arg-type]
+    failed: Any = reading.look_at(photo(), reading.Manner("scaled", None))  # type: ignore[arg-type]
     reasons.append(failed.error)
     for reason in reasons:
         assert reason.startswith(store.PASSING), reason

@@ -271,7 +271,8 @@ def test_the_table_fits_a_terminal(columns: int, tmp_path: Path) -> None:
     import io
 
     from iqa_cli.hexgraph.check import check_graph
-    from iqa_cli.report import graph_table, screen
+    from iqa_cli.report import screen
+    from iqa_cli.report.graph import table
 
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
@@ -285,7 +286,7 @@ def test_the_table_fits_a_terminal(columns: int, tmp_path: Path) -> None:
         patch.setenv("TERM", "xterm")
         file = Terminal()
         report = check_graph(path)
-        graph_table.print_graph_report(report, verbose=True, file=file)
+        table.print_graph_report(report, verbose=True, file=file)
         assert columns >= screen.NARROWEST
     lines = file.getvalue().splitlines()
     plain = [line.replace("\x1b[1m", "").replace("\x1b[2m", "").replace("\x1b[0m", "") for line in lines[1:]]
