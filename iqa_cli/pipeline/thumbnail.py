@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from typing import TYPE_CHECKING
 
@@ -35,9 +36,7 @@ def thumbnail_of(rgb: NDArray[np.uint8], seen: Examination) -> Thumbnail:
     picture = Image.fromarray(rgb)
     picture.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.HAMMING)
     found = seen.areas()
-    height, width = found.shape
-    down, across = np.ogrid[:height, :width]
-    found[(found == 1) & ((down + across) // _STRIPE_PIXELS % 2 == 1)] = 3
+    found |= (found & 1) * _stripes(found.shape)
     areas = Image.fromarray(found, "P")
     areas.putpalette((0, 0, 0, *_CLIPPED, *_CRUSHED, *_STRIPE))
     return Thumbnail(
@@ -45,6 +44,14 @@ def thumbnail_of(rgb: NDArray[np.uint8], seen: Examination) -> Thumbnail:
         areas=_file(areas, "PNG", bits=2, transparency=0, compress_level=3),
         luma=seen.luma_histogram().tobytes(),
     )
+
+
+@functools.lru_cache(maxsize=16)
+def _stripes(shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """(H, W) 2 on every other stripe, else 0: what makes a clipped pixel's 1 a 3."""
+    height, width = shape
+    down, across = np.ogrid[:height, :width]
+    return ((down + across) // _STRIPE_PIXELS % 2 * 2).astype(np.uint8)
 
 
 def _file(picture: Image.Image, kind: str, **options: int) -> bytes:

@@ -209,10 +209,11 @@
   fill("month", valuesOf("month", (a, b) => (a[0] < b[0] ? 1 : -1)));
   fill("folder", valuesOf("folder", (a, b) => a[0].localeCompare(b[0])));
   fill("review", [["p", W.verdicts.p], ["x", W.verdicts.x], ["corrected", W.corrected], ["none", W.undecided]]);
+  const collator = new Intl.Collator(undefined, { numeric: true });  // made once: far quicker than localeCompare
   const ORDERS = {
     "": (a, b) => a.place - b.place,
     probability: (a, b) => b.probability - a.probability,
-    name: (a, b) => a.file.localeCompare(b.file, undefined, { numeric: true }),
+    name: (a, b) => collator.compare(a.file, b.file),
     time: (a, b) => (a.capture.taken_at ? 0 : 1) - (b.capture.taken_at ? 0 : 1) || (a.capture.taken_at || "").localeCompare(b.capture.taken_at || ""),
     folder: (a, b) => a.folder.localeCompare(b.folder) || a.place - b.place,
     dark: (a, b) => measured(a, "luma_median", 2) - measured(b, "luma_median", 2),
