@@ -134,11 +134,11 @@ def test_an_unknown_checkpoint_exits_with_3_and_says_what_there_is(iqa: Run, rol
 def test_a_damaged_checkpoint_leaves_the_old_report_alone(iqa: Run, roll: Path, tmp_path: Path) -> None:
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged" / "card.json").write_text("{", encoding="utf-8")
-    (tmp_path / "audit.csv").write_text("SourceFile,yesterday", encoding="utf-8")
+    (tmp_path / "audit.csv").write_text("SourceFile,status,yesterday", encoding="utf-8")
     code, _, err = iqa(roll, "--checkpoint", tmp_path / "damaged", "--csv", tmp_path / "audit.csv")
     assert code == 3
     assert "card.json" in err
-    assert (tmp_path / "audit.csv").read_text(encoding="utf-8") == "SourceFile,yesterday"
+    assert (tmp_path / "audit.csv").read_text(encoding="utf-8") == "SourceFile,status,yesterday"
 
 
 @pytest.mark.parametrize("option", ["--csv", "--jsonl"])
@@ -173,10 +173,10 @@ def test_two_outputs_need_two_files(iqa: Run, roll: Path, tmp_path: Path) -> Non
         assert code == 2
         assert "both name" in err
     assert not (tmp_path / "same").exists()
-    (tmp_path / "same").write_text("SourceFile,yesterday", encoding="utf-8")
+    (tmp_path / "same").write_text("SourceFile,status,yesterday", encoding="utf-8")
     (tmp_path / "hard").hardlink_to(tmp_path / "same")
     assert iqa(roll, "--csv", tmp_path / "same", "--jsonl", tmp_path / "hard").code == 2
-    assert (tmp_path / "same").read_text(encoding="utf-8") == "SourceFile,yesterday"
+    assert (tmp_path / "same").read_text(encoding="utf-8") == "SourceFile,status,yesterday"
 
 
 @pytest.mark.parametrize("option", ["--csv", "--jsonl"])
@@ -194,9 +194,9 @@ def test_a_run_that_fails_before_its_first_row_leaves_the_old_report_alone(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(reading, "read_photo", interrupted)
-    (tmp_path / "audit.csv").write_text("SourceFile,yesterday", encoding="utf-8")
+    (tmp_path / "audit.csv").write_text("SourceFile,status,yesterday", encoding="utf-8")
     assert iqa(roll, "--csv", tmp_path / "audit.csv").code == 130
-    assert (tmp_path / "audit.csv").read_text(encoding="utf-8") == "SourceFile,yesterday"
+    assert (tmp_path / "audit.csv").read_text(encoding="utf-8") == "SourceFile,status,yesterday"
 
 
 @pytest.mark.parametrize(
