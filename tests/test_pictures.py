@@ -117,7 +117,7 @@ def test_the_picture_of_the_page_is_made_from_the_page_as_it_is() -> None:
 def test_a_picture_fetches_nothing_and_tells_nothing_of_the_machine(picture: Path) -> None:
     text = picture.read_text("utf-8")
     assert re.findall(r"""(?:href|src|url)\s*[=(]\s*["']?(?!#)[^)\s"']+""", text) == []
-    assert re.findall(r"@import|@font-face|<script|/tmp/|/home/", text) == []
+    assert re.findall(r"@import|@font-face|<script|/(?:tmp|home)/", text) == []
     assert picture.stat().st_size < 80_000
 
 

@@ -144,6 +144,7 @@ def _find(path: Path, conditions: Conditions) -> Picked:
     from iqa_cli.picking.conditions import cameras, select
     from iqa_cli.picking.places import base_of, find
     from iqa_cli.picking.report import read_report
+    from iqa_cli.wording import counted
 
     report = read_report(path)
     if not report.rows:
@@ -165,7 +166,7 @@ def _find(path: Path, conditions: Conditions) -> Picked:
     fine = sum(row.status == "ok" and row.worst_level == 1 for row in selection.rows)
     if fine and not (conditions.judges or conditions.statuses or conditions.paths):
         among = "among them is" if fine == 1 else "among them are"
-        say(f"note: {among} {words.counted(fine, 'photo')} without a problem; --min-severity ordinary leaves out such")
+        say(f"note: {among} {counted(fine, 'photo')} without a problem; --min-severity ordinary leaves out such")
     return picked
 
 

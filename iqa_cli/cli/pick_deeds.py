@@ -16,6 +16,7 @@ from iqa_cli.errors import InvalidInput
 from iqa_cli.picking import words
 from iqa_cli.picking.plan import Left, make_plan, missing
 from iqa_cli.report.output import told_as_output_error
+from iqa_cli.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -56,7 +57,7 @@ class Picked:
         """Raise InvalidInput if anything that was asked for was not there or not done."""
         told = []
         if self._left:
-            told.append(f"{self._left:,} of {words.counted(self.total, 'photo')} {self._what}")
+            told.append(f"{self._left:,} of {counted(self.total, 'photo')} {self._what}")
         if self._unlisted:
             told.append(f"{self._unlisted:,} of the list not in {self.report.name}")
         hint = None
@@ -150,7 +151,7 @@ class _Tally:
         count = words.with_companions(self._photos, self._companions)
         would = "would be " if self._dry_run else ""
         there = f"; {self._there:,} there already" if self._there else ""
-        rest = f"; {words.counted(self.rest, 'photo')} not reached" if self.rest else ""
+        rest = f"; {counted(self.rest, 'photo')} not reached" if self.rest else ""
         say(f"{count} {would}{words.DONE[self._deed]} to {words.path(self._target)}{there}{rest}")
         if self._list is not None and self._list.exists():
             say(f"to put them back: iqa pick --undo {_quoted(Path(self._target, self._list.name))}")
@@ -182,7 +183,7 @@ def write_sidecars(picked: Picked, *, dry_run: bool) -> None:
         picked.leave(left, "without a new sidecar")
         would = "would be " if dry_run else ""
         up_to_date = f"; {count['unchanged']:,} up to date" if count["unchanged"] else ""
-        new = f"{words.counted(count['new'], 'sidecar')} {would}written"
+        new = f"{counted(count['new'], 'sidecar')} {would}written"
         say(f"{new}, {count['merged']:,} {would}merged{up_to_date}")
     if sum(count.values()) < len(photos):
         raise KeyboardInterrupt
@@ -216,14 +217,14 @@ def undo_move(path: Path, *, dry_run: bool) -> None:
     for line in words.left_lines(told):
         say(line)
     back = sum(entry.is_moved_back for entry in seen)
-    say(f"{words.counted(back, 'file')} {'would be ' if dry_run else ''}put back")
+    say(f"{counted(back, 'file')} {'would be ' if dry_run else ''}put back")
     if len(seen) < len(undo_list.moves):
         raise KeyboardInterrupt
     if not dry_run:
         tidy(undo_list, [entry.moved for entry in problems])
     if problems:
         raise InvalidInput(
-            f"{len(problems):,} of {words.counted(len(seen), 'file')} not put back",
+            f"{len(problems):,} of {counted(len(seen), 'file')} not put back",
             hint=f"they stay in the undo list: iqa pick --undo {_quoted(path)} tries them again",
         )
 

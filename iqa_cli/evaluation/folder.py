@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iqa_cli.errors import LabelsError, NothingReadable
-from iqa_cli.hexgraph.problems import counted, quote
+from iqa_cli.hexgraph.problems import quote
 from iqa_cli.labels import LabelTable, image_path, read_labels, require_images
-from iqa_cli.labels.problems import shortened
 from iqa_cli.metrics.records import Predictions
 from iqa_cli.photos.discover import as_utf8
 from iqa_cli.records import PhotoRef
+from iqa_cli.wording import counted, shortened
 
 if TYPE_CHECKING:
     import os

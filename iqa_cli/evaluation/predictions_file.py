@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iqa_cli.errors import LabelsError
-from iqa_cli.hexgraph.problems import counted, quote
+from iqa_cli.hexgraph.problems import quote
 from iqa_cli.labels.levels import UNOBSERVED, read_level
 from iqa_cli.labels.lines import CsvRecord, read_csv
-from iqa_cli.labels.problems import shortened
 from iqa_cli.labels.table import same_file_key
 from iqa_cli.metrics.records import Predictions
+from iqa_cli.wording import counted, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iqa_cli.errors import GraphError
-from iqa_cli.hexgraph.problems import Problems, counted
+from iqa_cli.hexgraph.problems import Problems
 from iqa_cli.hexgraph.rules import graph_problems
+from iqa_cli.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

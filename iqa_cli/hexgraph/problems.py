@@ -135,11 +135,6 @@ def suggested(hint: str) -> str:
     return f" ({hint})" if hint.startswith("did you mean") else ""
 
 
-def counted(n: int, noun: str) -> str:
-    """'1 problem', '12 problems'."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
-
-
 def place(steps: Steps) -> str:
     """Steps in words: `exclusions[0].label_a`; "document" for the root."""
     spelled = ""

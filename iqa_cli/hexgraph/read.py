@@ -15,9 +15,10 @@ from iqa_cli.errors import GraphError
 from iqa_cli.hexgraph.fields import Fields, shown
 from iqa_cli.hexgraph.graph import ANY_LANGUAGE, FORMAT_VERSION, HexGraph
 from iqa_cli.hexgraph.parts import Exclusion, Label, Subsumption
-from iqa_cli.hexgraph.problems import MAX_COUNTED, EnoughError, Problem, Problems, Suggester, counted, quote
+from iqa_cli.hexgraph.problems import MAX_COUNTED, EnoughError, Problem, Problems, Suggester, quote
 from iqa_cli.hexgraph.rules import graph_problems, name_problem
 from iqa_cli.hexgraph.strictjson import JsonText, NotJsonError, odd_numbers, read_json
+from iqa_cli.wording import counted
 
 if TYPE_CHECKING:
     from iqa_cli.hexgraph.problems import Steps

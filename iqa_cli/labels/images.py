@@ -10,8 +10,8 @@ import os
 from typing import TYPE_CHECKING
 
 from iqa_cli.errors import LabelsError
-from iqa_cli.hexgraph.problems import counted, quote
-from iqa_cli.labels.problems import SHOWN, shortened
+from iqa_cli.hexgraph.problems import quote
+from iqa_cli.wording import SHOWN, counted, shortened
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,12 +10,12 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from iqa_cli.errors import LabelsError
-from iqa_cli.hexgraph.problems import counted, quote
+from iqa_cli.hexgraph.problems import quote
 from iqa_cli.labels.copies import content_keys
 from iqa_cli.labels.images import image_path
-from iqa_cli.labels.problems import SHOWN, shortened
 from iqa_cli.labels.scenes import is_alone, scenes_across
 from iqa_cli.labels.table import same_file_key
+from iqa_cli.wording import SHOWN, counted, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

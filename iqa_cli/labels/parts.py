@@ -7,9 +7,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from iqa_cli.errors import LabelsError, UsageError
-from iqa_cli.hexgraph.problems import counted
 from iqa_cli.labels.read import read_labels
 from iqa_cli.labels.table import PARTS
+from iqa_cli.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

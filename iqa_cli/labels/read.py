@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iqa_cli.errors import LabelsError
-from iqa_cli.hexgraph.problems import counted, quote
+from iqa_cli.hexgraph.problems import quote
 from iqa_cli.labels.columns import Columns, assign_columns, stray_labels
 from iqa_cli.labels.levels import UNOBSERVED, Reading, read_level
 from iqa_cli.labels.lines import CsvRecord, read_csv
-from iqa_cli.labels.problems import shortened
 from iqa_cli.labels.rules import broken_rules
 from iqa_cli.labels.table import LabelTable, same_file_key
+from iqa_cli.wording import counted, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

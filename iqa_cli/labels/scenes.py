@@ -20,13 +20,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
 from iqa_cli.errors import LabelsError, UsageError
-from iqa_cli.hexgraph.problems import Suggester, counted, quote, suggested
+from iqa_cli.hexgraph.problems import Suggester, quote, suggested
 from iqa_cli.labels.copies import content_keys
 from iqa_cli.labels.images import image_path, require_images
 from iqa_cli.labels.table import same_file_key
 from iqa_cli.photos.discover import as_utf8
 from iqa_cli.photos.exif import read_capture
 from iqa_cli.records import PhotoRef
+from iqa_cli.wording import counted
 
 if TYPE_CHECKING:
     import datetime as dt

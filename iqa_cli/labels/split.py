@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iqa_cli.errors import LabelsError, MissingExtra, UsageError
-from iqa_cli.hexgraph.problems import counted
 from iqa_cli.labels.levels import UNOBSERVED
 from iqa_cli.labels.table import PARTS, same_file_key
+from iqa_cli.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from iqa_cli.picking.placing import place
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
 _PIECE = 1 << 20
@@ -37,21 +38,14 @@ def copy(source: str, to: str, part: str, *, mtime_ns: int | None = None) -> Non
         before = os.fstat(original.fileno())
         if not stat.S_ISREG(before.st_mode):
             raise OSError(errno.EINVAL, "it is no regular file", source)
-        with open(part, "xb", opener=_private) as copied:
-            try:
-                _fill(copied, original, source)
-                copied.flush()
-                _imitate(source, part, before.st_mtime_ns if mtime_ns is None else mtime_ns)
-                os.fsync(copied.fileno())
-                after = os.stat(source)
-                if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-                    raise OSError(errno.EAGAIN, "it was changed while it was copied", source)
-                copied.close()
-                place(part, to)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    os.unlink(part)
-                raise
+        with _placed(part, to, _private) as copied:
+            _fill(copied, original, source)
+            copied.flush()
+            _imitate(source, part, before.st_mtime_ns if mtime_ns is None else mtime_ns)
+            os.fsync(copied.fileno())
+            after = os.stat(source)
+            if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+                raise OSError(errno.EAGAIN, "it was changed while it was copied", source)
     sync_folder(os.path.dirname(to))
 
 
@@ -86,11 +80,18 @@ def write_new(to: str, part: str, content: bytes) -> None:
     raises  FileExistsError  if something is at the place or at `part`
             OSError          if it cannot be written; nothing of it is left behind
     """
-    with open(part, "xb") as file:
+    with _placed(part, to) as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def _placed(part: str, to: str, opener: Callable[[str, int], int] | None = None) -> Iterator[BinaryIO]:
+    """A new file that gets its name when it is complete; whatever goes wrong before, nothing of it is left."""
+    with open(part, "xb", opener=opener) as file:
         try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            yield file
             file.close()
             place(part, to)
         except BaseException:

@@ -1,29 +1,23 @@
 r"""From the paths of a report back to files.
 
-A report spells bytes that are not UTF-8 as \xNN, and a name may hold the same four characters itself. Which of them is
-meant is asked of the file system, folder by folder. Relative paths start where `iqa assess` ran: in the current
-folder, or else in that of the report.
+A report spells bytes that are not UTF-8 as \xNN; `photos.spelling` finds what is meant. Relative paths start where
+`iqa assess` ran: in the current folder, or else in that of the report.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import os
 import posixpath
-import re
 from typing import TYPE_CHECKING
 
 from iqa_cli.photos.discover import as_utf8
+from iqa_cli.photos.spelling import files_spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from iqa_cli.picking.rows import Report, Row
-
-_ESCAPE = re.compile(r"\\x([89a-f][0-9a-f])")
-_MOST_MIXED = 6
-"""Spelled bytes in one name up to which every mixture with literal ones is tried; beyond, all or none."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -87,50 +81,10 @@ def find(rows: Sequence[Row], report: Report, base: str = "") -> Found:
     return Found(tuple(photos), tuple(gone), tuple(unclear))
 
 
-def files_spelled(path: str, base: str = "") -> list[str]:
-    """The files and folders that a path of a report may mean and that are there; most often one or none.
-
-    path  valid UTF-8, `/` between folders
-    base  what a relative one starts from; empty for the current folder
-    """
-    if "\0" in path:
-        return []
-    if _ESCAPE.search(path) is None:
-        name = os.path.join(base, os.fsdecode(path.encode()))
-        return [name] if os.path.lexists(name) else []
-    places = ["/" if posixpath.isabs(path) else base]
-    for name in path.split("/"):
-        if name:
-            tried = (os.path.join(place, spelled) for place in places for spelled in _spelled_so(name))
-            places = [place for place in tried if os.path.lexists(place)]
-    return places
-
-
 def _files(row: Row, base: str) -> list[str]:
     """The files that a row may mean."""
     spellings = (row.source_file,) if row.also is None else (row.source_file, row.also)
     return [file for spelling in spellings for file in files_spelled(spelling, base)]
-
-
-def _spelled_so(name: str) -> Iterator[str]:
-    r"""The names that `as_utf8` writes like this one: itself, and those where some \xNN were bytes."""
-    yield os.fsdecode(name.encode())
-    escapes = list(_ESCAPE.finditer(name))
-    if not escapes:
-        return
-    starts, ends = [escape.start() for escape in escapes], [escape.end() for escape in escapes]
-    pairs = zip([0, *ends], [*starts, len(name)], strict=True)
-    texts = [name[start:end].encode() for start, end in pairs]
-    mixtures: Iterable[tuple[bool, ...]] = [(True,) * len(escapes)]
-    if len(escapes) <= _MOST_MIXED:
-        mixtures = itertools.product((True, False), repeat=len(escapes))
-    for are_bytes in mixtures:
-        raw = texts[0]
-        for escape, is_byte, text in zip(escapes, are_bytes, texts[1:], strict=True):
-            raw += (bytes([int(escape[1], 16)]) if is_byte else escape[0].encode()) + text
-        spelled = os.fsdecode(raw)
-        if any(are_bytes) and as_utf8(spelled) == name:
-            yield spelled
 
 
 class Structure:

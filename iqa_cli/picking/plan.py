@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 from iqa_cli.errors import UsageError
 from iqa_cli.photos.discover import as_utf8
+from iqa_cli.photos.spelling import files_spelled
 from iqa_cli.picking.companions import Companions
-from iqa_cli.picking.places import files_spelled
 from iqa_cli.report.text import shown
 
 if TYPE_CHECKING:

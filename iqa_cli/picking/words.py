@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING
 
 from iqa_cli.photos.discover import as_utf8
 from iqa_cli.report.text import shown
+from iqa_cli.wording import counted, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from iqa_cli.picking.companions import Shared
     from iqa_cli.picking.plan import Deed, Left
-
-SHOWN = 20
-"""Lines of one kind that are told; the rest is counted."""
 
 DONE: dict[Deed, str] = {"link": "linked", "copy": "copied", "move": "moved"}
 
@@ -24,11 +22,6 @@ EXIFTOOL = "exiftool -tagsFromFile %d%f.%e.xmp -xmp:all -o copies/%d PHOTO..."
 """Writes what sidecars say into copies; `%d%f.%e` are the photo's folder, name and suffix, to exiftool."""
 
 NOT_READ = "Lightroom and Apple Photos do not read sidecars of JPEG and HEIC; this writes the same into copies:"
-
-
-def counted(count: int, noun: str) -> str:
-    """'1 photo', '1,200 photos'."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def with_companions(photos: int, companions: int) -> str:
@@ -48,7 +41,7 @@ def arrow(source: str, to: str) -> str:
 
 def left_lines(left: Sequence[Left]) -> list[str]:
     """Each photo that stays with its reason, the first of many."""
-    return shortened([f"warning: {entry.path}: {entry.reason}" for entry in left], "warning")
+    return shortened([f"warning: {entry.path}: {entry.reason}" for entry in left], head="warning: ")
 
 
 def shared_lines(shared: Sequence[Shared]) -> list[str]:
@@ -58,17 +51,12 @@ def shared_lines(shared: Sequence[Shared]) -> list[str]:
             f"note: {path(entry.path)} stays: it belongs to {', '.join(map(path, entry.also_of))} as well"
             for entry in shared
         ],
-        "note",
+        head="note: ",
     )
 
 
 def unlisted_lines(lines: Sequence[str], report: str) -> list[str]:
     """Each listed path that the report does not have, the first of many."""
-    return shortened([f"warning: {shown(line.strip())}: {report} has no such photo" for line in lines], "warning")
-
-
-def shortened(lines: Iterable[str], head: str) -> list[str]:
-    """The first lines, and how many more there are."""
-    lines = list(lines)
-    more = len(lines) - SHOWN
-    return lines if more <= 0 else [*lines[:SHOWN], f"{head}: ... and {more:,} more"]
+    return shortened(
+        [f"warning: {shown(line.strip())}: {report} has no such photo" for line in lines], head="warning: "
+    )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iqa_cli.errors import ConfigError
-from iqa_cli.labels.problems import SHOWN, shortened
 from iqa_cli.training.likeness import alike
 from iqa_cli.training.photographs import load_photographs
+from iqa_cli.wording import SHOWN, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

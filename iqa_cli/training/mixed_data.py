@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from iqa_cli.errors import ConfigError
-from iqa_cli.labels.problems import SHOWN, shortened
 from iqa_cli.training.data import Batch, Share, exactly
 from iqa_cli.training.framing import framed
 from iqa_cli.training.ladder_data import CROP_ROOM, LadderData
@@ -22,6 +21,7 @@ from iqa_cli.training.likeness import alike
 from iqa_cli.training.pictures import Pictures, load_pictures
 from iqa_cli.training.sides import read_sides
 from iqa_cli.training.tone import quantised
+from iqa_cli.wording import SHOWN, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

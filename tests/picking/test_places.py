@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iqa_cli.photos.discover import as_utf8
-from iqa_cli.picking.places import Structure, base_of, files_spelled, find
+from iqa_cli.photos.spelling import files_spelled
+from iqa_cli.picking.places import Structure, base_of, find
 from iqa_cli.picking.report import read_report
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from iqa_cli.hexgraph.check.implications import Implications
 from iqa_cli.hexgraph.check.places import labels_of
 from iqa_cli.hexgraph.check.rectangles import bits, corner
 from iqa_cli.hexgraph.check.wording import Wording, listed
-from iqa_cli.hexgraph.problems import Problem, counted, place, quote
+from iqa_cli.hexgraph.problems import Problem, place, quote
+from iqa_cli.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,7 +13,8 @@ from iqa_cli.hexgraph.check.implications import Budget
 from iqa_cli.hexgraph.check.places import labels_of
 from iqa_cli.hexgraph.check.rectangles import corner
 from iqa_cli.hexgraph.check.wording import listed
-from iqa_cli.hexgraph.problems import Problem, counted, place
+from iqa_cli.hexgraph.problems import Problem, place
+from iqa_cli.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

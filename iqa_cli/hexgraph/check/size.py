@@ -11,7 +11,8 @@ from iqa_cli.hexgraph.check.findings import GraphSize
 from iqa_cli.hexgraph.check.width import LARGE_FROM, far_too_wide
 from iqa_cli.hexgraph.check.wording import listed
 from iqa_cli.hexgraph.plan import HexPlan, compile_plan
-from iqa_cli.hexgraph.problems import Problem, counted, quote
+from iqa_cli.hexgraph.problems import Problem, quote
+from iqa_cli.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

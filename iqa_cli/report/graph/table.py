@@ -16,9 +16,9 @@ from rich.text import Text
 from iqa_cli.hexgraph.check.codes import CODES
 from iqa_cli.hexgraph.check.findings import Severity
 from iqa_cli.hexgraph.check.size import short_count
-from iqa_cli.hexgraph.problems import counted
 from iqa_cli.report.screen import line, screen
 from iqa_cli.report.text import shown, utf8
+from iqa_cli.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

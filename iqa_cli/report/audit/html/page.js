@@ -7,6 +7,7 @@
   const photos = [];
   for (const chunk of document.querySelectorAll("script.photos")) photos.push(...JSON.parse(chunk.textContent));
   const BATCH = 60;
+  const AHEAD = 1200;
   const RANK = { ok: 0, uncertain: 1, damaged: 2, unreadable: 3 };
 
   // ---- what is derived of a photo once --------------------------------------------------------------------------
@@ -128,17 +129,18 @@
     return make("span", { class: "chip level-" + Math.min(4, finding.level) },
       make("span", { "aria-hidden": "true" }, dots(finding.level, meta.labels[finding.label].levels) + " "), meta.levels[finding.level - 1]);
   }
+  const flagged = (photo) => photo.findings.filter((f) => f.level > 1)
+    .sort((a, b) => b.level - a.level || b.probability - a.probability);
   function chips(photo) {
-    const flagged = photo.findings.filter((f) => f.level > 1).sort((a, b) => b.level - a.level || b.probability - a.probability);
-    const shown = flagged.map(chip);
+    const shown = flagged(photo).map(chip);
     if (photo.status !== "ok") shown.unshift(make("span", { class: "chip level-u" }, W.statuses[photo.status]));
     if (!shown.length) shown.push(make("span", { class: "chip level-ok" }, W.fine));
     return make("span", { class: "chips" }, ...shown);
   }
   function evidence(photo) {
     if (photo.status !== "ok") return photo.error || photo.notes.join("; ");
-    const flagged = photo.findings.filter((f) => f.level > 1).sort((a, b) => b.level - a.level || b.probability - a.probability);
-    return flagged.length ? flagged[0].evidence : photo.notes.join("; ");
+    const [worst] = flagged(photo);
+    return worst ? worst.evidence : photo.notes.join("; ");
   }
   function mark(photo) {
     const { verdict } = reviewed(photo);
@@ -268,11 +270,16 @@
     for (; built < end; built += 1) part.append(card(shown[built]));
     cards.append(part);
   }
+  // Cards down to some way below the window; asked again whenever the end of the list comes near.
+  function fillWindow() {
+    while (built < shown.length && $("sentinel").getBoundingClientRect().top < innerHeight + AHEAD) build(BATCH);
+  }
   function render() {
     shown = photos.filter(matches).sort(ORDERS[state.sort] || ORDERS[""]);
     cards.replaceChildren();
     built = 0;
-    build(BATCH);
+    build(BATCH);  // also where the list begins below all that
+    fillWindow();
     $("shown").textContent = filled(W.shown, { shown: shown.length, photos: photos.length });
     for (const button of document.querySelectorAll("button.count")) {
       const on = button.dataset.label === state.label && button.dataset.level === state.level && state.status === "ok";
@@ -283,11 +290,8 @@
     const old = cards.querySelector(`[data-place="${photo.place}"]`);
     if (old) old.closest("li").replaceWith(card(photo));
   }
-  new IntersectionObserver((entries) => {
-    if (entries.some((entry) => entry.isIntersecting)) build(BATCH);
-  }, { rootMargin: "1200px" }).observe($("sentinel"));
+  new IntersectionObserver(fillWindow, { rootMargin: `${AHEAD}px` }).observe($("sentinel"));
   addEventListener("beforeprint", () => build(shown.length));
-  addEventListener("scroll", () => { if (built < shown.length && innerHeight + scrollY > document.body.scrollHeight - 1600) build(BATCH); }, { passive: true });
   function changed() {
     for (const key of KEYS) state[key] = form.elements[key].value;
     render();
@@ -375,7 +379,7 @@
       parts.push(make("h3", {}, W.evidence), make("ul", {}, ...photo.findings.filter((f) => f.evidence && (f.level > 1 || photo.worst === 1)).map((f) => make("li", {}, `${meta.labels[f.label].name}: ${f.evidence}`))));
       parts.push(make("h3", {}, W.rules));
       parts.push(photo.influence.length ? make("ul", {}, ...photo.influence.map((entry) => make("li", {}, filled(W.influence, {
-        label: meta.names[entry.label], level: meta.levels[entry.level - 1], without: share(entry.without), after: share(entry.after),
+        label: meta.labels[entry.label].name, level: meta.levels[entry.level - 1], without: share(entry.without), after: share(entry.after),
         rules: entry.rules.map((rule) => meta.rules[rule] || rule).join("; "),
       })))) : make("p", {}, W.no_influence));
     }

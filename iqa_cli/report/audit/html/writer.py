@@ -18,6 +18,7 @@ import os
 import random
 import re
 import shutil
+import sys
 import tempfile
 import urllib.parse
 from pathlib import Path
@@ -30,6 +31,8 @@ from iqa_cli._version import __version__
 from iqa_cli.errors import UsageError
 from iqa_cli.findings import in_percent
 from iqa_cli.photometry import MEASUREMENT_NAMES
+from iqa_cli.photos.discover import as_utf8
+from iqa_cli.photos.spelling import files_spelled
 from iqa_cli.report.audit.html import MARK
 from iqa_cli.report.audit.html.charts import Distributions
 from iqa_cli.report.audit.html.words import PAGE, SCRIPT
@@ -84,6 +87,8 @@ class _Kept(NamedTuple):
     probability: float
     number: int
     """Running number: of equals the earlier comes first."""
+    folder: str
+    """That the photo lies in, as its path is written, with a slash at the end; one string for all of a folder."""
     start: int
     text_bytes: int
     jpeg_bytes: int
@@ -159,11 +164,12 @@ class HtmlWriter:
                 self._spool.write(part)
                 self._spooled += len(part)
         level, probability = (worst.level, worst.probability) if worst else (1, 0.0)
-        return _Kept(rank, level, probability, self._tally.photos, start, len(text), len(jpeg), len(areas))
+        folder = sys.intern(report.source_file[: report.source_file.rfind("/") + 1])
+        return _Kept(rank, level, probability, self._tally.photos, folder, start, len(text), len(jpeg), len(areas))
 
     def _photo(self, report: PhotoReport) -> dict[str, Any]:
         """What the page's script knows of a photo, but for its picture."""
-        labels = {label: index for index, label in enumerate(self._graph.label_names)}
+        label_index = self._graph.index
         capture = dataclasses.asdict(report.capture)
         taken = report.capture.taken_at
         capture["taken_at"] = taken.replace(tzinfo=None, microsecond=0).isoformat() if taken else None
@@ -175,7 +181,7 @@ class HtmlWriter:
             "notes": [utf8(note) for note in report.notes],
             "findings": [
                 {
-                    "label": labels[finding.label],
+                    "label": label_index(finding.label),
                     "level": finding.level,
                     "probability": round(finding.probability, 4),
                     "evidence": finding.evidence,
@@ -185,7 +191,7 @@ class HtmlWriter:
             ],
             "influence": [
                 {
-                    "label": entry.label,
+                    "label": label_index(entry.label),
                     "level": entry.level,
                     "without": round(entry.without, 4),
                     "after": round(entry.after, 4),
@@ -200,10 +206,7 @@ class HtmlWriter:
 
     def _link_to(self, source_file: str) -> str:
         r"""The photo's URL as seen from the page; bytes that are no UTF-8, shown as \xNN, become themselves again."""
-        path = os.fsencode(source_file)
-        if not os.path.lexists(path):
-            undone = re.sub(rb"\\x([0-9a-f]{2})", lambda match: bytes([int(match[1], 16)]), path)
-            path = undone if os.path.lexists(undone) else path
+        path = os.fsencode(next(iter(files_spelled(source_file)), source_file))
         try:
             path = os.path.relpath(path, os.fsencode(self._path.parent))
         except (ValueError, OSError):  # on another drive of Windows, or in a folder that is gone
@@ -269,7 +272,7 @@ class HtmlWriter:
             "summary": self._summary(),
             "charts": self._distributions.charts(words),
             "kept": words[kept].format(kept=len(order), fine=self._tally.fine, fine_kept=len(self._fine)),
-            "companion": None if is_inside else words["companion"].format(folder=shown(as_shown(self._folder.name))),
+            "companion": None if is_inside else words["companion"].format(folder=shown(as_utf8(self._folder.name))),
             "meta": _script_json(self._meta(order, is_inside=is_inside)),
             "chunks": self._chunks(order),
             "thumbnails": self._blocks(pictures) if is_inside else (),
@@ -316,7 +319,6 @@ class HtmlWriter:
             "labels": [
                 {"key": label.name, "name": label.display(lang), "levels": len(label.levels)} for label in graph.labels
             ],
-            "names": {label.name: label.display(lang) for label in graph.labels},
             "levels": [graph.level_name(level, lang) for level in self._level_numbers()],
             "rules": self._rules(),
             "measurements": MEASUREMENT_NAMES,
@@ -328,7 +330,7 @@ class HtmlWriter:
     def _root(self, order: Sequence[_Kept]) -> str:
         """The folder that all photos of the page lie in, with a slash: label files name photos from there."""
         # By parts of the names as they are written: `./DCIM/` stays that, because the script cuts off what it is given.
-        folders = {tuple(json.loads(self._text(kept))["file"].split("/")[:-1]) for kept in order}
+        folders = {tuple(folder.split("/")[:-1]) for folder in {kept.folder for kept in order}}
         if not folders:
             return ""
         # What the first and the last in order share, all between them share too.
@@ -405,7 +407,7 @@ class HtmlWriter:
         with told_as_not_replaced(self._folder):
             part = Path(tempfile.mkdtemp(prefix=".iqa-", suffix=".part", dir=self._folder.parent))
             self._stack.callback(shutil.rmtree, part, ignore_errors=True)
-            text = f"Small pictures for {as_shown(self._path.name)}, made by iqa.\n"
+            text = f"Small pictures for {as_utf8(self._path.name)}, made by iqa.\n"
             (part / _FOLDER_MARK).write_text(text, encoding="utf-8")
             for number, kept in enumerate(pictures):
                 jpeg, areas = self._pictures(kept)
@@ -424,15 +426,10 @@ class HtmlWriter:
         self._stack.close()
 
 
-def as_shown(name: str) -> str:
-    r"""A file's name as reports have it: bytes that are no UTF-8 as \xNN."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
 def _nameless_file(path: Path) -> BinaryIO:
     """A file on the page's disk that is gone when it is closed, whatever ends this process."""
     try:
-        return tempfile.TemporaryFile(dir=Path(os.path.realpath(path)).parent)
+        return tempfile.TemporaryFile(dir=path.parent)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written ({error.strerror})") from None
 
