@@ -1,25 +1,18 @@
-"""The page in a real browser: what a click, a key, a filter and an export do, and that nothing else happens."""
+"""The page in a real browser: what a click, a key and a filter do, and that nothing else happens."""
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from PIL import Image
+from in_browser import IMAGE_NAME, SCRIPT, names  # it skips where there is no browser
+from playwright.sync_api import Browser, Page, expect
 
-from iqa_cli.cli.app import main
 from iqa_cli.hexgraph import read_graph
-from iqa_cli.labels import read_labels
 from iqa_cli.paths import find_graph
 from iqa_cli.photometry import examine
 from iqa_cli.pipeline.thumbnail import thumbnail_of
@@ -27,122 +20,7 @@ from iqa_cli.records import Finding, PhotoReport
 from iqa_cli.report.audit.html import writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-REQUIRED = os.environ.get("IQA_TEST_EVERYTHING") == "1"
-if not REQUIRED:
-    if BROWSER is None:
-        pytest.skip("no Chromium is installed", allow_module_level=True)
-    pytest.importorskip("playwright", reason="playwright drives the browser")
-
-from axe_playwright_python.sync_playwright import Axe  # noqa: E402
-from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
-
-ROOT = Path(__file__).parents[2]
-IMAGE_NAME = "<img src=x onerror=alert(1)>.jpg"
-SCRIPT = "</script><script>document.title='hacked'</script>"
-COMMENT = "a \"quote\", an 'apostrophe' and \u2028 a line separator"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("audit")
-
-
-def photo(path: Path, grey: int, *, model: str = "Phone 1", iso: int = 100, day: str = "2026:07:04 09:05:03") -> None:
-    """A shaded photo of this mean, with camera settings."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    reach = min(12, grey, 255 - grey)
-    grain = np.random.default_rng(0).integers(-1, 2, (48, 64))
-    pattern = 0.8 * reach * np.linspace(-1, 1, 64) + 0.1 * reach * (grain - grain[::-1, ::-1])
-    image = Image.fromarray((grey + np.rint(pattern)).astype(np.uint8)).convert("RGB")
-    exif = Image.Exif()
-    exif[0x010F], exif[0x0110] = "Maker", model
-    settings = exif.get_ifd(0x8769)
-    settings[0x9003], settings[0x8827], settings[0x9286] = day, iso, b"UNICODE\0" + COMMENT.encode("utf-16-be")
-    image.save(path, exif=exif, quality=95)
-
-
-@pytest.fixture(scope="module")
-def pages(folder: Path, checkpoint_folder: Path) -> Callable[..., Path]:
-    """Makes a page of a folder of drawn photos; each kind once."""
-    roll = folder / "DCIM"
-    photo(roll / "dark.jpg", 5, iso=1600, day="2025:01:02 03:04:05")
-    photo(roll / "sub" / "dark.jpg", 45, model="Phone 2")
-    photo(roll / "bright.jpg", 200, iso=400)
-    photo(roll / IMAGE_NAME, 172, model=SCRIPT)
-    photo(roll / "fine.jpg", 128)
-    (roll / "empty.jpg").write_bytes(b"")
-    Image.new("RGB", (8, 8), (128, 128, 128)).save(roll / "icon.png")
-    made: dict[str, Path] = {}
-
-    def make(lang: str = "en") -> Path:
-        if lang not in made:
-            made[lang] = folder / f"audit-{lang}.html"
-            here = Path.cwd()
-            arguments = ["assess", "DCIM", "--checkpoint", checkpoint_folder, "--lang", lang]
-            arguments += ["--html", made[lang].name, "--csv", "audit.csv"]
-            before = sys.argv
-            try:
-                os.chdir(folder)
-                sys.argv = ["iqa", *map(str, arguments)]
-                with pytest.raises(SystemExit) as leaving:
-                    main()
-            finally:
-                os.chdir(here)
-                sys.argv = before
-            assert not leaving.value.code
-        return made[lang]
-
-    return make
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        # In a container the sandbox of Chromium has no rights to set itself up; it opens our own page alone.
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(browser: Browser, pages: Callable[..., Path]) -> Iterator[Callable[..., Page]]:
-    """Opens the page in a window of its own. Afterwards: no message on the console, no dialog, no request."""
-    noise: list[str] = []
-    contexts = []
-
-    def opened(lang: str = "en", fragment: str = "", **options: Any) -> Page:
-        context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
-        contexts.append(context)
-        page = context.new_page()
-        address = pages(lang).as_uri()
-        page.on("console", lambda message: noise.append(f"console: {message.text}"))
-        page.on("pageerror", lambda error: noise.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: (noise.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.on(
-            "request",
-            lambda request: (
-                None
-                if request.url.split("#")[0] == address or request.url.startswith(("data:", "blob:"))
-                else noise.append(f"request: {request.url}")
-            ),
-        )
-        page.goto(f"{address}{fragment}")
-        page.wait_for_selector("html[data-ready]")
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert noise == []
-
-
-def names(page: Page) -> list[str]:
-    """The photos shown, in order."""
-    return [text.removeprefix("DCIM/") for text in page.locator("#cards .name").all_text_contents()]
-
+    from collections.abc import Callable
 
 WORST_FIRST = ["dark.jpg", "bright.jpg", "sub/dark.jpg", IMAGE_NAME, "icon.png", "empty.jpg", "fine.jpg"]
 
@@ -270,108 +148,6 @@ def test_clipped_areas_on_demand(open_page: Callable[..., Page]) -> None:
     expect(mask).to_be_hidden()
 
 
-def test_review_is_kept_and_comes_out_as_paths_and_labels(
-    open_page: Callable[..., Page], tmp_path: Path, pages: Callable[..., Path]
-) -> None:
-    page = open_page()
-    order = names(page)
-    page.locator("button.card").first.click()
-    page.keyboard.press("p")  # goes on to the next
-    expect(page.locator("#view-title")).to_have_text(f"DCIM/{order[1]}")
-    page.keyboard.press("x")
-    page.locator("#details select").first.select_option(label="severe")  # bright of the third
-    page.keyboard.press("Escape")
-    page.locator("button.card").nth(3).focus()
-    page.keyboard.press("x")
-    page.keyboard.press("u")
-    page.reload()
-    page.wait_for_selector("html[data-ready]")
-    assert page.locator("#cards .mark").all_text_contents() == [
-        "verdict right",
-        "verdict wrong",
-        "level corrected",
-        *[""] * 4,
-    ]
-
-    page.locator("#which").select_option(label="verdict wrong")
-    with page.expect_download() as download:
-        page.locator("#export-paths").click()
-    assert download.value.suggested_filename == "paths.txt"
-    assert Path(download.value.path()).read_text(encoding="utf-8") == f"DCIM/{order[1]}\n"
-
-    with page.expect_download() as download:
-        page.locator("#export-labels").click()
-    text = Path(download.value.path()).read_text(encoding="utf-8")
-    rows = {row["filename"]: row for row in csv.DictReader(io.StringIO(text))}
-    assert list(rows) == order[:3]
-    accepted, rejected, corrected = rows.values()
-    assert accepted["dark"] == "3"
-    assert [accepted[label] for label in accepted if label not in ("filename", "dark")] == ["0"] * 5
-    assert [rejected[label] for label in rejected if rejected[label] == "0"] == ["0"]
-    assert corrected["bright"] == "2"
-    assert [corrected[label] for label in corrected if label not in ("filename", "bright")] == [""] * 5
-
-    labels = tmp_path / "labels.csv"
-    labels.write_text(text, encoding="utf-8")
-    graph = read_graph(find_graph("smartphone-6"))
-    table = read_labels(labels, graph)
-    assert list(table.names) == order[:3]
-    assert all((pages().parent / "DCIM" / name).is_file() for name in table.names)
-
-
-def test_taking_back_goes_back_to_the_last_verdict(open_page: Callable[..., Page]) -> None:
-    page = open_page()
-    order = names(page)
-    page.locator("button.card").first.click()
-    page.keyboard.press("x")
-    expect(page.locator("#view-title")).to_have_text(f"DCIM/{order[1]}")
-    page.keyboard.press("u")
-    expect(page.locator("#view-title")).to_have_text(f"DCIM/{order[0]}")
-    assert page.locator("#cards .mark").all_text_contents() == [""] * 7
-
-
-def test_exporting_nothing_says_so(open_page: Callable[..., Page]) -> None:
-    page = open_page()
-    page.locator("#which").select_option(label="verdict right")
-    page.locator("#export-paths").click()
-    expect(page.locator("#shown")).to_contain_text("none to export")
-    page.locator("#export-labels").click()
-    expect(page.locator("#shown")).to_contain_text("Nothing was reviewed")
-    page.locator("#which").select_option(label="all shown")
-    with page.expect_download() as download:
-        page.locator("#export-paths").click()
-    lines = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
-    assert lines == [f"DCIM/{name}" for name in names(page)]
-
-
-def test_from_the_page_to_a_move_and_back(
-    open_page: Callable[..., Page], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = open_page()
-    page.locator("[name=level]").select_option(label="severe or worse")
-    page.locator("#which").select_option(label="all shown")
-    with page.expect_download() as download:
-        page.locator("#export-paths").click()
-    shutil.copytree(folder / "DCIM", tmp_path / "DCIM")
-    shutil.copy(folder / "audit.csv", tmp_path)
-    before = contents(tmp_path / "DCIM")
-    monkeypatch.chdir(tmp_path)
-    iqa("pick", "audit.csv", "--paths", download.value.path(), "--move-to", "rejected")
-    assert set(contents(tmp_path / "DCIM")) == {IMAGE_NAME, "fine.jpg", "icon.png", "empty.jpg"}
-    (undo,) = (tmp_path / "rejected").glob("*undo*")
-    iqa("pick", "--undo", undo)
-    assert contents(tmp_path / "DCIM") == before
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def iqa(*arguments: object) -> None:
-    command = [sys.executable, "-m", "iqa_cli", *map(str, arguments)]
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
-
-
 def test_the_file_behind_a_photo_is_linked(open_page: Callable[..., Page], folder: Path) -> None:
     page = open_page()
     page.locator("button.card", has_text=IMAGE_NAME).click()
@@ -395,6 +171,8 @@ def test_accessible_and_never_too_wide(open_page: Callable[..., Page], scheme: s
 
 def grave(page: Page) -> list[str]:
     """What axe-core finds that is serious or critical."""
+    from axe_playwright_python.sync_playwright import Axe
+
     found = [entry for entry in Axe().run(page).response["violations"] if entry["impact"] in ("serious", "critical")]
     return [f"{entry['id']}: {entry['nodes'][0]['html'][:200]}" for entry in found]
 
@@ -432,38 +210,6 @@ def test_the_page_says_how_it_was_made(open_page: Callable[..., Page]) -> None:
     assert abs((dt.datetime.now().astimezone() - made).total_seconds()) < 3600
 
 
-def test_a_verdict_holds_for_the_levels_that_were_shown(open_page: Callable[..., Page]) -> None:
-    page = open_page()
-    page.locator("button.card").first.focus()
-    page.keyboard.press("p")
-    assert page.locator("#cards .mark").first.inner_text() == "verdict right"
-    page.evaluate(
-        """() => {
-          const [key] = Object.keys(localStorage);
-          localStorage.setItem(key, localStorage.getItem(key).replace(/"judged":"[^"]*"/, '"judged":"1,1,1,1,1,1"'));
-        }"""
-    )
-    page.reload()
-    page.wait_for_selector("html[data-ready]")
-    assert page.locator("#cards .mark").first.inner_text() == "judged otherwise when reviewed"
-    page.locator("#export-labels").click()
-    expect(page.locator("#shown")).to_contain_text("Nothing was reviewed")
-
-
-def test_two_windows_of_one_page_keep_what_was_said_in_both(open_page: Callable[..., Page]) -> None:
-    first = open_page()
-    second = first.context.new_page()
-    second.goto(first.url)
-    second.wait_for_selector("html[data-ready]")
-    for page, place, key in ((first, 0, "p"), (second, 1, "x")):
-        page.locator("button.card").nth(place).focus()
-        page.keyboard.press(key)
-    expect(first.locator("#cards .mark").nth(1)).to_have_text("verdict wrong")
-    second.reload()
-    second.wait_for_selector("html[data-ready]")
-    assert second.locator("#cards .mark").all_text_contents()[:2] == ["verdict right", "verdict wrong"]
-
-
 def test_the_way_past_the_head_keeps_the_view(open_page: Callable[..., Page]) -> None:
     page = open_page(fragment="#status=ok&sort=name")
     page.keyboard.press("Tab")
@@ -471,13 +217,6 @@ def test_the_way_past_the_head_keeps_the_view(open_page: Callable[..., Page]) ->
     assert page.evaluate("location.hash") == "#status=ok&sort=name"
     assert page.evaluate("document.activeElement.id") == "gallery"
     expect(page.locator("#cards li")).to_have_count(5)
-
-
-def test_keys_of_the_large_view_do_not_lose_the_place(open_page: Callable[..., Page]) -> None:
-    page = open_page()
-    page.locator("button.card").first.click()
-    page.keyboard.press("x")
-    assert page.evaluate("document.activeElement.getAttribute('aria-keyshortcuts')") == "x"
 
 
 @pytest.fixture(scope="module")
