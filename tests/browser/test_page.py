@@ -77,6 +77,12 @@ def test_filters(open_page: Callable[..., Page], field: str, value: str, expecte
     assert page.evaluate("location.hash") == ""
 
 
+def test_a_filter_without_a_choice_is_not_there(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    expect(page.locator("#filters [name=lens]")).to_be_hidden()
+    expect(page.locator("#filters [name=camera]")).to_be_visible()
+
+
 def test_text_finds_paths_and_cameras(open_page: Callable[..., Page]) -> None:
     page = open_page()
     page.locator("[name=q]").fill("PHONE 2")
