@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Language = Literal["en", "zh"]
-Status = Literal["ok", "uncertain", "unreadable"]
+Status = Literal["ok", "uncertain", "damaged", "unreadable"]
 Measured = Literal["fits", "less", "more"]
 """What a measurement says to a level: it was seen there, or is far from that and speaks for a lower or higher one."""
 Decode = Literal["scaled", "full", "thumbnail"]
@@ -70,6 +70,9 @@ class Photo:
 
     unclear: Unclear | None = None
     """Why what is judged may not be the picture alone, or not as it looks; None where there is no doubt."""
+
+    damage: str | None = None
+    """One line for a person: what is wrong with the file, though a picture came out; None if nothing is."""
 
     def __post_init__(self) -> None:
         """Refuse anything that is not (H, W, 3) uint8 with at least one pixel."""
@@ -201,7 +204,8 @@ class PhotoReport:
     source_file: str
     """The photo's path as shown; empty for a photo that came from memory."""
     status: Status
-    """`ok`; `uncertain` when it was judged but should not be trusted; `unreadable` when it was not judged."""
+    """`ok`; `uncertain` when it was judged but should not be trusted, `damaged` when that is so because its file is
+    damaged; `unreadable` when it was not judged."""
     error: str | None = None
     """Why it is unreadable, else None."""
     notes: tuple[str, ...] = ()

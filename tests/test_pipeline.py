@@ -178,7 +178,7 @@ def test_a_preview_that_looks_drawn_is_not_believed_for_a_photo_in_memory_either
     assert file.findings == memory.findings
 
 
-@pytest.mark.parametrize("library", ["PIL", "numpy", "onnxruntime"])
+@pytest.mark.parametrize("library", ["PIL", "numpy", "onnxruntime", "simplejpeg"])
 def test_reports_of_other_libraries_are_not_taken_from_the_cache(
     library: str, checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from iqa_cli.photos import isobmff, jpeg, truncated
+from iqa_cli.photos import damage, isobmff, jpeg, jpeg_decoder, truncated
 from iqa_cli.photos.cicp import UNSPECIFIED, ColourCoding
 from iqa_cli.photos.exif import capture_of_block, capture_of_image
 from iqa_cli.photos.files import SIGNATURE_BYTES, read_file, refusal, sniff
@@ -150,21 +150,26 @@ def _from_jpeg(layout: jpeg.JpegLayout, mode: Decoded, orientation: int, notes: 
     if len(layout.scans) > jpeg.MAX_SCANS:
         return Unreadable(f"could not be decoded: too many scans; the limit is {jpeg.MAX_SCANS}")
     size = (layout.width, layout.height)
+    why = damage.HOLE if damage.has_hole(layout) else None
     if layout.has_end:
-        image = jpeg.load(layout, mode)
-        if not truncated.looks_filled(image):
-            return finish(image, size=size, orientation=orientation, notes=notes)
+        decoded = jpeg_decoder.load(layout, mode)
+        if not truncated.looks_filled(decoded.image):
+            why = why or damage.corrupt(decoded.complaint)
+            return finish(decoded.image, size=size, orientation=orientation, notes=notes, damage=why)
     cut = truncated.measure(layout, mode)
     if cut.share < truncated.MIN_SHARE or not cut.rows:
         part = f"only {cut.percent} %" if cut.percent else "hardly any"
         return Unreadable(f"cut off: {part} of the picture is there")
     if cut.is_too_coarse:
         return Unreadable("cut off: only a coarse version of the picture is there")
-    if cut.is_coarse or cut.rows < cut.image.height:
-        what = "the picture data end early" if layout.has_end else "the file ends early"
+    if not cut.is_coarse and cut.rows == cut.image.height:
+        why = why or damage.corrupt(cut.complaint)  # nothing is missing, so there was no reason to complain
+    elif layout.has_end:
+        why = damage.ends_early(cut.percent)
+    else:
         part = f"{cut.percent} % of the picture is there" if cut.share < 1 else "the whole picture is there"
-        notes = (*notes, f"{what}: {part}{', without its finest detail' if cut.is_coarse else ''}")
-    return finish(cut.image, size=size, orientation=orientation, rows=cut.rows, notes=notes)
+        notes = (*notes, f"the file ends early: {part}{', without its finest detail' if cut.is_coarse else ''}")
+    return finish(cut.image, size=size, orientation=orientation, rows=cut.rows, notes=notes, damage=why)
 
 
 def _from_other(header: Header, data: bytes, orientation: int, notes: tuple[str, ...]) -> Photo | Unreadable:

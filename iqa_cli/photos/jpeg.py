@@ -9,21 +9,15 @@ told from a whole one.
 from __future__ import annotations
 
 import dataclasses
-import io
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, JpegImagePlugin
 
 if TYPE_CHECKING:
     from iqa_cli.photos.files import Windows
 
 EOI = b"\xff\xd9"
-
-# Scaled decoding shrinks by 2, 4 or 8 inside the DCT as long as the long side keeps this many pixels: 3/4 of
-# the working size, so a 3264-pixel photo (the commonest) is decoded at 1/8 and never enlarged.
-SCALED_LONG_SIDE = 384
 
 # A failed copy leaves whole disk sectors of zeros, and zeros are valid codes: they decode to a flat area.
 _PADDING = bytes(512)
@@ -85,6 +79,18 @@ class JpegLayout:
     def stream(self, tail: bytes = b"") -> bytes:
         """The picture as a JPEG file of its own, ending with `tail` and an end marker."""
         return b"".join((self.head, self.picture, tail, EOI))
+
+    def picture_has(self, part: bytes) -> bool:
+        """Whether these bytes stand somewhere in `picture`, but for zeros at its end, which are padding."""
+        whole = self.picture.obj  # a view cannot be searched, and a copy of it is seldom needed
+        return isinstance(whole, bytes) and part in whole and part in self.picture.tobytes().rstrip(b"\0")
+
+    def without_padding(self) -> JpegLayout | None:
+        """The same without the zeros at the end of its picture; None if there are none."""
+        end = len(self.picture)
+        while end and not self.picture[end - 1]:
+            end -= 1
+        return None if end == len(self.picture) else dataclasses.replace(self, picture=self.picture[:end], plain=None)
 
     def start(self) -> bytes:
         """The beginning of `stream()`, the header of the first scan included: all that Pillow itself reads."""
@@ -220,30 +226,6 @@ def read_head(file: Windows) -> JpegHead | None:
 def with_profile(data: bytes, profile: bytes) -> bytes:
     """The JPEG file `data` with the segments of a colour profile put in after its first marker."""
     return data[:2] + profile + data[2:]
-
-
-def load(
-    layout: JpegLayout, mode: Literal["scaled", "full"], tail: bytes = b"", *, long_side: int = SCALED_LONG_SIDE
-) -> Image.Image:
-    """Decode the picture of a layout, as if the file ended with `tail` and an end marker.
-
-    Scaled decoding takes the smallest of 1, 1/2, 1/4, 1/8 that leaves the long side `long_side` pixels. The plug-in is
-    called by name: `Image.open` would apply Pillow's global pixel limit and could end up in another format. Only the
-    first picture of a multi-picture file and only the SDR base of an Ultra HDR file is in the layout.
-    """
-    plain = None if tail else layout.plain
-    stream = layout.start() if plain is not None else layout.stream(tail)
-    image = JpegImagePlugin.JpegImageFile(io.BytesIO(stream))
-    if plain is not None:
-        image.fp = io.BytesIO(plain)  # for libjpeg, which has no trouble with what Pillow may not see; saves a copy
-        stream = plain
-    image.decodermaxblock = len(stream)  # all at once: in blocks of 64 KiB every one is copied twice
-    if mode == "scaled":
-        width, height = image.size
-        factor = next((f for f in (8, 4, 2) if -(-max(width, height) // f) >= long_side), 1)
-        image.draft(None, (max(1, width // factor), max(1, height // factor)))
-    image.load()
-    return image
 
 
 def _next_marker(data: bytes, at: int) -> int:

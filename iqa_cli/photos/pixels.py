@@ -69,6 +69,7 @@ def finish(
     notes: tuple[str, ...] = (),
     coding: ColourCoding | None = None,
     is_halved: bool = False,
+    damage: str | None = None,
 ) -> Photo:
     """Make the working picture.
 
@@ -79,6 +80,7 @@ def finish(
     coding       which light the numbers stand for, by the container; it counts before an ICC profile for HDR curves
                  only: a profile's own tables would not follow ITU-R BT.2408
     is_halved    whether the decoder dropped the lower half of 16-bit samples
+    damage       as in `Photo`
     returns      a Photo whose long side is at most WORKING_LONG_SIDE; never enlarged; bars and borders are cut
                  off, which does not change its stated size
     raises       ValueError  for a float picture with values outside 0..1
@@ -111,7 +113,7 @@ def finish(
         notes = (*notes, found.note(rgb.shape[1], rgb.shape[0]))
         left, top, right, bottom = found.box
         rgb = np.ascontiguousarray(rgb[top:bottom, left:right])
-    return Photo(rgb, width, height, notes, unclear or found.unclear)
+    return Photo(rgb, width, height, notes, unclear or found.unclear, damage)
 
 
 def _converted(image: Image.Image, coding: ColourCoding, rows: int | None, *, is_halved: bool) -> Image.Image:

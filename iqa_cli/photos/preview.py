@@ -14,7 +14,7 @@ import logging
 import stat
 from typing import TYPE_CHECKING
 
-from iqa_cli.photos import heif_thumbnail, isobmff, jpeg, tiff, truncated
+from iqa_cli.photos import heif_thumbnail, isobmff, jpeg, jpeg_decoder, tiff, truncated
 from iqa_cli.photos.exif import capture_of_block
 from iqa_cli.photos.files import FIRST_WINDOW_BYTES, MAX_FILE_BYTES, SIGNATURE_BYTES, Windows, sniff
 from iqa_cli.photos.headers import read_header
@@ -197,11 +197,13 @@ def _open_jpeg(data: bytes, profile: bytes) -> _Opened | None:
     if profile and len(layout.components) == _COLOURS and b"ICC_PROFILE\0" not in layout.head:
         layout = dataclasses.replace(layout, head=jpeg.with_profile(layout.head, profile))
     try:
-        image = jpeg.load(layout, "scaled", long_side=_LONG_SIDE)
+        decoded = jpeg_decoder.load(layout, "scaled", long_side=_LONG_SIDE)
     except Exception as error:  # noqa: BLE001 - see _guarded
         logger.debug("a damaged preview: %r", error)
         return None
-    return None if truncated.looks_filled(image) else _Opened(image, layout.width, layout.height)
+    if decoded.complaint or truncated.looks_filled(decoded.image):
+        return None
+    return _Opened(decoded.image, layout.width, layout.height)
 
 
 def _open_heif(item: isobmff.ThumbnailItem, coded: bytes) -> _Opened | None:

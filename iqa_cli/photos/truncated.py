@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from iqa_cli.photos.jpeg import JpegLayout, load
+from iqa_cli.photos.jpeg_decoder import load
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from iqa_cli.photos.jpeg import JpegLayout
 
 # Judged when at least this share of the rows is there; global tone is then that of the whole picture, the
 # last twentieth of a phone photo being ground or table.
@@ -54,6 +56,8 @@ class CutPicture:
     """Whether later scans, which bring the finest detail, are missing or cut."""
     is_too_coarse: bool = False
     """Whether so much detail is missing that the picture says less than a thumbnail."""
+    complaint: str | None = None
+    """As in `jpeg_decoder.Decoded`; of a file that is cut the decoder complains anyway."""
 
     @property
     def percent(self) -> int:
@@ -81,18 +85,19 @@ def measure(layout: JpegLayout, mode: Literal["scaled", "full"]) -> CutPicture:
     returns  the picture; `rows` is 0 if a colour component is missing altogether
     raises   whatever Pillow raises if there is nothing to decode
     """
-    image = load(layout, mode)
+    decoded = load(layout, mode)
+    image = decoded.image
     arrived = frozenset[int]().union(*(scan.components for scan in layout.scans if scan.is_first))
     if not layout.components <= arrived:
         return CutPicture(image, 0, 0.0)
-    other = load(layout, mode, _TAIL)
+    other = load(layout, mode, _TAIL).image
     differs = (np.asarray(image) != np.asarray(other)).reshape(*image.size[::-1], -1).any(axis=2)  # (H, W)
     is_cut = bool(differs.any())
     in_first_pass = layout.scans[-1].is_first
     is_coarse = not _has_all_detail(layout) or (is_cut and not in_first_pass)
     is_too_coarse = is_coarse and not _detail_suffices(layout)
     if not (is_cut and in_first_pass):
-        return CutPicture(image, image.height, 1.0, is_coarse, is_too_coarse)
+        return CutPicture(image, image.height, 1.0, is_coarse, is_too_coarse, decoded.complaint)
     rows = int(differs.any(axis=1).argmax())
     begun = min(image.height - rows, layout.block_rows * image.height / layout.height)
     across = int(differs[rows].argmax()) / image.width

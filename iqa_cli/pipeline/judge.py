@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from iqa_cli.checkpoint import Checkpoint
     from iqa_cli.pipeline.reading import Look, Pixels
-    from iqa_cli.records import Decode, Language, PhotoRef
+    from iqa_cli.records import Decode, Language, PhotoRef, Status
 
 SMALLEST_SIDE = 32
 """Pixels. Below it a picture is an icon: what the model says about it means nothing."""
@@ -115,14 +115,15 @@ class Judge:
             usual=self._usual,
             named=list(self._by_label(rows[1]).values()) if len(rows) > 1 else None,
         )
-        why = self._uncertain(look)
+        status, why = self._trust(look)
         # What should not be trusted anyway needs no second reason.
         remarks = disagreement_notes(self.graph, findings, self._lang) if why is None else (why,)
+        notes = (*remarks, *look.notes) if status == "damaged" else (*look.notes, *remarks)
         beliefs = self._crf.infer(unary[:1]) if self._explain else None
         return PhotoReport(
             look.source_file,
-            "ok" if why is None else "uncertain",
-            notes=(*look.notes, *remarks),
+            status,
+            notes=notes,
             findings=findings,
             marginals=marginals,
             independent=self._by_label(beliefs.independent[0]) if beliefs else {},
@@ -145,13 +146,17 @@ class Judge:
         positions = named_positions(marginals, lambda: self._crf.map(unary)[1], self._plan)[0]
         return [label.levels[position] for label, position in zip(self.graph.labels, positions, strict=True)]
 
-    def _uncertain(self, look: Look) -> str | None:
-        """Why the judgement of a photo should not be trusted, if so."""
+    def _trust(self, look: Look) -> tuple[Status, str | None]:
+        """The status of a photo that was judged, and why the judgement should not be trusted, if so."""
+        if look.damage is not None:
+            return "damaged", look.damage
         if min(look.size) < SMALLEST_SIDE:
-            return too_small_note(*look.size, self._lang)
+            return "uncertain", too_small_note(*look.size, self._lang)
         if look.doubt is not None:
-            return no_photograph_note(look.doubt, self._lang)
-        return None if look.unclear is None else unclear_note(look.unclear, self._lang)
+            return "uncertain", no_photograph_note(look.doubt, self._lang)
+        if look.unclear is not None:
+            return "uncertain", unclear_note(look.unclear, self._lang)
+        return "ok", None
 
 
 def _unreadable(look: Look) -> PhotoReport:

@@ -44,6 +44,8 @@ class Look:
     """What it seems to be, if no photograph."""
     unclear: Unclear | None = None
     """Why what is judged may not be the picture alone, or not as it looks, if so."""
+    damage: str | None = None
+    """What is wrong with the file, though a picture came out."""
     capture: Capture = dataclasses.field(default_factory=Capture)
     """Camera settings, as far as they could be read."""
     thumbnail: Thumbnail | None = None
@@ -102,6 +104,7 @@ def _look(source_file: str, photo: Photo | Unreadable, capture: Capture, manner:
         measurements=seen.measurements,
         doubt=seen.doubt,
         unclear=photo.unclear,
+        damage=photo.damage,
         capture=capture,
         thumbnail=thumbnail_of(photo.rgb, seen) if manner.thumbnails else None,
     )

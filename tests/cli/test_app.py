@@ -14,7 +14,19 @@ from iqa_cli._version import __version__
 if TYPE_CHECKING:
     from pathlib import Path
 
-HEAVY = {"numpy", "pandas", "PIL", "pillow_heif", "exifread", "onnxruntime", "torch", "open_clip", "scipy", "sklearn"}
+HEAVY = {
+    "numpy",
+    "pandas",
+    "PIL",
+    "pillow_heif",
+    "simplejpeg",
+    "exifread",
+    "onnxruntime",
+    "torch",
+    "open_clip",
+    "scipy",
+    "sklearn",
+}
 
 
 def iqa(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -17,6 +17,8 @@ from typing import IO, TYPE_CHECKING
 
 import pytest
 from in_process import Outcome, Run, run_iqa
+from PIL import Image
+from sklearn.datasets import load_sample_image
 
 from iqa_cli import pipeline
 from iqa_cli.cli.app import main
@@ -51,6 +53,27 @@ def test_the_report_goes_to_stdout_and_nothing_to_stderr(iqa: Run, roll: Path) -
         r"\n8 photos in \d+\.\d s: 3 flawed \(1 blocking, 1 severe\), 2 fine, 1 uncertain, 2 unreadable\n$", out
     )
     assert "\x1b" not in out
+
+
+def test_a_photo_with_a_damaged_sector_is_judged_and_not_trusted(iqa: Run, tmp_path: Path) -> None:
+    """Without the status it would be the worst photo of the run."""
+    folder = tmp_path / "card"
+    folder.mkdir()
+    night = load_sample_image("china.jpg") // 12
+    Image.fromarray(night).save(folder / "whole.jpg", quality=95)
+    data = (folder / "whole.jpg").read_bytes()
+    middle = len(data) // 2
+    (folder / "broken.jpg").write_bytes(data[:middle] + bytes(512) + data[middle + 512 :])
+    code, out, err = iqa(folder, "--fail-on", "blocking", "--csv", tmp_path / "audit.csv")
+    assert (code, err) == (1, "")  # for the whole one
+    assert "\nDamaged files, do not trust these (1)\n" in out
+    assert re.search(r"\n2 photos in \d+\.\d s: 1 flawed \(1 blocking\), 0 fine, 1 damaged\n$", out)
+    broken, whole = rows_of(tmp_path / "audit.csv")
+    assert (broken["status"], broken["error"], whole["status"]) == ("damaged", "", "ok")
+    assert broken["note"].startswith("the file is damaged: ")
+    assert broken["dark_level"] == whole["dark_level"] == "4"
+    (folder / "whole.jpg").unlink()
+    assert iqa(folder, "--fail-on", "blocking").code == 0
 
 
 def test_every_photo_has_a_csv_row_in_path_order(iqa: Run, roll: Path, tmp_path: Path) -> None:

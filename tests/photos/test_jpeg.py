@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-import io
 import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from iqa_cli.photos import jpeg
 
@@ -32,34 +29,3 @@ def test_no_more_scans_are_kept_than_would_be_decoded() -> None:
     scan = bytes.fromhex("ffda0008010100003f00")
     layout = jpeg.read_layout(b"\xff\xd8" + scan * 3000 + b"\xff\xd9")
     assert len(layout.scans) == jpeg.MAX_SCANS + 1
-
-
-COMMENT = b"\xff\xfe\x00\x06abcd"
-
-
-@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
-def test_a_whole_file_is_decoded_from_where_it_lies(picture, encode, options) -> None:
-    data = encode(picture(), **options)
-    data = data[:2] + COMMENT + data[2:]
-    layout = jpeg.read_layout(data)
-    assert layout.plain is data
-    copied = jpeg.load(dataclasses.replace(layout, plain=None), "full")
-    assert jpeg.load(layout, "full").tobytes() == copied.tobytes() == _by_pillow(data).tobytes()
-
-
-@pytest.mark.parametrize(
-    ("before", "after"), [(b"\xff\xd8", b""), (b"\xff\xd0", b""), (b"", b"\0"), (b"", b"\xff\xd8")]
-)
-def test_a_file_that_is_more_than_its_picture_is_not_decoded_as_it_is(picture, encode, before, after) -> None:
-    """A stray marker in the head stops libjpeg, and what follows the picture is none of its business."""
-    plain = encode(picture())
-    layout = jpeg.read_layout(plain[:2] + before + plain[2:] + after)
-    assert layout.has_end
-    assert layout.plain is None
-    assert jpeg.load(layout, "full").tobytes() == _by_pillow(plain).tobytes()
-
-
-def _by_pillow(data: bytes) -> Image.Image:
-    with Image.open(io.BytesIO(data)) as image:
-        image.load()
-        return image

@@ -82,7 +82,7 @@ def test_a_cut_file_with_an_end_marker_is_not_taken_for_whole(scene, encode, mod
     data = encode(scene.convert(mode))
     assert decode(data[: len(data) // 2] + b"\xff\xd9").reason.startswith("cut off: only")
     nearly = decode(data[: int(0.98 * len(data))] + b"\xff\xd9")
-    assert any(note.startswith("the picture data end early") for note in nearly.notes)
+    assert nearly.damage.startswith("the file is damaged: its picture data end early, 9")
 
 
 def test_a_file_whose_rest_is_zeros_is_not_taken_for_whole(scene, encode):

@@ -147,7 +147,7 @@ def test_a_claim_of_400_megapixels_is_refused_without_decoding(claims, kind, mon
     def never(*_args, **_kwargs):
         raise AssertionError("a decoder was called")
 
-    monkeypatch.setattr(decode_module.jpeg, "load", never)
+    monkeypatch.setattr(decode_module.jpeg_decoder, "load", never)
     monkeypatch.setattr(pillow_heif, "open_heif", never)
     monkeypatch.setattr(decode_module, "_open_other", never)
     expected = "claims 20000 x 20000 = 400.0 megapixels; the limit is 300"
@@ -237,7 +237,7 @@ def test_running_out_of_memory_is_one_unreadable_photo(picture, encode, monkeypa
     def hungry(*_args, **_kwargs):
         raise MemoryError
 
-    monkeypatch.setattr(decode_module.jpeg, "load", hungry)
+    monkeypatch.setattr(decode_module.jpeg_decoder, "load", hungry)
     assert reason(encode(picture())) == "not enough memory to decode it"
 
 
@@ -245,7 +245,7 @@ def test_being_interrupted_is_not_swallowed(picture, encode, monkeypatch):
     def interrupt(*_args, **_kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(decode_module.jpeg, "load", interrupt)
+    monkeypatch.setattr(decode_module.jpeg_decoder, "load", interrupt)
     with pytest.raises(KeyboardInterrupt):
         decode(encode(picture()))
 

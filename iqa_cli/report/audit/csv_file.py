@@ -3,7 +3,7 @@
 UTF-8 without a byte order mark, line feeds, a header. Columns, in order:
 
     SourceFile            the photo's path; joins with `exiftool -csv`
-    status                ok, uncertain (judged, not to be trusted), unreadable (not judged)
+    status                ok, uncertain or damaged (judged, not to be trusted), unreadable (not judged)
     error                 why it is unreadable
     note                  what to know about how it was read or judged; several joined by "; "
     worst_label           the label with the highest level, then probability; empty if every level is 1

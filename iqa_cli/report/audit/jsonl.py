@@ -5,7 +5,7 @@ new keys may join without. Keys:
 
     format_version  1
     source_file     the photo's path
-    status          ok, uncertain, unreadable
+    status          ok, uncertain, damaged, unreadable
     error           why it is unreadable, or null
     notes           list of texts
     worst           {"label", "level"} or null

@@ -52,6 +52,7 @@ def print_table(
         for groups, heading in (
             (tally.doubted, words.doubted),
             (tally.uncertain, words.uncertain),
+            (tally.damaged, words.damaged),
             (tally.unreadable, words.unreadable),
         ):
             if groups.total:

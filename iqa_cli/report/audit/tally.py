@@ -27,7 +27,7 @@ class Group:
 
 
 class ReasonGroups:
-    """Photos grouped by why they are unreadable, uncertain or doubted."""
+    """Photos grouped by why they are unreadable, damaged, uncertain or doubted."""
 
     def __init__(self) -> None:
         self.groups: dict[str, Group] = {}
@@ -69,6 +69,8 @@ class Tally:
         """Photos with status ok by (label, level)."""
         self.uncertain = ReasonGroups()
         """Photos judged that should not be trusted."""
+        self.damaged = ReasonGroups()
+        """Photos judged that should not be trusted because their files are damaged."""
         self.unreadable = ReasonGroups()
         """Photos not judged."""
         self.doubted = ReasonGroups()
@@ -87,6 +89,9 @@ class Tally:
             return
         if report.status == "uncertain":
             self.uncertain.add("; ".join(report.notes), report.source_file)
+            return
+        if report.status == "damaged":
+            self.damaged.add(report.notes[0] if report.notes else "", report.source_file)
             return
         for finding in report.findings:
             self.levels[finding.label, finding.level] += 1

@@ -25,6 +25,8 @@ class Words:
     """The same when it is not."""
     uncertain: str
     """Heading of the photos not to be trusted."""
+    damaged: str
+    """Heading of those whose files are damaged."""
     unreadable: str
     """Heading of the photos not judged."""
     doubted: str
@@ -46,6 +48,8 @@ class Words:
     """How many have none."""
     uncertain_count: str
     """How many are uncertain."""
+    damaged_count: str
+    """How many are damaged."""
     unreadable_count: str
     """How many are unreadable."""
     graver: str
@@ -67,6 +71,7 @@ WORDS: dict[Language, Words] = {
         worst="Worst photos first ({shown})",
         worst_of="Worst photos first ({shown} of {candidates}; --top N shows more)",
         uncertain="Uncertain, do not trust these ({count})",
+        damaged="Damaged files, do not trust these ({count})",
         unreadable="Unreadable ({count})",
         doubted="Judged fine, but measured otherwise ({count})",
         nearly="nearly {level}",
@@ -78,6 +83,7 @@ WORDS: dict[Language, Words] = {
         problems="{count} flawed",
         fine="{count} fine",
         uncertain_count="{count} uncertain",
+        damaged_count="{count} damaged",
         unreadable_count="{count} unreadable",
         graver="{count} {level}",
         sure="{share} sure",
@@ -91,6 +97,7 @@ WORDS: dict[Language, Words] = {
         worst="最严重的照片（{shown} 张）",
         worst_of="最严重的照片（前 {shown} 张，共 {candidates} 张；用 --top N 显示更多）",
         uncertain="存疑，结果不可靠（{count} 张）",
+        damaged="文件已损坏，结果不可靠（{count} 张）",
         unreadable="无法读取（{count} 张）",
         doubted="判为正常，但实测并非如此（{count} 张）",
         nearly="接近{level}",
@@ -102,6 +109,7 @@ WORDS: dict[Language, Words] = {
         problems="{count} 张有问题",
         fine="{count} 张正常",
         uncertain_count="{count} 张存疑",
+        damaged_count="{count} 张已损坏",
         unreadable_count="{count} 张无法读取",
         graver="{count} 张{level}",
         sure="{share} 把握",
@@ -135,6 +143,8 @@ def closing_line(tally: Tally, graph: HexGraph, elapsed_s: float | None, lang: L
     parts = [problems, words.fine.format(count=tally.fine)]
     if tally.uncertain.total:
         parts.append(words.uncertain_count.format(count=tally.uncertain.total))
+    if tally.damaged.total:
+        parts.append(words.damaged_count.format(count=tally.damaged.total))
     if tally.unreadable.total:
         parts.append(words.unreadable_count.format(count=tally.unreadable.total))
     first = words.photos[tally.photos != 1].format(count=tally.photos)

@@ -28,10 +28,11 @@ def test_every_photo_is_counted_once(judged: Make, unreadable: Make) -> None:
         judged("c", {"dark": 2}),
         judged("d", {"dark": 4}, status="uncertain", notes=("too small",)),
         unreadable("e"),
+        judged("f", {"dark": 4}, status="damaged", notes=("the file is damaged",)),
     ]
     tally = tallied(reports)
-    assert (tally.photos, tally.fine, dict(tally.problems)) == (5, 1, {4: 1, 2: 1})
-    assert (tally.uncertain.total, tally.unreadable.total, tally.judged) == (1, 1, 3)
+    assert (tally.photos, tally.fine, dict(tally.problems)) == (6, 1, {4: 1, 2: 1})
+    assert (tally.uncertain.total, tally.damaged.total, tally.unreadable.total, tally.judged) == (1, 1, 1, 3)
     assert {key: count for key, count in tally.levels.items() if key[0] == "dark"} == {
         ("dark", 1): 1,
         ("dark", 2): 1,
@@ -41,7 +42,8 @@ def test_every_photo_is_counted_once(judged: Make, unreadable: Make) -> None:
 
 def test_a_level_is_reached_by_trusted_photos_only(judged: Make) -> None:
     small = judged("small", {"dark": 4}, status="uncertain", notes=("too small",))
-    tally = tallied([judged("a", {"dark": 3}), small])
+    broken = judged("broken", {"dark": 4}, status="damaged", notes=("the file is damaged",))
+    tally = tallied([judged("a", {"dark": 3}), small, broken])
     assert [tally.reaches(level) for level in (2, 3, 4)] == [True, True, False]
 
 

@@ -82,7 +82,7 @@ class _Kept(NamedTuple):
     """One photo that may be on the page: how it sorts, and where it lies in the spool."""
 
     rank: int
-    """0 with a problem, 1 uncertain, 2 unreadable, 3 fine."""
+    """0 with a problem, 1 uncertain, 2 damaged, 3 unreadable, 4 fine."""
     level: int
     probability: float
     number: int
@@ -147,11 +147,11 @@ class HtmlWriter:
         if report.status == "ok" and worst is None:
             # Reservoir sampling (Vitter 1985, algorithm R): every fine photo is as likely to stay.
             if len(self._fine) < FINE_KEPT:
-                self._fine.append(self._spool_photo(report, 3))
+                self._fine.append(self._spool_photo(report, 4))
             elif (place := self._chance.randrange(self._tally.fine)) < FINE_KEPT:
-                self._fine[place] = self._spool_photo(report, 3)
+                self._fine[place] = self._spool_photo(report, 4)
             return
-        rank = {"ok": 0, "uncertain": 1}.get(report.status, 2)
+        rank = ("ok", "uncertain", "damaged", "unreadable").index(report.status)
         self._kept.append(self._spool_photo(report, rank))
 
     def _spool_photo(self, report: PhotoReport, rank: int) -> _Kept:
