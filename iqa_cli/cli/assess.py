@@ -7,6 +7,7 @@ import datetime as dt
 import os
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,12 +17,11 @@ from iqa_cli.errors import ExitCode, NothingReadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from iqa_cli.cache import Cache
     from iqa_cli.cli.outputs import Outputs
+    from iqa_cli.photos.discover import Discovery
     from iqa_cli.pipeline import Auditor
-    from iqa_cli.records import PhotoRef
     from iqa_cli.report.audit.html.writer import Provenance
     from iqa_cli.report.audit.tally import Tally
 
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 def assess(
     paths: Annotated[
         list[str],
-        typer.Argument(metavar="PATH", help="Photos and folders; folders are searched to the bottom."),
+        typer.Argument(
+            metavar="PATH", help="Photos and folders; folders are searched to the bottom. - takes paths from stdin."
+        ),
     ],
     checkpoint: Annotated[
         str,
@@ -74,6 +76,20 @@ def assess(
             min=1, metavar="N", help="Photos to work on at once; by default one per processor, and more is no faster."
         ),
     ] = None,
+    include_copies: Annotated[
+        bool,
+        typer.Option(
+            "--include-copies",
+            help="Look into folders where programs keep copies or deleted photos, too: thumbnails, bins, snapshots.",
+        ),
+    ] = False,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Pass over these names, as in a .gitignore file. May be repeated."),
+    ] = None,
+    exclude_from: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Pass over what this file lists, a pattern a line.")
+    ] = None,
     cache: Annotated[
         bool,
         typer.Option(
@@ -95,21 +111,19 @@ def assess(
     of it that was killed, 130 interrupted.
     """
     # Cheap checks first, heavy libraries last: a mistyped path fails at once.
+    from iqa_cli.cli.finding import find_photos
     from iqa_cli.cli.outputs import open_outputs
     from iqa_cli.cli.signals import termination_as_interrupt
     from iqa_cli.cli.streams import say
     from iqa_cli.paths import find_checkpoint
-    from iqa_cli.photos.discover import discover
     from iqa_cli.report.audit.tally import Tally
     from iqa_cli.report.text import shown
 
     tally = Tally(top=top, min_level=min_severity.number)
     try:
-        found = discover(paths)
+        found = find_photos(paths, include_copies=include_copies, exclude=exclude or (), exclude_from=exclude_from)
         for folder, reason in found.skipped:
             say(f"warning: {shown(folder)}: not searched ({reason})")
-        if not found.photos:
-            raise NothingReadable(f"no photos found in {', '.join(map(shown, paths))}")
         model = find_checkpoint(checkpoint)
         with open_outputs(csv, jsonl, html, found.photos) as outputs:
             # Before numpy is imported: it would start a thread per processor for sums that nothing here computes.
@@ -128,7 +142,7 @@ def assess(
             )
             with termination_as_interrupt(), _opened_cache(auditor, cache, say) as known:
                 outputs.start(auditor.graph, lang.code, lambda: _provenance(paths, model, decode, strictness))
-                complete = _audit(auditor, found.photos, known, outputs, tally, to_the_end=fail_on is not None)
+                complete = _audit(auditor, found, known, outputs, tally, to_the_end=fail_on is not None)
     except KeyboardInterrupt:
         kept = " and ".join(name for name in (csv, jsonl) if name is not None and name != "-")
         rows = f", rows kept in {kept}" if kept and tally.photos else ""
@@ -164,7 +178,7 @@ def _opened_cache(
 
 def _audit(
     auditor: Auditor,
-    photos: Sequence[PhotoRef],
+    found: Discovery,
     cache: Cache | None,
     outputs: Outputs,
     tally: Tally,
@@ -182,7 +196,7 @@ def _audit(
 
     started = time.perf_counter()
     # Closed at once if anything stops the loop: the decoding threads end before the message is printed.
-    with contextlib.closing(auditor.run(photos, cache)) as reports, progress(len(photos)) as advance:
+    with contextlib.closing(auditor.run(found.photos, cache)) as reports, progress(len(found.photos)) as advance:
         for report in reports:
             outputs.write(report)
             if outputs.is_deserted and not to_the_end:
@@ -200,6 +214,7 @@ def _audit(
                 lang=auditor.lang,
                 file=sys.stdout,
                 remembered=0 if cache is None else cache.hits,
+                left_out=found.left_out,
             )
     outputs.finish()
     return True

@@ -1,9 +1,8 @@
 """Paths and folders to a sorted list of photos.
 
 Which files count, inside a folder: by suffix, in any case (`SUFFIXES`). What is named on the command line is
-always taken, whatever its name. Names that begin with a dot (`.thumbnails`, `.trashed-...`, `._IMG.jpg`) and
-the folders that systems keep for themselves (`SYSTEM_FOLDERS`) are passed over in silence, unless named
-directly: they hold copies and deleted photos.
+always taken, whatever its name, unless the caller excludes it. Names that begin with a dot (`.trashed-...`,
+`._IMG.jpg`) and folders in which programs keep copies are passed over and counted: see `left_out`.
 
 What counts as the same photo: the same resolved path. Overlapping folders, a path given twice and a symbolic
 link beside its target give one photo; links are followed after everything else, so the real name wins over
@@ -23,6 +22,7 @@ import collections
 import dataclasses
 import itertools
 import os
+import re
 import stat
 import zlib
 from collections.abc import Sequence
@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from iqa_cli.errors import InvalidInput
+from iqa_cli.photos.left_out import MARKED, NO_MEDIA, Excluded, LeftOut, keeper_of
 from iqa_cli.records import PhotoRef
 
 if TYPE_CHECKING:
@@ -37,10 +38,9 @@ if TYPE_CHECKING:
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".avif", ".heic", ".heif", ".hif"})
 
-# Synology's index, the bins of Windows and of NAS systems, what macOS puts into a zip, the repair folder of
-# ext4 (readable by root only, so every ext4 card would be reported as partly unreadable).
-SYSTEM_FOLDERS = frozenset(
-    {"@eadir", "#recycle", "#snapshot", "$recycle.bin", "system volume information", "__macosx", "lost+found"}
+_REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://")
+_HINT_REMOTE = (
+    "iqa reads files of this machine: mount the store (rclone mount) or copy it first (aws s3 sync, rclone copy)"
 )
 
 BLOCK = 256
@@ -95,6 +95,9 @@ class Discovery:
     skipped: tuple[tuple[str, str], ...] = ()
     """(folder as shown, reason) for every folder that could not be listed, sorted."""
 
+    left_out: LeftOut = dataclasses.field(default_factory=LeftOut)
+    """What was passed over."""
+
 
 def as_utf8(path: str) -> str:
     r"""A path as it is written to reports: valid UTF-8, undecodable bytes as \xNN, `/` between folders.
@@ -106,19 +109,25 @@ def as_utf8(path: str) -> str:
     return text.replace(os.sep, "/") if os.sep != "/" else text
 
 
-def discover(paths: Iterable[str | os.PathLike[str]]) -> Discovery:
+def discover(
+    paths: Iterable[str | os.PathLike[str]], *, include_copies: bool = False, exclude: Iterable[str] = ()
+) -> Discovery:
     """Find the photos in files and folders; folders are walked to the bottom.
 
     `source_file` continues the path as it was given: `DCIM` gives `DCIM/100/IMG.jpg`, `./DCIM` gives
     `./DCIM/100/IMG.jpg`, as exiftool prints it. A link to nothing inside a folder is listed: reading it says
     why it cannot be read.
 
+    include_copies  look into folders in which programs keep copies or deleted photos, too
+    exclude         patterns as in a `.gitignore` file, each for the names below the folder that is searched; they count
+                    for files that are given, too
     raises  InvalidInput  if a path does not exist or cannot be reached; every such path is named at once
-    raises  TypeError     if `paths` is a single string or path: a list was meant
+            UsageError    if a pattern is none
+            TypeError     if `paths` is a single string or path: a list was meant
     """
     if isinstance(paths, str | bytes | os.PathLike):
         raise TypeError(f"expected a list of paths, got {paths!r}")
-    walk = _Walk()
+    walk = _Walk(Excluded(exclude), include_copies=include_copies)
     problems: list[str] = []
     for given in paths:
         name = os.fspath(given)
@@ -131,16 +140,18 @@ def discover(paths: Iterable[str | os.PathLike[str]]) -> Discovery:
         if is_folder:
             walk.folder(name, real)
         else:
-            walk.file(name, real)
+            walk.given(name, real)
     if problems:
         plural = "s" if len(problems) > 1 else ""
         raise InvalidInput(
             f"{len(problems)} path{plural} cannot be read",
             problems=problems,
-            hint="check the spelling; a name with spaces needs quotes",
+            hint=_HINT_REMOTE
+            if any(map(_REMOTE.match, problems))
+            else "check the spelling; a name with spaces needs quotes",
         )
     walk.follow_links()
-    return Discovery(_in_order(walk.names), tuple(sorted(walk.skipped)))
+    return Discovery(_in_order(walk.names), tuple(sorted(walk.skipped)), walk.left_out)
 
 
 def _in_order(names: dict[str, list[str]]) -> Photos:
@@ -191,12 +202,22 @@ class _Walk:
     named directly and linked ones may be there already.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, excluded: Excluded, *, include_copies: bool) -> None:
+        self._excluded = excluded
+        self._include_copies = include_copies
+        self.left_out = LeftOut()
         self.names: dict[str, list[str]] = {}  # of photos, by folder as given up to and with its last separator
         self.skipped: list[tuple[str, str]] = []
         self._walked: dict[str, list[str]] = {}  # names of photos, by resolved folder
         self._taken: dict[str, set[str]] = {}  # the same as a set, and files taken singly; made where one was
         self._links: list[str] = []
+
+    def given(self, path: str, real: str) -> None:
+        """Take a file that the caller named, whatever its name, unless it is excluded."""
+        if self._excluded and self._excluded.file(os.path.basename(path)):  # noqa: PTH119 - a plain string
+            self.left_out.excluded += 1
+        else:
+            self.file(path, real)
 
     def file(self, path: str, real: str) -> None:
         """Take a file; the first name that reaches it stays."""
@@ -211,28 +232,71 @@ class _Walk:
 
     def folder(self, name: str, real: str) -> None:
         """Walk a folder without following links; those are kept for later."""
+        # Names below it, for patterns: what comes after `root` in the path of a folder.
+        root = len(name if name.endswith(os.sep) else name + os.sep)
         stack = [(name, real)]
         while stack:
             name, real = stack.pop()
             if real in self._walked:
                 continue
             base = name if name.endswith(os.sep) else name + os.sep
+            entries, failure = _entries(name)
+            if failure is not None:
+                self.skipped.append((as_utf8(name), failure))
             found = self._walked[real] = []
-            try:
-                for entry in _wanted(name):
-                    if entry.is_symlink():
-                        self._links.append(base + entry.name)
-                    elif entry.is_dir(follow_symlinks=False):
-                        stack.append((base + entry.name, os.path.join(real, entry.name)))  # noqa: PTH118 - see above
-                    elif _is_photo_name(entry.name):
-                        found.append(entry.name)
-            except OSError as error:
-                self.skipped.append((as_utf8(name), _why(error)))
+            if len(base) > root and not self._include_copies and any(entry.name == NO_MEDIA for entry in entries):
+                self.left_out.copies[MARKED] += 1
+                continue
+            for entry in entries:
+                if self._is_left_out(entry, base[root:], real):
+                    continue
+                if entry.is_symlink():
+                    self._links.append(base + entry.name)
+                elif entry.is_dir(follow_symlinks=False):
+                    stack.append((base + entry.name, os.path.join(real, entry.name)))  # noqa: PTH118 - see above
+                elif _is_photo_name(entry.name):
+                    found.append(entry.name)
+                else:
+                    self.left_out.kinds[_suffix(entry.name)] += 1
             taken = self._taken.get(real)
             if taken is not None:
                 found[:] = [name for name in found if name not in taken]
                 taken.update(found)
             self._add(base, found)
+
+    def _linked_folder(self, name: str, real: str) -> None:
+        """Walk a folder that a link leads to, unless either's name says that it holds copies."""
+        for path in () if self._include_copies else (os.path.abspath(name), real):  # noqa: PTH100 - plain strings
+            above, last = os.path.split(path)
+            keeper = keeper_of(last, above)
+            if keeper is not None:
+                self.left_out.copies[keeper] += 1
+                return
+        self.folder(name, real)
+
+    def _is_left_out(self, entry: os.DirEntry[str], below: str, real: str) -> bool:
+        """Whether an entry of a folder is passed over; then it is counted.
+
+        below  the names below the folder that is searched, with a separator at the end
+        real   the resolved folder that the entry is in
+        """
+        is_hidden = entry.name.startswith(".")
+        is_folder = entry.is_dir(follow_symlinks=False)
+        if is_folder and (is_hidden or not self._include_copies):
+            keeper = keeper_of(entry.name, real)
+            if keeper is not None:
+                if not self._include_copies:
+                    self.left_out.copies[keeper] += 1
+                return not self._include_copies
+        if is_hidden:
+            self.left_out.hidden += is_folder or _is_photo_name(entry.name)
+            return True
+        if self._excluded:
+            path = as_utf8(below + entry.name)
+            if self._excluded.folder(path) if is_folder else self._excluded.file(path):
+                self.left_out.excluded += 1
+                return True
+        return False
 
     def _add(self, folder: str, names: list[str]) -> None:
         if names:
@@ -245,20 +309,28 @@ class _Walk:
             for name in links:
                 real = os.path.realpath(name)
                 if os.path.isdir(real):  # noqa: PTH112 - a plain string, hot path
-                    self.folder(name, real)
+                    self._linked_folder(name, real)
                 elif _is_photo_name(name):
                     self.file(name, real)
 
 
-def _wanted(folder: str) -> Iterator[os.DirEntry[str]]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if not entry.name.startswith(".") and entry.name.lower() not in SYSTEM_FOLDERS:
-                yield entry
+def _entries(folder: str) -> tuple[list[os.DirEntry[str]], str | None]:
+    """What is in a folder, and why that may not be all."""
+    found: list[os.DirEntry[str]] = []
+    try:
+        with os.scandir(folder) as entries:
+            found.extend(entries)
+    except OSError as error:
+        return found, _why(error)
+    return found, None
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - a plain string, hot path
 
 
 def _is_photo_name(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122 - a plain string, hot path
+    return _suffix(name) in SUFFIXES
 
 
 def _why(error: OSError | ValueError) -> str:

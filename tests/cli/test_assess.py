@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
@@ -53,6 +54,59 @@ def test_the_report_goes_to_stdout_and_nothing_to_stderr(iqa: Run, roll: Path) -
         r"\n8 photos in \d+\.\d s: 3 flawed \(1 blocking, 1 severe\), 2 fine, 1 uncertain, 2 unreadable\n$", out
     )
     assert "\x1b" not in out
+
+
+def test_what_was_passed_over_is_said_below_the_closing_line(iqa: Run, roll: Path) -> None:
+    (roll / "clip.MOV").write_bytes(b"x")
+    (roll / "thumbs").mkdir()
+    (roll / "thumbs" / "a.jpg").write_bytes((roll / "d_fine.jpg").read_bytes())
+    code, out, err = iqa(roll, "--exclude", "*icon*")
+    assert (code, err) == (0, "")
+    assert out.endswith(
+        ", 2 unreadable\nPassed over: 1 file of another kind (1 .mov), 1 folder of copies (thumbnail folders; "
+        "--include-copies looks into them), 1 excluded\n"
+    )
+    assert re.search(r"\n9 photos in ", iqa(roll, "--include-copies").out)
+
+
+def test_a_folder_without_photos_says_what_is_in_it(iqa: Run, tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "IMG_1.DOC").write_bytes(b"x")
+    code, out, err = iqa(tmp_path / "raw")
+    assert (code, out) == (4, "")
+    assert err.startswith(
+        f"error: no photos found in {tmp_path / 'raw'}; passed over: 1 file of another kind (1 .doc)\n"
+    )
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\0"])
+def test_paths_may_come_on_stdin(iqa: Run, roll: Path, end: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [os.fsencode(roll / name) + end for name in ("a_fine.png", "c_blocking_dark.png")]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"".join(names))))
+    code, out, _ = iqa("-", "--csv", "-")
+    assert code == 0
+    assert [line.split(",")[0] for line in out.splitlines()[1:]] == [name[: -len(end)].decode() for name in names]
+
+
+def test_nothing_on_stdin_is_no_photos(iqa: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    assert iqa("-").code == 4
+
+
+def test_names_to_exclude_may_come_from_a_file(iqa: Run, roll: Path, tmp_path: Path) -> None:
+    (tmp_path / "not.txt").write_text("# no icons\n*icon*\ng_*\nh_*\n", encoding="utf-8")
+    code, out, _ = iqa(roll, "--exclude-from", tmp_path / "not.txt")
+    assert code == 0
+    assert out.endswith("Passed over: 3 excluded\n")
+    code, _, err = iqa(roll, "--exclude-from", tmp_path / "missing.txt")
+    assert code == 3
+    assert err.startswith(f"error: --exclude-from {tmp_path / 'missing.txt'}: cannot be read (No such file")
+
+
+def test_an_object_store_is_no_folder_of_this_machine(iqa: Run) -> None:
+    code, _, err = iqa("s3://bucket/photos")
+    assert code == 3
+    assert "hint: iqa reads files of this machine" in err
 
 
 def test_a_photo_with_a_damaged_sector_is_judged_and_not_trusted(iqa: Run, tmp_path: Path) -> None:
@@ -236,7 +290,7 @@ def test_a_folder_that_cannot_be_searched_is_a_warning(iqa: Run, roll: Path, mon
 
     found = module.discover([roll])
     monkeypatch.setattr(
-        module, "discover", lambda _: module.Discovery(found.photos, (("DCIM/locked", "permission denied"),))
+        module, "discover", lambda _, **__: module.Discovery(found.photos, (("DCIM/locked", "permission denied"),))
     )
     code, _, err = iqa(roll)
     assert (code, err) == (0, "warning: DCIM/locked: not searched (permission denied)\n")

@@ -59,6 +59,11 @@ def test_other_files_count_only_when_named() -> None:
     assert names("d/b.txt", "d/jpg") == ["d/b.txt", "d/jpg"]
 
 
+def test_other_files_are_counted_by_kind() -> None:
+    make("d/a.mov", "d/e/b.MOV", "d/c.dng", "d/README", "d/photo.jpg", "d/.DS_Store")
+    assert dict(discover(["d"]).left_out.kinds) == {".mov": 2, ".dng": 1, "": 1}
+
+
 def test_hidden_and_system_names_count_only_when_named() -> None:
     hidden = ["d/.thumbnails/1.jpg", "d/._a.jpg", "d/.trashed-17-a.jpg", "d/@eaDir/a.jpg", "d/#recycle/a.jpg"]
     make("d/a.jpg", *hidden)

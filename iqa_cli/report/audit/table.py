@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from iqa_cli.findings import in_percent
+from iqa_cli.report.audit.left_out import left_out_line
 from iqa_cli.report.audit.words import WORDS, closing_line
 from iqa_cli.report.screen import NARROW, line, rule_for, screen
 from iqa_cli.report.text import shown, utf8
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from iqa_cli.hexgraph.graph import HexGraph
+    from iqa_cli.photos.left_out import LeftOut
     from iqa_cli.records import Finding, Language, PhotoReport
     from iqa_cli.report.audit.tally import ReasonGroups, Tally
 
@@ -32,7 +34,14 @@ _STYLES = {2: "yellow", 3: "red", 4: "bold red"}
 
 
 def print_table(
-    tally: Tally, graph: HexGraph, *, elapsed_s: float, lang: Language, file: TextIO, remembered: int = 0
+    tally: Tally,
+    graph: HexGraph,
+    *,
+    elapsed_s: float,
+    lang: Language,
+    file: TextIO,
+    remembered: int = 0,
+    left_out: LeftOut | None = None,
 ) -> None:
     """Print the whole report.
 
@@ -40,6 +49,7 @@ def print_table(
     graph       names labels and levels
     elapsed_s   for the closing line
     remembered  how many photos were known from an earlier run, likewise
+    left_out    what the search for photos passed over, for the line below that
     file        a terminal gets colours and its own width; anything else gets plain text of any width
     raises      BrokenPipeError  if nobody reads it any more
     """
@@ -58,6 +68,8 @@ def print_table(
             if groups.total:
                 _print_groups(console, groups, heading, lang)
         line(console, closing_line(tally, graph, elapsed_s, lang, remembered), style="bold")
+        if left_out:
+            line(console, left_out_line(left_out, lang))
 
 
 def _name(console: Console, text: str, style: str = "", indent: int = 0) -> None:

@@ -52,6 +52,22 @@ class Words:
     """How many are damaged."""
     unreadable_count: str
     """How many are unreadable."""
+    passed_over: str
+    """Begins the line about what was not looked at."""
+    other_kinds: tuple[str, str]
+    """One file, several of kinds that are not read."""
+    no_suffix: str
+    """A kind of file whose name has no suffix."""
+    more_kinds: str
+    """Files of kinds that are not named any more."""
+    copies: tuple[str, str]
+    """One folder, several with copies or deleted photos."""
+    hidden: str
+    """Names that begin with a dot."""
+    excluded: str
+    """What the caller excluded."""
+    look_inside: str
+    """How to look into folders of copies."""
     graver: str
     """Of the photos with a problem, how many at one of the graver levels."""
     sure: str
@@ -85,6 +101,14 @@ WORDS: dict[Language, Words] = {
         uncertain_count="{count} uncertain",
         damaged_count="{count} damaged",
         unreadable_count="{count} unreadable",
+        passed_over="Passed over: ",
+        other_kinds=("1 file of another kind", "{count} files of other kinds"),
+        no_suffix="without a suffix",
+        more_kinds="{count} more",
+        copies=("1 folder of copies", "{count} folders of copies"),
+        hidden="{count} hidden",
+        excluded="{count} excluded",
+        look_inside="; --include-copies looks into them",
         graver="{count} {level}",
         sure="{share} sure",
         colon=": ",
@@ -111,6 +135,14 @@ WORDS: dict[Language, Words] = {
         uncertain_count="{count} 张存疑",
         damaged_count="{count} 张已损坏",
         unreadable_count="{count} 张无法读取",
+        passed_over="未查看：",
+        other_kinds=("{count} 个其他类型的文件", "{count} 个其他类型的文件"),
+        no_suffix="无后缀",
+        more_kinds="其他 {count} 个",
+        copies=("{count} 个存放副本的文件夹", "{count} 个存放副本的文件夹"),
+        hidden="{count} 个隐藏项",
+        excluded="{count} 个已排除项",
+        look_inside="；用 --include-copies 查看这些文件夹",
         graver="{count} 张{level}",
         sure="{share} 把握",
         colon="：",

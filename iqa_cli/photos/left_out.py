@@ -1,0 +1,130 @@
+"""What a search for photos passes over, and how much of it there was, so that nothing vanishes without a count.
+
+Copies that programs keep (`copies.toml`), folders that say of themselves that they hold no photos to show (`.nomedia`),
+hidden names, files of kinds that are not read, and what the caller excludes.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import fnmatch
+import functools
+import importlib.resources
+import os
+import tomllib
+from typing import TYPE_CHECKING
+
+from iqa_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pathspec import GitIgnoreSpec
+
+NO_MEDIA = ".nomedia"
+"""A file that tells Android's galleries to pass over its folder and all below it."""
+MARKED = "folders marked .nomedia"
+"""Their keeper, as `LeftOut.copies` calls it."""
+
+
+@dataclasses.dataclass(slots=True)
+class LeftOut:
+    """Counts of what was passed over."""
+
+    kinds: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    """Files that are no photos by their names: by suffix, in small letters with its dot; empty for none."""
+    copies: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    """Folders with copies or deleted photos, by who keeps them. What is in them is not counted: a NAS may keep a
+    hundred snapshots of all it has."""
+    hidden: int = 0
+    """Folders, and files that are photos by their names, whose name begins with a dot."""
+    excluded: int = 0
+    """Folders and files that the caller excluded."""
+
+    def __bool__(self) -> bool:
+        """Whether anything was passed over."""
+        return bool(self.kinds or self.copies or self.hidden or self.excluded)
+
+
+@functools.cache
+def _stores() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """(keeper, names from the last to the first, in small letters) of each kind of folder in `copies.toml`."""
+    text: str = importlib.resources.files("iqa_cli.photos").joinpath("copies.toml").read_text(encoding="utf-8")
+    return tuple(
+        (str(store["keeper"]), tuple(reversed(str(folder).lower().split("/"))))
+        for store in tomllib.loads(text)["stores"]
+        for folder in store["folders"]
+    )
+
+
+@functools.cache
+def _by_last_name() -> tuple[dict[str, list[tuple[str, tuple[str, ...]]]], list[tuple[str, tuple[str, ...]]]]:
+    """The stores by how their last name is spelled, and those whose last name is a pattern."""
+    plain: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+    patterns = []
+    for store in _stores():
+        if "*" in store[1][0]:
+            patterns.append(store)
+        else:
+            plain.setdefault(store[1][0], []).append(store)
+    return plain, patterns
+
+
+def keeper_of(name: str, above: str) -> str | None:
+    """Who keeps copies in a folder; None if nobody is known to.
+
+    name   of the folder
+    above  the resolved path of the folder it is in
+    """
+    name = name.lower()
+    plain, patterns = _by_last_name()
+    candidates: list[tuple[str, tuple[str, ...]]] = [*plain.get(name, []), *patterns]
+    for keeper, names in candidates:
+        if not fnmatch.fnmatchcase(name, names[0]):
+            continue
+        parents = above.lower().split(os.sep)[: -len(names) : -1] if len(names) > 1 else []  # noqa: PTH206 - hot path
+        if len(parents) == len(names) - 1 and all(map(fnmatch.fnmatchcase, parents, names[1:])):
+            return keeper
+    return None
+
+
+class Excluded:
+    """Names that a caller does not want, by patterns as in a `.gitignore` file.
+
+    patterns  lines of one; blank ones and comments are passed over, `!` takes back
+    raises    UsageError  naming every line that is no pattern
+    """
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        lines = list(patterns)
+        self._spec: GitIgnoreSpec | None = None
+        if not lines:
+            return
+        from pathspec import GitIgnoreSpec  # most searches exclude nothing
+
+        problems = []
+        for line in lines:
+            try:
+                GitIgnoreSpec.from_lines([line])
+            except ValueError as error:
+                problems.append(f"{line!r}: {error}")
+        if problems:
+            raise UsageError(
+                "a pattern cannot be read",
+                problems=problems,
+                hint="write it as in a .gitignore file: *.png, old/, /2019",
+            )
+        self._spec = GitIgnoreSpec.from_lines(lines)
+
+    def __bool__(self) -> bool:
+        """Whether there are any patterns."""
+        return self._spec is not None
+
+    def file(self, path: str) -> bool:
+        """Whether a file is excluded, by its path below the folder that is searched."""
+        return self._spec is not None and self._spec.match_file(path)
+
+    def folder(self, path: str) -> bool:
+        """The same of a folder and all that is in it."""
+        return self._spec is not None and self._spec.match_file(f"{path}/")
