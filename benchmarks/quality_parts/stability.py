@@ -33,6 +33,9 @@ def _saved(image: Image.Image, path: Path, quality: int, **options: int) -> Path
 
 
 COPIES: dict[str, Callable[[Image.Image, Path], Path]] = {
+    "copy turned by 180 degrees": lambda image, path: _saved(
+        image.transpose(Image.Transpose.ROTATE_180), path, FINE, subsampling=0
+    ),
     "mirrored copy": lambda image, path: _saved(ImageOps.mirror(image), path, FINE, subsampling=0),
     "JPEG saved again, quality 75": lambda image, path: _saved(image, path, 75),
     "half-size copy": lambda image, path: _saved(_halved(image), path, FINE, subsampling=0),

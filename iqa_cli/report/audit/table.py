@@ -146,6 +146,12 @@ def _problems(report: PhotoReport, min_level: int) -> list[Finding]:
     return sorted(found, key=lambda finding: (-finding.level, -finding.probability))
 
 
+def _how_sure(probability: float, lang: Language) -> str:
+    """ "90% sure"; below one half "maybe, 43%": "43% sure" of a problem that is named reads like a mistake."""
+    words = WORDS[lang]
+    return (words.sure if probability >= 0.5 else words.maybe).format(share=in_percent(probability))
+
+
 def _problem(finding: Finding, graph: HexGraph, lang: Language) -> tuple[Text, Text, Text, Text]:
     """Level, label, probability, evidence."""
     evidence = Text(shown(finding.evidence), style="dim")
@@ -156,7 +162,7 @@ def _problem(finding: Finding, graph: HexGraph, lang: Language) -> tuple[Text, T
     return (
         Text(graph.level_name(finding.level, lang), style=_STYLES.get(finding.level, "bold red")),
         Text(shown(graph.labels[graph.index(finding.label)].display(lang))),
-        Text(WORDS[lang].sure.format(share=in_percent(finding.probability))),
+        Text(_how_sure(finding.probability, lang)),
         evidence,
     )
 

@@ -72,6 +72,8 @@ class Words:
     """Of the photos with a problem, how many at one of the graver levels."""
     sure: str
     """The probability of a problem."""
+    maybe: str
+    """The same where it is below one half: an operating point may name what is less likely than not."""
     colon: str
     """Between the first words of the closing line and the counts."""
     comma: str
@@ -111,6 +113,7 @@ WORDS: dict[Language, Words] = {
         look_inside="; --include-copies looks into them",
         graver="{count} {level}",
         sure="{share} sure",
+        maybe="maybe, {share}",
         colon=": ",
         comma=", ",
         brackets=" ({})",
@@ -145,6 +148,7 @@ WORDS: dict[Language, Words] = {
         look_inside="；用 --include-copies 查看这些文件夹",
         graver="{count} 张{level}",
         sure="{share} 把握",
+        maybe="可能，{share}",
         colon="：",
         comma="，",
         brackets="（{}）",
