@@ -16,6 +16,8 @@ import threading
 import numpy as np
 from PIL import Image, ImageCms
 
+from iqa_cli.photos.limits import MAX_PROFILE_BYTES
+
 logger = logging.getLogger(__name__)
 
 PROFILE_UNUSABLE = "the colour profile cannot be used; the colours are taken as sRGB"
@@ -35,6 +37,8 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str
     """
     if not profile:
         return image if image.mode == "RGB" else image.convert("RGB"), None
+    if len(profile) > MAX_PROFILE_BYTES:  # and remembered for the next photos
+        return image.convert("RGB"), PROFILE_UNUSABLE
     try:
         transform = _of_thread.transform(profile, image.mode)
         converted = image if transform is None else transform.apply(image)

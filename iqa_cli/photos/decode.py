@@ -21,12 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from iqa_cli.photos import damage, isobmff, jpeg, jpeg_decoder, truncated
+from iqa_cli.photos import costs, damage, isobmff, jpeg, jpeg_decoder, truncated
 from iqa_cli.photos.cicp import UNSPECIFIED, ColourCoding
 from iqa_cli.photos.exif import capture_of_block, capture_of_image
 from iqa_cli.photos.files import SIGNATURE_BYTES, read_file, refusal, sniff
 from iqa_cli.photos.headers import Header, read_header
 from iqa_cli.photos.heif import HeifPicture
+from iqa_cli.photos.limits import MAX_MEGAPIXELS, ExcessError
 from iqa_cli.photos.pixels import FIRST_FRAME, finish, image_of_array
 from iqa_cli.photos.preview import read_preview
 from iqa_cli.records import Capture, Photo, PhotoRef, Unreadable
@@ -39,9 +40,6 @@ logger = logging.getLogger(__name__)
 Mode = Literal["scaled", "full", "thumbnail"]
 Decoded = Literal["scaled", "full"]
 Source = PhotoRef | bytes | bytearray | memoryview | Image.Image | NDArray[Any]
-
-# The largest phone sensors have 200 megapixels. Of 300, colours take 1.2 GB, a picture with transparency twice that.
-MAX_MEGAPIXELS = 300
 
 # Above this size pictures are decoded one after the other, or each thread would hold a gigabyte. The common large
 # sensors (48 and 50 megapixels) stay below it.
@@ -107,15 +105,29 @@ def _from_bytes(data: bytes, mode: Decoded) -> tuple[Photo | Unreadable, Capture
             return Unreadable(refusal(data[:SIGNATURE_BYTES])), capture
         header = read_header(kind, data)
         capture, notes = capture_of_block(header.exif, header.width, header.height)
-        excess = _too_large(header.width, header.height)
+        excess = Unreadable(header.excess) if header.excess else _too_large(header.width, header.height)
         if excess is not None:
             return excess, capture
+        mode, note = _affordable(header, mode, data)
+        notes = (*notes, note) if note else notes
         with _one_large_at_a_time if _takes_much_memory(header, mode) else contextlib.nullcontext():
             if header.jpeg is not None:
                 return _from_jpeg(header.jpeg, mode, capture.orientation or 1, notes), capture
             return _from_other(header, data, capture.orientation or 1, notes), capture
     except Exception as error:  # noqa: BLE001 - 13 types came out of the decoders on damaged files
         return _why(error, header, data), capture
+
+
+def _affordable(header: Header, mode: Decoded, data: bytes) -> tuple[Decoded, str]:
+    """The mode in which a photo can be decoded within the limits, and a note if it is not the one that was asked for.
+
+    raises  ExcessError  if there is none
+    """
+    if header.jpeg is None:
+        costs.check_other(header, data)
+        return mode, ""
+    possible = costs.affordable_mode(header.jpeg, mode, pictures=1 if header.jpeg.has_end else 2)
+    return possible, "" if possible == mode else costs.SCALED_INSTEAD
 
 
 def _from_image(image: Image.Image) -> tuple[Photo | Unreadable, Capture]:
@@ -156,6 +168,7 @@ def _from_jpeg(layout: jpeg.JpegLayout, mode: Decoded, orientation: int, notes: 
         if not truncated.looks_filled(decoded.image):
             why = why or damage.corrupt(decoded.complaint)
             return finish(decoded.image, size=size, orientation=orientation, notes=notes, damage=why)
+        del decoded  # or three would be there at once
     cut = truncated.measure(layout, mode)
     if cut.share < truncated.MIN_SHARE or not cut.rows:
         part = f"only {cut.percent} %" if cut.percent else "hardly any"
@@ -239,6 +252,8 @@ def _too_large(width: int, height: int) -> Unreadable | None:
 def _why(error: Exception, header: Header | None, data: bytes) -> Unreadable:
     """One line for a person; the traceback goes to the log, because the mistake may be ours."""
     logger.debug("decoding failed", exc_info=error)
+    if isinstance(error, ExcessError):
+        return Unreadable(str(error))
     if isinstance(error, MemoryError):
         return Unreadable("not enough memory to decode it")
     if header is not None and header.kind == "png" and header.claimed_bytes > len(data):

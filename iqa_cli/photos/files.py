@@ -7,6 +7,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Literal
 
+from iqa_cli.photos.limits import MAX_FILE_BYTES
 from iqa_cli.records import Unreadable
 
 if TYPE_CHECKING:
@@ -14,10 +15,6 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 Kind = Literal["jpeg", "png", "webp", "heif", "avif"]
-
-# The largest phone originals (200-megapixel JPEG, motion photos) are below 150 MB; a file of a gigabyte with
-# the first bytes of a JPEG is a disk image or a trap, and would be read into memory whole.
-MAX_FILE_BYTES = 1 << 30
 
 SIGNATURE_BYTES = 64  # enough for every signature below and for six compatible brands
 

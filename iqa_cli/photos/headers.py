@@ -13,11 +13,17 @@ from typing import TYPE_CHECKING
 from iqa_cli.photos.cicp import ColourCoding, of_bytes
 from iqa_cli.photos.isobmff import PictureBoxes, read_boxes
 from iqa_cli.photos.jpeg import JpegLayout, read_layout
+from iqa_cli.photos.limits import MAX_EXIF_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iqa_cli.photos.files import Kind
+
+# Most encoders write a PNG in pieces of 8 KB and more: 800 MB would be as many. Each costs Pillow 4 microseconds.
+MAX_PNG_CHUNKS = 100_000
+# A picture has five, an animation one for each frame.
+MAX_WEBP_CHUNKS = 10_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,46 +48,74 @@ class Header:
     """Primaries, transfer curve and matrix, if the container states them as numbers."""
     depth: int = 0
     """Bits of a sample, for PNG; 0 for other formats."""
+    colour: int = 2
+    """Colour type of PNG: 0 grey, 2 RGB, 3 palette, 4 and 6 with opacity."""
+    is_interlaced: bool = False
+    """Whether a PNG comes in seven passes."""
+    excess: str = ""
+    """Why the file was not walked to its end and is not to be decoded, for a person; empty if it was."""
 
 
 def read_header(kind: Kind, data: bytes) -> Header:
     """Walk the container; never raises, whatever the bytes are."""
     if kind == "jpeg":
         layout = read_layout(data)
-        return Header(kind, layout.width, layout.height, layout.exif, jpeg=layout)
+        return Header(kind, layout.width, layout.height, layout.exif, jpeg=layout, excess=layout.excess)
     if kind == "png":
         return _png(data)
     if kind == "webp":
         return _webp(data)
     boxes = read_boxes(data)
-    return Header(kind, boxes.width, boxes.height, boxes.exif, boxes.claimed_bytes, boxes=boxes, coding=boxes.coding)
+    size = (boxes.width, boxes.height)
+    return Header(kind, *size, boxes.exif, boxes.claimed_bytes, boxes=boxes, coding=boxes.coding, excess=boxes.excess)
 
 
 def _png(data: bytes) -> Header:
     """PNG third edition: IHDR, cICP, eXIf; the file ends with IEND."""
     width = height = claimed = depth = 0
+    colour, is_interlaced = 2, False
     exif = coding = None
-    for kind, body, end in _chunks(data, 8, "big", trailer=4):
+    excess = ""
+    for count, (kind, body, end) in enumerate(_chunks(data, 8, "big", trailer=4)):
         claimed = end
+        if count == MAX_PNG_CHUNKS:
+            excess = f"could not be decoded: too many chunks; the limit is {MAX_PNG_CHUNKS}"
+            break
         if kind == b"IHDR":
             width, height = int.from_bytes(body[:4], "big"), int.from_bytes(body[4:8], "big")
-            depth = body[8] if len(body) > 8 else 0
+            if len(body) > 12:
+                depth, colour, is_interlaced = body[8], body[9], body[12] != 0
         elif kind == b"cICP":
             coding = of_bytes(bytes(body))
         elif kind == b"eXIf" and exif is None:
-            exif = bytes(body).removeprefix(b"Exif\0\0")
+            exif = bytes(body[:MAX_EXIF_BYTES]).removeprefix(b"Exif\0\0")
         elif kind == b"IEND":
             break
     else:
         claimed = max(claimed, len(data) + 1)  # at least the end chunk is missing
-    return Header("png", width, height, exif, claimed, coding=coding, depth=depth)
+    return Header(
+        "png",
+        width,
+        height,
+        exif,
+        claimed,
+        coding=coding,
+        depth=depth,
+        colour=colour,
+        is_interlaced=is_interlaced,
+        excess=excess,
+    )
 
 
 def _webp(data: bytes) -> Header:
     """RFC 9649: VP8X, VP8L or VP8 hold the size, EXIF the settings; the RIFF header holds the length."""
     width = height = 0
     exif = None
-    for kind, body, _ in _chunks(data, 12, "little", trailer=0):
+    excess = ""
+    for count, (kind, body, _) in enumerate(_chunks(data, 12, "little", trailer=0)):
+        if count == MAX_WEBP_CHUNKS:
+            excess = f"could not be decoded: too many chunks; the limit is {MAX_WEBP_CHUNKS}"
+            break
         if kind == b"VP8X":
             width, height = (int.from_bytes(body[n : n + 3], "little") + 1 for n in (4, 7))
         elif kind == b"VP8L" and not width:
@@ -90,8 +124,8 @@ def _webp(data: bytes) -> Header:
         elif kind == b"VP8 " and not width:
             width, height = (int.from_bytes(body[n : n + 2], "little") & 0x3FFF for n in (6, 8))
         elif kind == b"EXIF" and exif is None:
-            exif = bytes(body).removeprefix(b"Exif\0\0")
-    return Header("webp", width, height, exif, int.from_bytes(data[4:8], "little") + 8)
+            exif = bytes(body[:MAX_EXIF_BYTES]).removeprefix(b"Exif\0\0")
+    return Header("webp", width, height, exif, int.from_bytes(data[4:8], "little") + 8, excess=excess)
 
 
 def _chunks(data: bytes, at: int, order: str, trailer: int) -> Iterator[tuple[bytes, memoryview, int]]:

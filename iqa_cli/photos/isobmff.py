@@ -11,12 +11,24 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from iqa_cli.photos.cicp import ColourCoding, of_nclx
+from iqa_cli.photos.limits import MAX_EXIF_BYTES, ExcessError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _MAX_THUMBNAILS = 8  # cameras write one
-_MAX_ENTRIES = 20_000  # of one table; a 300-megapixel grid of 512-pixel tiles has 1,200
+# Of one table, and boxes in one box: a grid of 100 megapixels has 400 tiles of 512 pixels or 1,600 of 256. Boxes have 8
+# bytes, so a file of 100 MB has room for 12 million, and decoders keep all of them.
+_MAX_ENTRIES = 10_000
+# Of one table: libavif looks for the item of each entry among all that came before.
+_MAX_TABLE_BYTES = 256 * 1024
+_TABLES = (b"iloc", b"iinf", b"iref")
+
+_TOO_MANY = f"could not be decoded: too many boxes or entries in one box; the limit is {_MAX_ENTRIES}"
+_NO_END = "could not be decoded: the picture is put together from pictures that are put together, without an end"
+_MAX_DEPTH = 8  # of pictures put together from pictures: a grid has one
+
+_INDEX = {1: 0x7F, 2: 0x7FFF}  # the bit above says that a property may not be passed over
 
 # EXIF orientation by quarter turns anticlockwise (`irot`) and the mirroring after them (`imir`): 0 swaps top and
 # bottom, 1 left and right. ISO/IEC 23008-12, 6.5.10 and 6.5.12; in this order by ISO/IEC 23000-22 (MIAF), 7.3.6.7.
@@ -25,6 +37,8 @@ _ORIENTATION: dict[tuple[int, int | None], int] = {
     (0, 0): 4, (1, 0): 5, (2, 0): 2, (3, 0): 7,
     (0, 1): 2, (1, 1): 7, (2, 1): 4, (3, 1): 5,
 }  # fmt: skip
+
+_NCLX_BYTES = 11  # of a `colr` box that states numbers; one with a profile may have millions
 
 _TURNS = frozenset({b"irot", b"imir", b"clap"})
 
@@ -53,6 +67,8 @@ class PictureBoxes:
     """Length of the file according to its boxes and items."""
     exif_spans: tuple[_Span, ...] = ()
     """Where in the file the EXIF item lies, for a reader that has the boxes only; see `tiff_block`."""
+    excess: str = ""
+    """Why the boxes were not read to their end, for a person; empty if they were."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -77,7 +93,16 @@ class ThumbnailItem:
 
 def read_boxes(data: bytes) -> PictureBoxes:
     """Read the boxes of a HEIF or AVIF file; never raises, whatever the bytes are."""
+    try:
+        return _read_boxes(data)
+    except ExcessError as error:
+        return PictureBoxes(0, 0, 1, None, None, None, 0, 0, excess=str(error))
+
+
+def _read_boxes(data: bytes) -> PictureBoxes:
     meta, claimed = _meta(data)
+    for name in _TABLES:
+        _check_table(*meta.get(name, (0, 0)))
     width = height = turns = 0
     mirrored = coding = None
     has_colours = False
@@ -87,7 +112,7 @@ def read_boxes(data: bytes) -> PictureBoxes:
             width, height = _uint(data, start + 4, 4), _uint(data, start + 8, 4)
         elif kind == b"colr":
             has_colours = True
-            coding = of_nclx(data[start:end]) or coding
+            coding = of_nclx(data[start : min(end, start + _NCLX_BYTES)]) or coding
         elif kind == b"irot":
             turns = _uint(data, start, 1) & 3
         elif kind == b"imir":
@@ -105,11 +130,55 @@ def read_boxes(data: bytes) -> PictureBoxes:
             exif_spans = tuple(spans)
             # Extents may overlap: 65,000 of them in a file of 260 KB claimed 17 GB.
             if sum(min(last, len(data)) - first for first, last in spans if first < len(data)) <= len(data):
-                exif = tiff_block(b"".join(data[first:last] for first, last in spans))
+                exif = tiff_block(b"".join(data[first:last] for first, last in spans)[:MAX_EXIF_BYTES])
         else:
             picture_end = max(picture_end, end)
     orientation = _ORIENTATION[turns, mirrored]
     return PictureBoxes(width, height, orientation, exif, exif_type_at, coding, picture_end, claimed, exif_spans)
+
+
+def decoded_pixels(data: bytes) -> int:
+    """Pixels that a decoder makes for the primary picture.
+
+    Of its parts each as often as it is used, though they may be one small item that a table names 65,000 times, and of
+    pictures that belong to it, which may be its opacity.
+    raises  ExcessError  if there is no end to it
+    """
+    meta, _ = _meta(data)
+    primary = _primary(data, meta)
+    pixels = _pixels_of_items(data, meta)
+    parts: dict[int, list[int]] = {}
+    for item, targets in _references(data, meta, b"dimg"):
+        parts.setdefault(item, []).extend(targets)
+    others = [item for item, targets in _references(data, meta, b"auxl") if primary in targets]
+    made: dict[int, int] = {}
+
+    def made_for(item: int, depth: int = 0) -> int:
+        if depth > _MAX_DEPTH:
+            raise ExcessError(_NO_END)
+        if item not in made:
+            inside = sum(made_for(part, depth + 1) for part in parts.get(item, ()))
+            made[item] = max(inside, pixels.get(item, 0))
+        return made[item]
+
+    return sum(made_for(item) for item in (primary, *others) if item is not None)
+
+
+def _pixels_of_items(data: bytes, meta: Mapping[bytes, _Span]) -> dict[int, int]:
+    """What the items state as their size (`ispe`)."""
+    properties, links = _property_links(data, meta)
+    sizes = {
+        number: _uint(data, start + 4, 4) * _uint(data, start + 8, 4)
+        for number, (kind, start, _) in enumerate(properties, 1)
+        if kind == b"ispe"
+    }
+    pixels: dict[int, int] = {}
+    for item, at, count, index_size in links:
+        for place in range(at, at + count * index_size, index_size):
+            stated = sizes.get(_uint(data, place, index_size) & _INDEX[index_size], 0)
+            if stated:
+                pixels[item] = max(stated, pixels.get(item, 0))
+    return pixels
 
 
 def meta_end(data: bytes) -> int | None:
@@ -118,9 +187,10 @@ def meta_end(data: bytes) -> int | None:
 
 
 def find_thumbnail(data: bytes) -> ThumbnailItem | None:
-    """The largest HEVC thumbnail of the primary picture (`iref/thmb`); never raises, whatever the bytes are.
+    """The largest HEVC thumbnail of the primary picture (`iref/thmb`).
 
-    data  a HEIF file, or its beginning up to the end of the `meta` box
+    data    a HEIF file that `read_boxes` has read to its end, or its beginning up to the end of the `meta` box
+    raises  ExcessError  for a file with too many boxes; for nothing else that the bytes are
     """
     meta, _ = _meta(data)
     primary = _primary(data, meta)
@@ -148,7 +218,9 @@ def hide_exif(data: bytes, boxes: PictureBoxes) -> bytes:
 
 def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """(type, start of the body, end) of the boxes in a span; the last may claim to end behind the data."""
-    while at + 8 <= end:
+    for _ in range(_MAX_ENTRIES):
+        if at + 8 > end:
+            return
         size, kind, header = _uint(data, at, 4), data[at + 4 : at + 8], 8
         if size == 1:
             size, header = _uint(data, at + 8, 8), 16
@@ -158,6 +230,13 @@ def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
             return
         yield kind, at + header, at + size
         at += size
+    if at + 8 <= end:
+        raise ExcessError(_TOO_MANY)
+
+
+def _check_table(start: int, end: int) -> None:
+    if end - start > _MAX_TABLE_BYTES:
+        raise ExcessError(_TOO_MANY)
 
 
 def _meta(data: bytes) -> tuple[dict[bytes, _Span], int]:
@@ -181,28 +260,45 @@ def _primary(data: bytes, meta: Mapping[bytes, _Span]) -> int | None:
 
 def _properties(data: bytes, meta: Mapping[bytes, _Span], wanted: int | None) -> Iterator[tuple[bytes, int, int]]:
     """The property boxes of an item (`iprp/ipco`, `iprp/ipma`), each once however often it is linked."""
-    if wanted is None or b"iprp" not in meta:
+    if wanted is None:
         return
+    properties, links = _property_links(data, meta)
+    given: set[int] = set()
+    for item, at, count, index_size in links:
+        for link in range(count) if item == wanted else ():
+            index = _uint(data, at + link * index_size, index_size) & _INDEX[index_size]
+            if 1 <= index <= len(properties) and index not in given:
+                given.add(index)
+                yield properties[index - 1]
+
+
+def _property_links(
+    data: bytes, meta: Mapping[bytes, _Span]
+) -> tuple[list[tuple[bytes, int, int]], Iterator[tuple[int, int, int, int]]]:
+    """The property boxes (`iprp/ipco`), and what links items to them (`iprp/ipma`).
+
+    returns  (type, start, end) of the boxes; (item, where the first of its numbers is, how many there are, their bytes)
+    """
+    if b"iprp" not in meta:
+        return [], iter(())
     children = {kind: (start, end) for kind, start, end in _boxes(data, *meta[b"iprp"])}
     if b"ipco" not in children or b"ipma" not in children:
-        return
-    properties = list(_boxes(data, *children[b"ipco"]))
-    at, end = children[b"ipma"]
+        return [], iter(())
+    _check_table(*children[b"ipma"])
+    return list(_boxes(data, *children[b"ipco"])), _links(data, *children[b"ipma"])
+
+
+def _links(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
     id_size = 2 if _uint(data, at, 1) == 0 else 4
     index_size = 2 if _uint(data, at + 3, 1) & 1 else 1
     count = min(_uint(data, at + 4, 4), _MAX_ENTRIES)
-    given: set[int] = set()
     at += 8
     for _ in range(count):
         if at >= min(end, len(data)):
             return
         item, links = _uint(data, at, id_size), _uint(data, at + id_size, 1)
         at += id_size + 1
-        for link in range(links) if item == wanted else ():
-            index = _uint(data, at + link * index_size, index_size) & (0x7FFF if index_size == 2 else 0x7F)
-            if 1 <= index <= len(properties) and index not in given:
-                given.add(index)
-                yield properties[index - 1]
+        yield item, at, links, index_size
         at += links * index_size
 
 
@@ -229,12 +325,12 @@ def _coding_of_parts(data: bytes, meta: Mapping[bytes, _Span], picture: int | No
     """What the first part of a picture says that is put together from parts (`grid`) and says nothing itself."""
     parts = next((targets for item, targets in _references(data, meta, b"dimg") if item == picture), ())
     for kind, start, end in _properties(data, meta, min(parts, default=None)):
-        if kind == b"colr" and (coding := of_nclx(data[start:end])):
+        if kind == b"colr" and (coding := of_nclx(data[start : min(end, start + _NCLX_BYTES)])):
             return coding
     return None
 
 
-def _references(data: bytes, meta: Mapping[bytes, _Span], wanted: bytes) -> Iterator[tuple[int, set[int]]]:
+def _references(data: bytes, meta: Mapping[bytes, _Span], wanted: bytes) -> Iterator[tuple[int, list[int]]]:
     """(item, items it refers to) by number (`iref`): thumbnail to pictures (`thmb`), picture to its parts (`dimg`)."""
     if b"iref" not in meta:
         return
@@ -243,7 +339,7 @@ def _references(data: bytes, meta: Mapping[bytes, _Span], wanted: bytes) -> Iter
     for kind, at, last in _boxes(data, start + 4, end):
         if kind == wanted:
             targets = range(at + size + 2, min(last, len(data)), size)[: _uint(data, at + size, 2)]
-            yield _uint(data, at, size), {_uint(data, place, size) for place in targets}
+            yield _uint(data, at, size), [_uint(data, place, size) for place in targets]
 
 
 def _item_spans(data: bytes, meta: Mapping[bytes, _Span]) -> Iterator[tuple[int, list[_Span]]]:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from iqa_cli.photos.files import Windows
 
 EOI = b"\xff\xd9"
@@ -23,6 +25,8 @@ EOI = b"\xff\xd9"
 _PADDING = bytes(512)
 
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+_AT_ONCE = frozenset(bytes((code,)) for code in range(0x01, 0xFF) if not 0xD0 <= code <= 0xD7)
 _SHORT_SCAN = 1024
 # Bytes of a longer scan that are looked through at once: what the second-level cache holds twice.
 _SEARCHED_AT_ONCE = 256 * 1024
@@ -30,6 +34,15 @@ _SEARCHED_AT_ONCE = 256 * 1024
 # Encoders write about ten scans. Each costs a pass over the whole picture, so a small file with thousands of
 # empty ones keeps a decoder busy for minutes.
 MAX_SCANS = 500
+
+# What else stands between markers. Photos have 10 to 60 segments, with depth maps in XMP some hundreds; a file of
+# 100 MB has room for 25 million empty ones, each of which costs every reader a step.
+MAX_SEGMENTS = 10_000
+_MAX_HEAD_BYTES = 32 * 1024 * 1024  # of those that the picture needs; the largest colour profile takes 17 MB
+_SHORT_GAP = 64
+
+_TOO_MANY_SEGMENTS = f"could not be decoded: too many segments; the limit is {MAX_SEGMENTS}"
+_TOO_LARGE_HEAD = f"could not be decoded: too many tables before the picture; the limit is {_MAX_HEAD_BYTES} bytes"
 
 _SIZE_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _NO_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
@@ -63,6 +76,10 @@ class JpegLayout:
     """Colour components of the picture."""
     block_rows: int
     """Rows that are coded together: 8, or 16 where colour is stored at half height."""
+    blocks: Mapping[int, int]
+    """Blocks of 8 x 8 samples of each component, padding left out."""
+    is_progressive: bool
+    """Whether the picture comes in passes over all of it, so that a decoder keeps every coefficient."""
     exif: bytes | None
     """The TIFF block of the first EXIF segment."""
     scans: tuple[Scan, ...]
@@ -75,6 +92,13 @@ class JpegLayout:
     """The first picture of the file from its first scan on, without its end marker; in the bytes that were given."""
     plain: bytes | None = None
     """The file itself if nothing but segments that decoders pass over sets it apart from `stream()`."""
+    excess: str = ""
+    """Why the file was not walked to its end, for a person; empty if it was."""
+
+    @property
+    def file(self) -> bytes:
+        """The bytes that were given."""
+        return cast("bytes", self.picture.obj)
 
     def stream(self, tail: bytes = b"") -> bytes:
         """The picture as a JPEG file of its own, ending with `tail` and an end marker."""
@@ -82,8 +106,8 @@ class JpegLayout:
 
     def picture_has(self, part: bytes) -> bool:
         """Whether these bytes stand somewhere in `picture`, but for zeros at its end, which are padding."""
-        whole = self.picture.obj  # a view cannot be searched, and a copy of it is seldom needed
-        return isinstance(whole, bytes) and part in whole and part in self.picture.tobytes().rstrip(b"\0")
+        # A view cannot be searched, and a copy of it is seldom needed.
+        return part in self.file and part in self.picture.tobytes().rstrip(b"\0")
 
     def without_padding(self) -> JpegLayout | None:
         """The same without the zeros at the end of its picture; None if there are none."""
@@ -102,24 +126,33 @@ def read_layout(data: bytes) -> JpegLayout:
     width = height = 0
     components: frozenset[int] = frozenset()
     block_rows = 8
+    blocks: dict[int, int] = {}
+    is_progressive = False
     exif: bytes | None = None
     scans: list[Scan] = []
     kept = [data[:2]]
+    kept_bytes = segments = 0
     first_scan = None
     has_end = False
     is_plain = True
+    excess = ""
     at = 2
     while True:
-        marker_at = data.find(b"\xff", at)
-        if marker_at < 0 or marker_at + 2 > len(data):
-            end = len(data) if first_scan is None or marker_at < 0 else marker_at
+        # Mostly a marker follows at once.
+        marker_at = at if data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] in _AT_ONCE else _next_marker(data, at)
+        if marker_at < 0:
+            end = len(data)
             break
+        if marker_at > at and first_scan is None:
+            is_plain = is_plain and marker_at - at <= _SHORT_GAP and _RESTART.search(data, at, marker_at) is None
         marker = data[marker_at + 1]
-        if marker in (0x00, 0xFF):  # stuffing and fill bytes
-            at = marker_at + (1 if marker == 0xFF else 2)
-            continue
         if marker == 0xD9:
             has_end, end = True, marker_at
+            break
+        segments += 1
+        if segments > MAX_SEGMENTS or kept_bytes > _MAX_HEAD_BYTES:
+            excess = _TOO_MANY_SEGMENTS if segments > MAX_SEGMENTS else _TOO_LARGE_HEAD
+            end = marker_at
             break
         if marker in _NO_LENGTH:
             is_plain = is_plain and first_scan is not None
@@ -134,7 +167,10 @@ def read_layout(data: bytes) -> JpegLayout:
         if marker in _SIZE_MARKERS and not components and len(body) >= 6:
             height, width = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
             components = frozenset(body[6 : 6 + 3 * body[5] : 3])
-            block_rows = 8 * max((factors & 15 for factors in body[7 : 7 + 3 * body[5] : 3]), default=1)
+            factors = body[7 : 7 + 3 * body[5] : 3]
+            block_rows = 8 * max((factor & 15 for factor in factors), default=1)
+            blocks = _blocks(width, height, body[6 : 6 + 3 * body[5] : 3], factors)
+            is_progressive = marker & 3 == 2
         if marker == 0xE1 and exif is None and body.startswith(b"Exif\0"):
             exif = body[6:]
         if marker == 0xDA:
@@ -149,6 +185,7 @@ def read_layout(data: bytes) -> JpegLayout:
                 break
         elif first_scan is None and _is_needed(marker, body):
             kept.append(data[marker_at:after])
+            kept_bytes += after - marker_at
         at = after
     start = end if first_scan is None else first_scan
     if not has_end:
@@ -158,12 +195,15 @@ def read_layout(data: bytes) -> JpegLayout:
         height,
         components,
         block_rows,
+        blocks,
+        is_progressive,
         exif,
         tuple(scans),
         has_end,
         b"".join(kept),
         memoryview(data)[start:end],
         data if is_plain and has_end and end + len(EOI) == len(data) else None,
+        excess,
     )
 
 
@@ -229,7 +269,7 @@ def with_profile(data: bytes, profile: bytes) -> bytes:
 
 
 def _next_marker(data: bytes, at: int) -> int:
-    """Where the marker stands that ends the coded data from `at` on; -1 if none does.
+    """Where the marker stands that ends the coded data, or whatever else, from `at` on; -1 if none does.
 
     Neither a stuffed byte (T.81, B.1.1.5), nor a restart marker, nor a fill byte. Array by array this takes a third of
     the time of a regular expression, which stops at every 0xFF of some ten thousand; a short scan is left to it, or a
@@ -256,10 +296,30 @@ def _next_marker(data: bytes, at: int) -> int:
 def _without_padding(data: bytes, start: int, end: int) -> int:
     """Where the coded data really end that break off at `end`."""
     if data.endswith(_PADDING, start, end):
-        end = start + len(data[start:end].rstrip(b"\0"))
-    while end > start and data[end - 1] == 0xFF:  # half of a marker or of a stuffed byte
-        end -= 1
+        end = _without(b"\0", data, start, end)
+    return _without(b"\xff", data, start, end)  # half of a marker or of a stuffed byte
+
+
+def _without(byte: bytes, data: bytes, start: int, end: int) -> int:
+    """Where a run of one byte begins that ends at `end`. Piece by piece, because there may be a file full of it."""
+    while end > start:
+        first = max(start, end - _SEARCHED_AT_ONCE)
+        left = len(data[first:end].rstrip(byte))
+        end = first + left
+        if left:
+            break
     return end
+
+
+def _blocks(width: int, height: int, components: bytes, factors: bytes) -> dict[int, int]:
+    """Blocks of each component by its sampling factors (T.81, A.1.1); components of one number are added up."""
+    most_across = max((factor >> 4 for factor in factors), default=1) or 1
+    most_down = max((factor & 15 for factor in factors), default=1) or 1
+    blocks: dict[int, int] = {}
+    for component, factor in zip(components, factors, strict=False):
+        across = -(-width * (factor >> 4) // (8 * most_across))
+        blocks[component] = blocks.get(component, 0) + across * -(-height * (factor & 15) // (8 * most_down))
+    return blocks
 
 
 def _scan(body: bytes) -> Scan:

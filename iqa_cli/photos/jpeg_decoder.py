@@ -31,7 +31,7 @@ _OF_THE_INTERFACE = "tj"
 """How messages begin that are not libjpeg's: with the name of a function."""
 
 # simplejpeg's array and Pillow's picture exist side by side for a moment: 7 bytes a pixel instead of 4.
-_MAX_CHECKED_PIXELS = 100_000_000
+MAX_CHECKED_PIXELS = 100_000_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def load(
     if mode == "scaled":
         factor = next((f for f in (8, 4, 2) if -(-max(width, height) // f) >= long_side), 1)
     complaint = None
-    if image.mode in _COLOURS and width * height <= _MAX_CHECKED_PIXELS * factor**2:
+    if image.mode in _COLOURS and width * height <= MAX_CHECKED_PIXELS * factor**2:
         smallest = (0, 0) if factor == 1 else (max(1, width // factor), max(1, height // factor))
         pixels, complaint = _by_libjpeg(data, _COLOURS[image.mode], smallest, asks=not tail)
         # libjpeg wonders about zeros between the data and the end marker.

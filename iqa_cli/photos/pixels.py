@@ -12,6 +12,7 @@ from PIL import Image
 
 from iqa_cli.photos.cicp import of_profile
 from iqa_cli.photos.colour import to_srgb
+from iqa_cli.photos.limits import MAX_PROFILE_BYTES
 from iqa_cli.photos.rendition import decoding_table, rendition
 from iqa_cli.photos.surroundings import find_surroundings
 from iqa_cli.records import Photo
@@ -30,6 +31,8 @@ _GAP = 2.0
 """Boxes leave this many pixels for one of the result."""
 _BAND_ROWS = 64
 """Of boxes, at once."""
+_LARGE_PIXELS = 50_000_000
+"""Above these a picture is not copied whole."""
 
 FIRST_FRAME = "an animation: its first frame is judged"
 TRANSPARENT = "transparent areas are shown on white"
@@ -86,7 +89,8 @@ def finish(
     raises       ValueError  for a float picture with values outside 0..1
     """
     profile = image.info.get("icc_profile")
-    if isinstance(profile, bytes) and (coding is None or coding.hdr_curve is None):
+    is_asked = isinstance(profile, bytes) and len(profile) <= MAX_PROFILE_BYTES
+    if is_asked and (coding is None or coding.hdr_curve is None):
         coding = of_profile(profile)
     unclear: UnclearColours | None = None
     if coding is not None and not coding.is_plain and image.mode != "CMYK":
@@ -97,7 +101,10 @@ def finish(
         else:
             unclear = "coding"
             notes = (*notes, unconverted_note(coding))
-    small = _eight_bit(shrink(image, rows)) if image.mode in _SHRUNK_AS_IT_IS else shrink(_eight_bit(image), rows)
+    if image.width * image.height > _LARGE_PIXELS and rows is None and _is_copied(image):
+        small = _shrink_in_bands(image)
+    else:
+        small = _eight_bit(shrink(image, rows)) if image.mode in _SHRUNK_AS_IT_IS else shrink(_eight_bit(image), rows)
     if small.mode == "RGBA":
         small, has_holes = _on_white(small)
         notes = (*notes, TRANSPARENT) if has_holes else notes
@@ -121,11 +128,11 @@ def _converted(image: Image.Image, coding: ColourCoding, rows: int | None, *, is
         image, rows = shrink(_eight_bit(image), rows), None
     elif not image.mode.startswith("I;16"):
         image = _eight_bit(image)
-    return in_standard(np.asarray(image), coding, rows=rows, is_halved=is_halved and not coding.has_sdr_curve)
+    return in_standard(image, coding, rows=rows, is_halved=is_halved and not coding.has_sdr_curve)
 
 
 def in_standard(
-    samples: NDArray[np.uint8 | np.uint16],
+    samples: NDArray[np.uint8 | np.uint16] | Image.Image,
     coding: ColourCoding,
     *,
     rows: int | None = None,
@@ -134,7 +141,7 @@ def in_standard(
 ) -> Image.Image:
     """The standard rendition of a picture, as small as the working picture.
 
-    samples    (H, W) grey, (H, W, 2) with opacity, (H, W, 3) or (H, W, 4); uint8 or uint16
+    samples    (H, W) grey, (H, W, 2) with opacity, (H, W, 3) or (H, W, 4); uint8 or uint16; or an image like that
     coding     a convertible one
     rows       as in `finish`
     is_halved  as in `finish`
@@ -143,39 +150,57 @@ def in_standard(
 
     Every sample goes through a table and is averaged then, band by band: the whole picture is never there in floats.
     """
-    if samples.ndim == 2:
-        samples = samples[:, :, None]
-    colours = samples.shape[2] - (samples.shape[2] in (2, 4))
-    is_deep = samples.dtype.itemsize == 2
+    first = _rows(samples, 0, 1)
+    channels = first.shape[2]
+    colours = channels - (channels in (2, 4))
+    is_deep = first.dtype.itemsize == 2
     white = float(((1 << (bits or 16)) - 1) << 16 - (bits or 16)) if is_deep else 256.0 if is_halved else 255.0
     offset = 0.5 if is_halved and not is_deep else 0.0
     if not coding.full_range:  # ITU-T H.273: 16..235 in 8 bit
         unit = 256 if is_deep else 1
         white, offset = 219.0 * unit, offset - 16.0 * unit
-    table = decoding_table(coding.transfer, 1 << 8 * samples.dtype.itemsize, offset, white)
-    planes = [_averaged(samples[:rows, :, channel], table) for channel in range(colours)]
+    table = decoding_table(coding.transfer, 1 << 8 * first.dtype.itemsize, offset, white)
+    height = rows or (samples.height if isinstance(samples, Image.Image) else len(samples))
+    planes = _averaged(samples, (first.shape[1], height), table, colours)
     image = Image.fromarray(rendition(np.stack(planes * (3 // colours), axis=-1), coding))
-    if colours < samples.shape[2]:
-        alpha = samples[:rows, :, -1]
+    if colours < channels:
+        alpha = _rows(samples, 0, height)[:, :, -1]
         image.putalpha(shrink(Image.fromarray(alpha if not is_deep else (alpha >> 8).astype(np.uint8))))
     return image
 
 
-def _averaged(samples: NDArray[np.uint8 | np.uint16], table: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(H, W) samples through a table, as `shrink` makes them small."""
-    height, width = samples.shape
+def _rows(samples: NDArray[np.uint8 | np.uint16] | Image.Image, top: int, bottom: int) -> NDArray[np.uint8 | np.uint16]:
+    """Some rows of a picture, (rows, W, channels)."""
+    if isinstance(samples, Image.Image):
+        samples, top, bottom = np.asarray(samples.crop((0, top, samples.width, bottom))), 0, bottom - top
+    band = samples[top:bottom]
+    return band[:, :, None] if band.ndim == 2 else band
+
+
+def _averaged(
+    samples: NDArray[np.uint8 | np.uint16] | Image.Image,
+    whole_size: tuple[int, int],
+    table: NDArray[np.float32],
+    colours: int,
+) -> list[NDArray[np.float32]]:
+    """(H, W) of each colour: the samples through a table, as `shrink` makes them small."""
+    width, height = whole_size
     scale = min(1.0, WORKING_LONG_SIDE / max(width, height))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     factor = max(1, int(min(width / size[0], height / size[1]) / _GAP))
     band = _BAND_ROWS * factor
-    parts = [
-        np.asarray(Image.fromarray(table[samples[top : top + band]]).reduce(factor)) for top in range(0, height, band)
-    ]
-    whole = Image.fromarray(np.concatenate(parts))
-    if whole.size == size:
-        return np.asarray(whole)
+    parts: list[list[NDArray[np.float32]]] = [[] for _ in range(colours)]
+    for top in range(0, height, band):
+        rows = _rows(samples, top, min(height, top + band))
+        for channel, plane in enumerate(parts):
+            plane.append(np.asarray(Image.fromarray(table[rows[:, :, channel]]).reduce(factor)))
     box = (0.0, 0.0, width / factor, height / factor)
-    return np.asarray(whole.resize(size, Image.Resampling.BILINEAR, box=box))
+    planes = []
+    for plane in parts:
+        whole = Image.fromarray(np.concatenate(plane))
+        small = whole if whole.size == size else whole.resize(size, Image.Resampling.BILINEAR, box=box)
+        planes.append(np.asarray(small))
+    return planes
 
 
 def shrink(image: Image.Image, rows: int | None = None) -> Image.Image:
@@ -191,6 +216,33 @@ def shrink(image: Image.Image, rows: int | None = None) -> Image.Image:
         return image
     reducing_gap = None if image.mode == "I;16" else _GAP  # Pillow has no boxes for 16 bit
     return image.resize(size, Image.Resampling.BILINEAR, box=(0, 0, width, height), reducing_gap=reducing_gap)
+
+
+def _is_copied(image: Image.Image) -> bool:
+    """Whether `shrink` or `_eight_bit` would make a second picture of its size."""
+    return image.mode in ("RGBA", "LA", "P", "PA", "1") or (image.mode in ("L", "RGB") and "transparency" in image.info)
+
+
+def _shrink_in_bands(image: Image.Image) -> Image.Image:
+    """The same pixels as `shrink` of `_eight_bit`, without a copy of a large picture in another mode.
+
+    image  larger than _LARGE_PIXELS, so that there are whole boxes to average
+    """
+    width, height = image.size
+    scale = WORKING_LONG_SIDE / max(width, height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    # As Pillow does for `reducing_gap`; opacity is multiplied in before averaging.
+    across, down = (max(1, int(whole / small / _GAP)) for whole, small in zip((width, height), size, strict=True))
+    parts = []
+    for top in range(0, height, _BAND_ROWS * down):
+        band = _eight_bit(image.crop((0, top, width, min(height, top + _BAND_ROWS * down))))
+        parts.append((band.convert("RGBa") if band.mode == "RGBA" else band).reduce((across, down)))
+    boxes = Image.new(parts[0].mode, (parts[0].width, sum(part.height for part in parts)))
+    for number, part in enumerate(parts):
+        boxes.paste(part, (0, number * _BAND_ROWS))
+    box = (0, 0, width / across, height / down)
+    small = boxes.resize(size, Image.Resampling.BILINEAR, box=box)
+    return small.convert("RGBA") if small.mode == "RGBa" else small
 
 
 def image_of_array(array: NDArray[np.generic]) -> Image.Image:

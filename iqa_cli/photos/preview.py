@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 
 from iqa_cli.photos import heif_thumbnail, isobmff, jpeg, jpeg_decoder, tiff, truncated
 from iqa_cli.photos.exif import capture_of_block
-from iqa_cli.photos.files import FIRST_WINDOW_BYTES, MAX_FILE_BYTES, SIGNATURE_BYTES, Windows, sniff
+from iqa_cli.photos.files import FIRST_WINDOW_BYTES, SIGNATURE_BYTES, Windows, sniff
 from iqa_cli.photos.headers import read_header
 from iqa_cli.photos.heif import HeifPicture
+from iqa_cli.photos.limits import MAX_FILE_BYTES
 from iqa_cli.photos.pixels import finish
 from iqa_cli.photos.surroundings import without_bars
 from iqa_cli.records import Capture, Photo
@@ -46,6 +47,7 @@ _LONG_SIDE = 240
 _MAX_PREVIEW_BYTES = 256 * 1024
 _MAX_PREVIEW_PIXELS = 2_000_000
 _MAX_PREVIEW_SCANS = 20
+_MAX_PREVIEWS = 4  # that an index lists; cameras write one or two
 _MAX_BOXES_BYTES = 1024 * 1024
 
 # Bytes behind the head for each pixel: less is a copy that broke off. One whole photograph of 1,200 has less too.
@@ -148,9 +150,13 @@ def _of_jpeg(file: Windows) -> Preview:
 
 def _in_jpeg(file: Windows, head: jpeg.JpegHead, exif: bytes | None) -> Iterator[bytes]:
     """The previews of a JPEG file, as JPEG files, the larger kind first."""
-    for attributes, size, offset in tiff.pictures(head.pictures):
-        if attributes & _TYPE_CODE == _VGA_PREVIEW and offset and size <= _MAX_PREVIEW_BYTES:
-            yield file.read(head.pictures_at + offset, size)
+    listed = [
+        (offset, size)
+        for attributes, size, offset in tiff.pictures(head.pictures)
+        if attributes & _TYPE_CODE == _VGA_PREVIEW and offset and size <= _MAX_PREVIEW_BYTES
+    ]
+    for offset, size in listed[:_MAX_PREVIEWS]:
+        yield file.read(head.pictures_at + offset, size)
     thumbnail = tiff.thumbnail(exif or b"")
     if thumbnail is not None:
         yield thumbnail

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from iqa_cli.photos.costs import affordable_mode
 from iqa_cli.photos.jpeg_decoder import load
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ _FIRST_REFINEMENT = 5
 
 # Grey as libjpeg fills it in; 127 where CMYK is stored inverted.
 _FILLING = frozenset({127, 128})
+
+_BAND_ROWS = 64
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -83,25 +86,45 @@ def measure(layout: JpegLayout, mode: Literal["scaled", "full"]) -> CutPicture:
 
     layout   at least one scan
     returns  the picture; `rows` is 0 if a colour component is missing altogether
+    raises   ExcessError  if it takes too much to decode it twice
     raises   whatever Pillow raises if there is nothing to decode
+
+    A picture of which two do not fit into memory is decoded at a fraction of its size, whatever `mode` says.
     """
+    mode = affordable_mode(layout, mode, pictures=2)
     decoded = load(layout, mode)
     image = decoded.image
     arrived = frozenset[int]().union(*(scan.components for scan in layout.scans if scan.is_first))
     if not layout.components <= arrived:
         return CutPicture(image, 0, 0.0)
     other = load(layout, mode, _TAIL).image
-    differs = (np.asarray(image) != np.asarray(other)).reshape(*image.size[::-1], -1).any(axis=2)  # (H, W)
-    is_cut = bool(differs.any())
+    difference = _first_difference(image, other)
+    is_cut = difference is not None
     in_first_pass = layout.scans[-1].is_first
     is_coarse = not _has_all_detail(layout) or (is_cut and not in_first_pass)
     is_too_coarse = is_coarse and not _detail_suffices(layout)
-    if not (is_cut and in_first_pass):
+    if difference is None or not in_first_pass:
         return CutPicture(image, image.height, 1.0, is_coarse, is_too_coarse, decoded.complaint)
-    rows = int(differs.any(axis=1).argmax())
+    rows, columns = difference
     begun = min(image.height - rows, layout.block_rows * image.height / layout.height)
-    across = int(differs[rows].argmax()) / image.width
+    across = columns / image.width
     return CutPicture(image, rows, (rows + begun * across) / image.height, is_coarse, is_too_coarse)
+
+
+def _first_difference(one: Image.Image, other: Image.Image) -> tuple[int, int] | None:
+    """The uppermost row in which two pictures of one size differ, and its first pixel that does.
+
+    Band by band: as arrays, two large pictures would take as much memory again.
+    """
+    width, height = one.size
+    for top in range(0, height, _BAND_ROWS):
+        box = (0, top, width, min(height, top + _BAND_ROWS))
+        bands = [np.asarray(image.crop(box)) for image in (one, other)]
+        differs = (bands[0] != bands[1]).reshape(box[3] - top, width, -1).any(axis=2)  # (rows, W)
+        if differs.any():
+            row = int(differs.any(axis=1).argmax())
+            return top + row, int(differs[row].argmax())
+    return None
 
 
 def _has_all_detail(layout: JpegLayout) -> bool:

@@ -1,6 +1,7 @@
-"""Pictures drawn in code, and files made of them."""
+"""Pictures drawn in code, and files made of them; makes `bombs` importable."""
 
 import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,10 @@ import pytest
 from PIL import Image
 
 from iqa_cli.records import PhotoRef
+
+_FOLDER = str(Path(__file__).parent)
+if _FOLDER not in sys.path:
+    sys.path.insert(0, _FOLDER)
 
 
 def draw(width: int = 96, height: int = 64) -> Image.Image:

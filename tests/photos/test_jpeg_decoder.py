@@ -77,7 +77,7 @@ def test_what_the_simple_interface_does_not_take_is_left_to_pillow(picture, enco
 
 def test_a_picture_too_large_for_two_copies_is_left_to_pillow(picture, encode, monkeypatch) -> None:
     data = encode(picture())
-    monkeypatch.setattr(jpeg_decoder, "_MAX_CHECKED_PIXELS", 96 * 64 - 1)
+    monkeypatch.setattr(jpeg_decoder, "MAX_CHECKED_PIXELS", 96 * 64 - 1)
     monkeypatch.setattr(jpeg_decoder.simplejpeg, "decode_jpeg", lambda *_, **__: pytest.fail("was asked"))
     assert jpeg_decoder.load(jpeg.read_layout(data), "full").image.tobytes() == _by_pillow(data).tobytes()
 

@@ -147,7 +147,7 @@ def _problems(report: PhotoReport, min_level: int) -> list[Finding]:
 
 
 def _how_sure(probability: float, lang: Language) -> str:
-    """ "90% sure"; below one half "maybe, 43%": "43% sure" of a problem that is named reads like a mistake."""
+    """How likely a problem is, in words: "43% sure" of one that is named would read like a mistake."""
     words = WORDS[lang]
     return (words.sure if probability >= 0.5 else words.maybe).format(share=in_percent(probability))
 

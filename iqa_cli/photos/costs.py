@@ -1,0 +1,137 @@
+"""What decoding a photo would take, reckoned from its header: memory and processor time.
+
+Both are upper ends of what was measured with `benchmarks/bounded.py` and on noise, which is the most that coded data
+can hold. Decoders work by the pixel and by the byte, so a picture that is empty and one that is full of noise cost
+about what this says, and photographs less.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING
+
+from iqa_cli.photos import isobmff
+from iqa_cli.photos.jpeg_decoder import MAX_CHECKED_PIXELS
+from iqa_cli.photos.limits import MAX_MEMORY_BYTES, MAX_SECONDS, ExcessError
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from iqa_cli.photos.headers import Header
+    from iqa_cli.photos.jpeg import JpegLayout
+
+    Decoded = Literal["scaled", "full"]
+
+_BLOCK_BYTES = 128
+"""Of 64 coefficients that are kept until all scans were read."""
+_BLOCK_NS = 16
+"""Of a block in one scan, however little the scan says about it."""
+
+_PNG_BYTES = {0: 1, 3: 1}
+"""Of a pixel by colour type: Pillow keeps grey and palettes in one, everything else in four."""
+
+SCALED_INSTEAD = "decoded at a fraction of its size: all of its pixels would take too much memory or time"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one reading."""
+
+    memory_bytes: int
+    """At once, the file included."""
+    seconds: float
+    """Of processor time."""
+
+    @property
+    def is_affordable(self) -> bool:
+        """Whether it is within the limits."""
+        return self.memory_bytes <= MAX_MEMORY_BYTES and self.seconds <= MAX_SECONDS
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Rate:
+    """Of a decoder."""
+
+    pixel_bytes: int
+    pixel_ns: float
+    byte_ns: float
+
+
+_RATES = {
+    # Two canvases with opacity, what Pillow is handed and what it makes of it.
+    "webp": _Rate(16, 15, 105),
+    # Planes, RGB as the library gives it, and Pillow's copy of it. Deep samples take twice as much.
+    "avif": _Rate(10, 20, 110),
+    "heif": _Rate(10, 30, 110),
+    "png": _Rate(4, 10, 9),
+}
+
+
+def of_jpeg(layout: JpegLayout, mode: Decoded, *, pictures: int = 1) -> Cost:
+    """Of decoding a JPEG as often as `pictures` says, all of them kept; `truncated.measure` does it twice."""
+    is_scaled = mode == "scaled"
+    pixels = layout.width * layout.height
+    keeps_all = layout.is_progressive or len(layout.scans) > 1
+    blocks = sum(layout.blocks.values())
+    visits = sum(layout.blocks.get(component, 0) for scan in layout.scans for component in scan.components)
+    kept = blocks * _BLOCK_BYTES if keeps_all else 0
+    # At 1/8 at best, at 1/4 of a smaller one, of which little is asked anyway.
+    made = pixels * (1 if len(layout.components) == 1 else 4) // (16 if is_scaled else 1)
+    handed = pixels * 3 // (16 if is_scaled else 1)  # what simplejpeg gives, copied from
+    if pixels // (16 if is_scaled else 1) > MAX_CHECKED_PIXELS:
+        handed = 0
+    memory = (
+        len(layout.file) + (0 if layout.plain is not None else len(layout.picture)) + kept + pictures * made + handed
+    )
+    nanoseconds = pixels * (1 if is_scaled else 5) + len(layout.picture) * (26 if keeps_all else 9)
+    nanoseconds += visits * _BLOCK_NS if keeps_all else 0
+    return Cost(memory, (pictures + 1) * nanoseconds / 1e9)  # once more where the decoder complains
+
+
+def of_other(header: Header, data: bytes) -> Cost:
+    """Of decoding PNG, WebP, AVIF or HEIF."""
+    rate = _RATES[header.kind]
+    pixels = header.width * header.height
+    pixel_bytes = float(rate.pixel_bytes)
+    pixel_ns = rate.pixel_ns
+    if header.kind == "png":
+        is_deep = header.depth == 16
+        pixel_bytes = _PNG_BYTES.get(header.colour, 4) * (2 if is_deep and header.colour == 0 else 1)
+        pixel_ns *= (1.5 if is_deep else 1) * (1.5 if header.is_interlaced else 1)
+    elif header.boxes is not None:
+        pixels = max(pixels, isobmff.decoded_pixels(data))
+    if header.kind != "heif" and header.coding is not None and not header.coding.has_sdr_curve:
+        pixel_bytes += 4  # converted from a copy
+    held = len(data) * (1 if header.kind == "png" else 2)  # the others' decoders may copy it
+    return Cost(int(held + pixels * pixel_bytes), (pixels * pixel_ns + len(data) * rate.byte_ns) / 1e9)
+
+
+def affordable_mode(layout: JpegLayout, mode: Decoded, *, pictures: int = 1) -> Decoded:
+    """The mode that was asked for, or "scaled" where decoding every pixel would take too much.
+
+    raises  ExcessError  where that does, too
+    """
+    cost = of_jpeg(layout, mode, pictures=pictures)
+    if cost.is_affordable:
+        return mode
+    if mode == "full":
+        return affordable_mode(layout, "scaled", pictures=pictures)
+    scans = f" in {len(layout.scans)} scans" if len(layout.scans) > 1 else ""
+    raise _excess(cost, f"{layout.width} x {layout.height} pixels{scans}")
+
+
+def check_other(header: Header, data: bytes) -> None:
+    """Raise ExcessError if decoding a PNG, WebP, AVIF or HEIF file would take too much."""
+    cost = of_other(header, data)
+    if not cost.is_affordable:
+        raise _excess(cost, f"{header.width} x {header.height} pixels")
+
+
+def _excess(cost: Cost, what: str) -> ExcessError:
+    # Rounded up, so that it never seems to be within the limit.
+    if cost.memory_bytes > MAX_MEMORY_BYTES:
+        needed, limit = f"{math.ceil(cost.memory_bytes / 1e8) / 10} GB of memory", f"{MAX_MEMORY_BYTES / 1e9:g} GB"
+    else:
+        needed, limit = f"about {math.ceil(cost.seconds)} s", f"{MAX_SECONDS:g} s"
+    return ExcessError(f"takes too much to decode ({what}: {needed}; the limit is {limit})")
