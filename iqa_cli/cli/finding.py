@@ -31,7 +31,11 @@ def find_photos(
     named = [path for given in paths for path in (_from_stdin() if given == "-" else [given])]
     found = discover(named, include_copies=include_copies, exclude=patterns)
     if not found.photos:
-        hint = "JPEG, PNG, WebP, AVIF, HEIC and HEIF are read" if found.left_out.kinds else None
+        hint = (
+            "photos in JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP, GIF, JPEG XL and raw files are read"
+            if found.left_out.kinds
+            else None
+        )
         raise NothingReadable(_none_found(paths, found.left_out), hint=hint)
     return found
 

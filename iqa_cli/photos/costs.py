@@ -65,6 +65,11 @@ _RATES = {
     "avif": _Rate(10, 20, 110),
     "heif": _Rate(10, 30, 110),
     "png": _Rate(4, 10, 9),
+    "tiff": _Rate(4, 20, 20),
+    "bmp": _Rate(4, 10, 2),
+    "gif": _Rate(5, 20, 40),
+    "jxl": _Rate(14, 150, 300),
+    "raw": _Rate(0, 0, 5),
 }
 
 
@@ -90,7 +95,7 @@ def of_jpeg(layout: JpegLayout, mode: Decoded, *, pictures: int = 1) -> Cost:
 
 
 def of_other(header: Header, data: bytes) -> Cost:
-    """Of decoding PNG, WebP, AVIF or HEIF."""
+    """Of decoding anything but a JPEG; of a raw file, of finding its preview."""
     rate = _RATES[header.kind]
     pixels = header.width * header.height
     pixel_bytes = float(rate.pixel_bytes)
@@ -122,7 +127,7 @@ def affordable_mode(layout: JpegLayout, mode: Decoded, *, pictures: int = 1) -> 
 
 
 def check_other(header: Header, data: bytes) -> None:
-    """Raise ExcessError if decoding a PNG, WebP, AVIF or HEIF file would take too much."""
+    """Raise ExcessError if decoding anything but a JPEG would take too much."""
     cost = of_other(header, data)
     if not cost.is_affordable:
         raise _excess(cost, f"{header.width} x {header.height} pixels")

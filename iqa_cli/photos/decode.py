@@ -21,15 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from iqa_cli.photos import costs, damage, isobmff, jpeg, jpeg_decoder, truncated
+from iqa_cli.photos import costs, damage, isobmff, jpeg, jpeg_decoder, raw, tiff, truncated
 from iqa_cli.photos.cicp import UNSPECIFIED, ColourCoding
 from iqa_cli.photos.exif import capture_of_block, capture_of_image
 from iqa_cli.photos.files import SIGNATURE_BYTES, read_file, refusal, sniff
 from iqa_cli.photos.headers import Header, read_header
 from iqa_cli.photos.heif import HeifPicture
 from iqa_cli.photos.limits import MAX_MEGAPIXELS, ExcessError
-from iqa_cli.photos.pixels import FIRST_FRAME, finish, image_of_array
-from iqa_cli.photos.preview import read_preview
+from iqa_cli.photos.pixels import FIRST_FRAME, FIRST_PAGE, finish, image_of_array
+from iqa_cli.photos.preview import MIN_SHORT_SIDE, read_preview
 from iqa_cli.records import Capture, Photo, PhotoRef, Unreadable
 
 if TYPE_CHECKING:
@@ -44,7 +44,15 @@ Source = PhotoRef | bytes | bytearray | memoryview | Image.Image | NDArray[Any]
 # Above this size pictures are decoded one after the other, or each thread would hold a gigabyte. The common large
 # sensors (48 and 50 megapixels) stay below it.
 LARGE_MEGAPIXELS = 52
+_ON_ITS_SIDE = 5  # EXIF orientations from here on exchange width and height
 _one_large_at_a_time = threading.Lock()
+
+
+_WORDLESS = {
+    "jxl": "the JPEG XL data are damaged, cut off, or of a kind that libjxl does not know",
+    "raw": "damaged, or a kind of raw file that LibRaw does not know",
+}
+"""What to say where a library says nothing that helps."""
 
 
 def decode(source: Source, *, mode: Mode = "scaled") -> Photo | Unreadable:
@@ -87,9 +95,9 @@ def _from_preview(source: Source) -> tuple[Photo | Unreadable, Capture]:
     if not isinstance(source, PhotoRef | bytes | bytearray | memoryview):
         return read_photo(source)  # pixels already
     seen = read_preview(source.path if isinstance(source, PhotoRef) else bytes(source))
-    if seen.photo is not None:
-        # What is refused in one mode is refused in every one.
-        return _too_large(seen.photo.width, seen.photo.height) or seen.photo, seen.capture
+    # What is refused in one mode is refused in every one.
+    if seen.photo is not None and _too_large(seen.photo.width, seen.photo.height) is None:
+        return seen.photo, seen.capture
     photo, capture = read_photo(source)
     if seen.note and isinstance(photo, Photo):
         photo = dataclasses.replace(photo, notes=(*photo.notes, seen.note))
@@ -105,12 +113,16 @@ def _from_bytes(data: bytes, mode: Decoded) -> tuple[Photo | Unreadable, Capture
             return Unreadable(refusal(data[:SIGNATURE_BYTES])), capture
         header = read_header(kind, data)
         capture, notes = capture_of_block(header.exif, header.width, header.height)
-        excess = Unreadable(header.excess) if header.excess else _too_large(header.width, header.height)
+        excess = Unreadable(header.excess) if header.excess else None
+        if header.jpeg is None:  # of a JPEG it counts what scaled decoding holds
+            excess = excess or _too_large(header.width, header.height)
         if excess is not None:
             return excess, capture
         mode, note = _affordable(header, mode, data)
         notes = (*notes, note) if note else notes
         with _one_large_at_a_time if _takes_much_memory(header, mode) else contextlib.nullcontext():
+            if header.kind == "raw":
+                return _from_raw(data, mode, capture, notes)
             if header.jpeg is not None:
                 return _from_jpeg(header.jpeg, mode, capture.orientation or 1, notes), capture
             return _from_other(header, data, capture.orientation or 1, notes), capture
@@ -185,8 +197,38 @@ def _from_jpeg(layout: jpeg.JpegLayout, mode: Decoded, orientation: int, notes: 
     return finish(cut.image, size=size, orientation=orientation, rows=cut.rows, notes=notes, damage=why)
 
 
+def _from_raw(
+    data: bytes, mode: Decoded, capture: Capture, notes: tuple[str, ...]
+) -> tuple[Photo | Unreadable, Capture]:
+    """The preview in a raw file, with the size of what it stands for."""
+    preview = raw.read_raw(data)
+    if preview is None:
+        return Unreadable(raw.NO_PREVIEW), capture
+    if isinstance(preview.picture, bytes):
+        header = read_header("jpeg", preview.picture)
+        if header.jpeg is None or header.excess:
+            return Unreadable(header.excess or raw.NO_PREVIEW), capture
+        if capture == Capture():  # in files that are not built like a TIFF it stands in the preview
+            capture = capture_of_block(header.exif, 0, 0)[0]
+        mode = costs.affordable_mode(header.jpeg, mode)
+        photo = _from_jpeg(header.jpeg, mode, preview.orientation, notes)
+        shown = (header.width, header.height)
+    else:
+        image = image_of_array(preview.picture)
+        photo = finish(image, size=image.size, orientation=preview.orientation, notes=notes)
+        shown = image.size
+    capture = dataclasses.replace(capture, image_width=preview.size[0] or None, image_height=preview.size[1] or None)
+    if isinstance(photo, Unreadable):
+        return photo, capture
+    if min(shown) < MIN_SHORT_SIDE:
+        return Unreadable(f"a raw file with a preview of {shown[0]} x {shown[1]} pixels, too small to judge"), capture
+    note = f"a raw file: the camera's preview of {shown[0]} x {shown[1]} pixels is judged"
+    width, height = preview.size[:: -1 if preview.orientation >= _ON_ITS_SIDE else 1]
+    return dataclasses.replace(photo, width=width, height=height, notes=(note, *photo.notes)), capture
+
+
 def _from_other(header: Header, data: bytes, orientation: int, notes: tuple[str, ...]) -> Photo | Unreadable:
-    """PNG, WebP, AVIF and HEIF: no scaled decoding, and nothing to save from a file that is cut."""
+    """All but JPEG and raw files: no scaled decoding, and nothing to save from a file that is cut."""
     boxes, coding = header.boxes, header.coding
     if header.kind == "heif":
         if boxes is not None and boxes.picture_end > len(data):
@@ -205,10 +247,15 @@ def _from_other(header: Header, data: bytes, orientation: int, notes: tuple[str,
         return excess
     if boxes is not None:
         orientation = boxes.orientation  # the container's counts, and Pillow leaves it to us
-    if getattr(file, "is_animated", False):
+    if header.kind != "tiff" and getattr(file, "is_animated", False):
         notes = (*notes, FIRST_FRAME)
     size = file.size
     file.load()
+    if header.kind == "tiff":  # turned by loading it
+        size, orientation = file.size, 1
+        notes = (*notes, FIRST_PAGE) if tiff.has_pages(data) else notes
+    elif header.kind == "jxl":  # and so is what its decoder gives
+        orientation = 1
     if header.kind == "png" and coding is not None:
         file.info.pop("icc_profile", None)  # the chunk counts before it (PNG third edition)
     is_halved = header.depth == 16  # Pillow has no colours of 16 bit and keeps the upper half
@@ -224,6 +271,22 @@ def _open_other(header: Header, data: bytes) -> ImageFile.ImageFile:
         from PIL import WebPImagePlugin
 
         return WebPImagePlugin.WebPImageFile(io.BytesIO(data))
+    if header.kind == "tiff":
+        from PIL import TiffImagePlugin
+
+        return TiffImagePlugin.TiffImageFile(io.BytesIO(data))
+    if header.kind == "bmp":
+        from PIL import BmpImagePlugin
+
+        return BmpImagePlugin.BmpImageFile(io.BytesIO(data))
+    if header.kind == "gif":
+        from PIL import GifImagePlugin
+
+        return GifImagePlugin.GifImageFile(io.BytesIO(data))
+    if header.kind == "jxl":
+        from pillow_jxl import JpegXLImagePlugin
+
+        return JpegXLImagePlugin.JXLImageFile(io.BytesIO(data))
     from PIL import AvifImagePlugin
 
     plain = data if header.boxes is None else isobmff.hide_exif(data, header.boxes)
@@ -260,5 +323,7 @@ def _why(error: Exception, header: Header | None, data: bytes) -> Unreadable:
         return Unreadable("cut off: the file ends before the picture does")
     if header is not None and header.claimed_bytes > len(data):
         return _cut_file(header, data)
+    if header is not None and header.kind in _WORDLESS:
+        return Unreadable(f"could not be decoded: {_WORDLESS[header.kind]}")
     message = " ".join(str(error).split())[:200]
     return Unreadable(f"could not be decoded ({type(error).__name__}{': ' if message else ''}{message})")

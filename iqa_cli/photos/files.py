@@ -7,6 +7,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Literal
 
+from iqa_cli.photos import jxl
 from iqa_cli.photos.limits import MAX_FILE_BYTES
 from iqa_cli.records import Unreadable
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-Kind = Literal["jpeg", "png", "webp", "heif", "avif"]
+Kind = Literal["jpeg", "png", "webp", "heif", "avif", "tiff", "bmp", "gif", "jxl", "raw"]
 
 SIGNATURE_BYTES = 64  # enough for every signature below and for six compatible brands
 
@@ -26,15 +27,28 @@ _NEXT_WINDOW_BYTES = 4 * 1024
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 
+_MAGIC: tuple[tuple[bytes, Kind], ...] = (
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"GIF87a", "gif"),
+    (b"GIF89a", "gif"),
+    (b"II*\0", "tiff"),  # or raw: `headers` looks inside
+    (b"MM\0*", "tiff"),
+    (b"II+\0", "tiff"),
+    (b"MM\0+", "tiff"),
+    (jxl.CODESTREAM, "jxl"),
+    (jxl.CONTAINER, "jxl"),
+    (b"IIRO", "raw"),  # Olympus
+    (b"IIRS", "raw"),
+    (b"MMOR", "raw"),
+    (b"IIU\0", "raw"),  # Panasonic
+    (b"FUJIFILMCCD-RAW", "raw"),
+    (b"FOVb", "raw"),  # Sigma
+    (b"\0MRM", "raw"),  # Minolta
+)
+_BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})
+
 _OTHERS: tuple[tuple[bytes, str], ...] = (
-    (b"GIF8", "a GIF"),
-    (b"BM", "a BMP picture"),
-    (b"II*\0", "a TIFF or raw file"),
-    (b"MM\0*", "a TIFF or raw file"),
-    (b"IIRO", "an Olympus raw file"),
-    (b"FUJIFILMCCD-RAW", "a Fujifilm raw file"),
-    (b"\xff\x0a", "a JPEG XL picture"),
-    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
     (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
     (b"8BPS", "a Photoshop file"),
     (b"%PDF", "a PDF document"),
@@ -115,10 +129,13 @@ class Windows:
 
 def sniff(head: bytes) -> Kind | None:
     """The format by its first bytes; None for anything that is not a photo format read here."""
-    if head.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
+    for magic, kind in _MAGIC:
+        if head.startswith(magic):
+            return kind
+    if head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
+        return "bmp"
+    if head[4:12] == b"ftypcrx ":  # Canon's CR3
+        return "raw"
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "webp"
     brands = _brands(head)
@@ -149,7 +166,7 @@ def _looks_like(head: bytes) -> str:
         if head.startswith(magic):
             return f"it looks like {words}"
     if head[4:8] == b"ftyp":
-        return "it looks like a Canon raw file" if head[8:12] == b"crx " else "it looks like a video"
+        return "it looks like a video"
     if not head.strip(b"\0"):
         return "it begins with zero bytes only"
     if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head):

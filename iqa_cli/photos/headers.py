@@ -1,8 +1,8 @@
 """Size and EXIF block of a photo file, found in its container without a decoder.
 
-One walk per format: markers (JPEG), chunks (PNG, WebP), boxes (HEIF, AVIF). What comes out is what a decoder
-is not asked for: the size as stored, which refuses absurd claims before any memory is taken, and the EXIF
-block as the camera wrote it.
+One walk per format: markers (JPEG), chunks (PNG, WebP), boxes (HEIF, AVIF, JPEG XL), directories (TIFF). What comes out
+is what a decoder is not asked for: the size as stored, which refuses absurd claims before any memory is taken, and the
+EXIF block as the camera wrote it.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from iqa_cli.photos import jxl, tiff
 from iqa_cli.photos.cicp import ColourCoding, of_bytes
 from iqa_cli.photos.isobmff import PictureBoxes, read_boxes
 from iqa_cli.photos.jpeg import JpegLayout, read_layout
 from iqa_cli.photos.limits import MAX_EXIF_BYTES
+from iqa_cli.photos.raw import is_raw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,9 +67,39 @@ def read_header(kind: Kind, data: bytes) -> Header:
         return _png(data)
     if kind == "webp":
         return _webp(data)
+    if kind == "tiff":
+        return _tiff(data)
+    if kind == "raw":
+        return Header(kind, 0, 0, None)
+    if kind == "jxl":
+        return Header(kind, *jxl.size_of(data), jxl.exif_of(data))
+    if kind in ("gif", "bmp"):
+        return Header(kind, *(_gif_size(data) if kind == "gif" else _bmp_size(data)), None)
     boxes = read_boxes(data)
     size = (boxes.width, boxes.height)
     return Header(kind, *size, boxes.exif, boxes.claimed_bytes, boxes=boxes, coding=boxes.coding, excess=boxes.excess)
+
+
+def _tiff(data: bytes) -> Header:
+    """TIFF 6.0: the first picture; or a raw file that is built like one."""
+    exif = data[:MAX_EXIF_BYTES]
+    if is_raw(data):
+        return Header("raw", 0, 0, exif)
+    main = next(tiff.directories(data, frozenset({0x0100, 0x0101})), {})
+    return Header("tiff", main.get(0x0100, 0), main.get(0x0101, 0), exif)
+
+
+def _gif_size(data: bytes) -> tuple[int, int]:
+    """Of the canvas (GIF89a, 18)."""
+    return int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little")
+
+
+def _bmp_size(data: bytes) -> tuple[int, int]:
+    """By either of its headers; a negative height says that the first row comes first."""
+    if int.from_bytes(data[14:18], "little") == 12:
+        return int.from_bytes(data[18:20], "little"), int.from_bytes(data[20:22], "little")
+    width, height = (int.from_bytes(data[at : at + 4], "little", signed=True) for at in (18, 22))
+    return abs(width), abs(height)
 
 
 def _png(data: bytes) -> Header:

@@ -183,7 +183,7 @@ def _pixels_of_items(data: bytes, meta: Mapping[bytes, _Span]) -> dict[int, int]
 
 def meta_end(data: bytes) -> int | None:
     """Where the `meta` box of a file ends, told from the file's beginning; None if it does not begin there."""
-    return next((end for kind, _, end in _boxes(data, 0, len(data)) if kind == b"meta"), None)
+    return next((end for kind, _, end in walk(data, 0, len(data)) if kind == b"meta"), None)
 
 
 def find_thumbnail(data: bytes) -> ThumbnailItem | None:
@@ -216,7 +216,7 @@ def hide_exif(data: bytes, boxes: PictureBoxes) -> bytes:
     return data if at is None else data[:at] + b"none" + data[at + 4 :]
 
 
-def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+def walk(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """(type, start of the body, end) of the boxes in a span; the last may claim to end behind the data."""
     for _ in range(_MAX_ENTRIES):
         if at + 8 > end:
@@ -243,10 +243,10 @@ def _meta(data: bytes) -> tuple[dict[bytes, _Span], int]:
     """The boxes in the first `meta` box by their type, and where the last box of the file claims to end."""
     claimed = 0
     meta: dict[bytes, _Span] = {}
-    for kind, start, end in _boxes(data, 0, len(data)):
+    for kind, start, end in walk(data, 0, len(data)):
         claimed = end
         if kind == b"meta" and not meta:
-            meta = {name: (first, last) for name, first, last in _boxes(data, start + 4, min(end, len(data)))}
+            meta = {name: (first, last) for name, first, last in walk(data, start + 4, min(end, len(data)))}
     return meta, claimed
 
 
@@ -281,11 +281,11 @@ def _property_links(
     """
     if b"iprp" not in meta:
         return [], iter(())
-    children = {kind: (start, end) for kind, start, end in _boxes(data, *meta[b"iprp"])}
+    children = {kind: (start, end) for kind, start, end in walk(data, *meta[b"iprp"])}
     if b"ipco" not in children or b"ipma" not in children:
         return [], iter(())
     _check_table(*children[b"ipma"])
-    return list(_boxes(data, *children[b"ipco"])), _links(data, *children[b"ipma"])
+    return list(walk(data, *children[b"ipco"])), _links(data, *children[b"ipma"])
 
 
 def _links(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
@@ -314,7 +314,7 @@ def _items(data: bytes, meta: Mapping[bytes, _Span]) -> Iterator[tuple[int, int]
         return
     start, end = meta[b"iinf"]
     entries = start + (6 if _uint(data, start, 1) == 0 else 8)
-    for kind, at, _ in _boxes(data, entries, end):
+    for kind, at, _ in walk(data, entries, end):
         id_size = 4 if _uint(data, at, 1) == 3 else 2
         type_at = at + 4 + id_size + 2
         if kind == b"infe":
@@ -336,7 +336,7 @@ def _references(data: bytes, meta: Mapping[bytes, _Span], wanted: bytes) -> Iter
         return
     start, end = meta[b"iref"]
     size = 2 if _uint(data, start, 1) == 0 else 4
-    for kind, at, last in _boxes(data, start + 4, end):
+    for kind, at, last in walk(data, start + 4, end):
         if kind == wanted:
             targets = range(at + size + 2, min(last, len(data)), size)[: _uint(data, at + size, 2)]
             yield _uint(data, at, size), [_uint(data, place, size) for place in targets]

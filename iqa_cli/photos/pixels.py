@@ -34,6 +34,7 @@ _BAND_ROWS = 64
 _LARGE_PIXELS = 50_000_000
 """Above these a picture is not copied whole."""
 
+FIRST_PAGE = "a file of several pages: the first is judged"
 FIRST_FRAME = "an animation: its first frame is judged"
 TRANSPARENT = "transparent areas are shown on white"
 

@@ -11,7 +11,7 @@ import struct
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _EXIF_POINTER = 0x8769
 _MAIN_TAGS = frozenset({0x010F, 0x0110, 0x0112, _EXIF_POINTER})  # Make, Model, Orientation
@@ -26,6 +26,8 @@ _PICTURES_TAG = 0xB002
 _PICTURE_BYTES = 16
 _MAX_LISTED = 64 * _PICTURE_BYTES
 
+_SUBFILE_TYPE = 0x00FE
+_SUB_DIRECTORIES = 0x014A
 _ASCII = 2
 _SHORT = 3
 _MAX_TEXT = 1000  # bytes of one text; the longest lens names have about 60
@@ -50,6 +52,46 @@ def only_wanted_tags(block: bytes) -> bytes | None:
         main[_EXIF_POINTER] = struct.pack(f"{order}HHII", _EXIF_POINTER, 4, 1, len(block))
     start = struct.pack(f"{order}I", len(block) + len(settings))
     return block[:4] + start + block[8:] + settings + _directory(order, main)
+
+
+def directories(block: bytes, wanted: frozenset[int]) -> Iterator[dict[int, int]]:
+    """The first value of each wanted tag in the main directory and in those below it (SubIFDs), each directory once.
+
+    Values that do not stand in the entry itself are what points to them.
+    """
+    order = _byte_order(block)
+    if order is None:
+        return
+    main = _entries(block, order, _first(block, order), wanted | {_SUB_DIRECTORIES}) or {}
+    below = main.pop(_SUB_DIRECTORIES, None)
+    yield {tag: _number(order, entry) for tag, entry in main.items()}
+    if below is None:
+        return
+    (count,) = struct.unpack_from(f"{order}I", below, 4)
+    at = _number(order, below)
+    places = (
+        [at]
+        if count == 1
+        else struct.unpack_from(f"{order}{count}I", block, at)
+        if at + 4 * count <= len(block)
+        else ()
+    )
+    for place in places:
+        yield {tag: _number(order, entry) for tag, entry in (_entries(block, order, place, wanted) or {}).items()}
+
+
+def has_pages(block: bytes) -> bool:
+    """Whether a second picture follows the first that is not a small version of it (TIFF 6.0, NewSubfileType)."""
+    order = _byte_order(block)
+    if order is None:
+        return False
+    first = _first(block, order)
+    behind = first + 2 + 12 * _uint16(block, order, first)
+    if behind + 4 > len(block):
+        return False
+    (second,) = struct.unpack_from(f"{order}I", block, behind)
+    entries = _entries(block, order, second, frozenset({_SUBFILE_TYPE})) or {} if second else None
+    return entries is not None and not (_SUBFILE_TYPE in entries and _number(order, entries[_SUBFILE_TYPE]) & 1)
 
 
 def thumbnail(block: bytes) -> bytes | None:

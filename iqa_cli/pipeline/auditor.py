@@ -56,8 +56,8 @@ MOST_STRICTNESS = 10.0
 """As much as a checkpoint's card may ask for."""
 _MOST_PROCESSES = 60
 """Windows waits for no more than 63 things at once."""
-_LIBRARIES = ("numpy", "onnxruntime", "PIL", "pillow_heif", "simplejpeg")
-_DISTRIBUTIONS = {"PIL": "pillow"}
+_LIBRARIES = ("numpy", "onnxruntime", "PIL", "pillow_heif", "pillow_jxl", "rawpy", "simplejpeg")
+_DISTRIBUTIONS = {"PIL": "pillow", "pillow_jxl": "pillow_jxl_plugin"}
 
 
 class Auditor:

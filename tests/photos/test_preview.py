@@ -184,9 +184,9 @@ def test_a_file_that_ends_in_its_head_or_soon_after_is_not_judged_by_its_preview
         assert isinstance(read(data[:end], mode="thumbnail")[0], Unreadable)
 
 
-def test_a_picture_that_is_too_large_is_refused_in_every_mode(camera, monkeypatch):
-    data = camera()
-    monkeypatch.setattr("iqa_cli.photos.decode.MAX_MEGAPIXELS", 0.3)
+def test_a_picture_that_is_too_large_is_refused_in_every_mode(picture, monkeypatch):
+    data = heic(picture(320, 192), thumbnails=[160])
+    monkeypatch.setattr("iqa_cli.photos.decode.MAX_MEGAPIXELS", 0.05)
     assert read(data, mode="thumbnail") == read(data)
     assert "megapixels" in read(data, mode="thumbnail")[0].reason
 

@@ -52,11 +52,8 @@ def test_an_empty_file(at):
     ("data", "words"),
     [
         (b"hello, this is a text file\n", "text"),
-        (b"GIF89a" + bytes(50), "GIF"),
-        (b"II*\0" + bytes(50), "TIFF or raw"),
         (b"%PDF-1.7" + bytes(50), "PDF"),
         (b"\0\0\0\x18ftypisom" + bytes(50), "video"),
-        (b"\0\0\0\x18ftypcrx " + bytes(50), "Canon raw"),
         (b"\0\x05\x16\x07" + bytes(50), "AppleDouble"),
         (bytes(4096), "zero bytes"),
         (b"\x93\x12\xfe\xdc" * 9, "starts with 93 12 fe dc"),
@@ -142,7 +139,7 @@ def claims(picture, encode):
     return _claims
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "HEIC", "AVIF"])
+@pytest.mark.parametrize("kind", ["PNG", "HEIC", "AVIF"])
 def test_a_claim_of_400_megapixels_is_refused_without_decoding(claims, kind, monkeypatch):
     def never(*_args, **_kwargs):
         raise AssertionError("a decoder was called")
@@ -152,6 +149,17 @@ def test_a_claim_of_400_megapixels_is_refused_without_decoding(claims, kind, mon
     monkeypatch.setattr(decode_module, "_open_other", never)
     expected = "claims 20000 x 20000 = 400.0 megapixels; the limit is 300"
     assert reason(claims(kind, 20000, 20000)) == expected
+
+
+def test_a_jpeg_that_claims_more_than_scaled_decoding_can_do_is_refused_without_decoding(claims, monkeypatch):
+    monkeypatch.setattr(decode_module.jpeg_decoder, "load", lambda *_, **__: pytest.fail("a decoder was called"))
+    assert "takes too much to decode (65000 x 65000 pixels" in reason(claims("JPEG", 65000, 65000))
+
+
+def test_a_jpeg_panorama_above_the_limit_of_others_is_read(encode):
+    wide = Image.effect_noise((60_000, 5_500), 20).resize((60_000, 5_500))
+    photo = decode(encode(wide, quality=30))
+    assert (photo.width, photo.height) == (60_000, 5_500)
 
 
 def test_a_claim_just_above_the_limit_does_not_seem_to_be_within_it(claims):
