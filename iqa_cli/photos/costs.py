@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _BLOCK_BYTES = 128
 """Of 64 coefficients that are kept until all scans were read."""
-_BLOCK_NS = 16
+_BLOCK_NS = 50
 """Of a block in one scan, however little the scan says about it."""
 
 _PNG_BYTES = {0: 1, 3: 1}
