@@ -91,6 +91,18 @@ class ThumbnailItem:
         return sum(last - first for first, last in self.spans)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Demand:
+    """What decoding a picture takes."""
+
+    pixels: int
+    """That are decoded, one after the other."""
+    coded_bytes: int
+    """That they are decoded from, counted as often."""
+    largest_pixels: int
+    """Of the largest picture among them."""
+
+
 def read_boxes(data: bytes) -> PictureBoxes:
     """Read the boxes of a HEIF or AVIF file; never raises, whatever the bytes are."""
     try:
@@ -137,31 +149,45 @@ def _read_boxes(data: bytes) -> PictureBoxes:
     return PictureBoxes(width, height, orientation, exif, exif_type_at, coding, picture_end, claimed, exif_spans)
 
 
-def decoded_pixels(data: bytes) -> int:
-    """Pixels that a decoder makes for the primary picture.
+def read_demand(data: bytes) -> Demand:
+    """What a decoder has to do for the primary picture.
 
-    Of its parts each as often as it is used, though they may be one small item that a table names 65,000 times, and of
-    pictures that belong to it, which may be its opacity.
+    Parts count as often as they are used, though they may be one small item that a table names 65,000 times; pictures
+    that belong to it count as well, because one may be its opacity.
     raises  ExcessError  if there is no end to it
     """
     meta, _ = _meta(data)
     primary = _primary(data, meta)
     pixels = _pixels_of_items(data, meta)
+    coded = {
+        item: sum(max(0, min(last, len(data)) - first) for first, last in spans)
+        for item, spans in _item_spans(data, meta)
+    }
     parts: dict[int, list[int]] = {}
     for item, targets in _references(data, meta, b"dimg"):
         parts.setdefault(item, []).extend(targets)
     others = [item for item, targets in _references(data, meta, b"auxl") if primary in targets]
-    made: dict[int, int] = {}
+    known: dict[int, Demand] = {}
 
-    def made_for(item: int, depth: int = 0) -> int:
+    def demand_of(item: int, depth: int = 0) -> Demand:
         if depth > _MAX_DEPTH:
             raise ExcessError(_NO_END)
-        if item not in made:
-            inside = sum(made_for(part, depth + 1) for part in parts.get(item, ()))
-            made[item] = max(inside, pixels.get(item, 0))
-        return made[item]
+        if item not in known:
+            own = pixels.get(item, 0)
+            inside = [demand_of(part, depth + 1) for part in parts.get(item, ())]
+            known[item] = Demand(
+                max(own, sum(part.pixels for part in inside)),
+                coded.get(item, 0) + sum(part.coded_bytes for part in inside),
+                max(own, *(part.largest_pixels for part in inside), 0),
+            )
+        return known[item]
 
-    return sum(made_for(item) for item in (primary, *others) if item is not None)
+    wanted = [demand_of(item) for item in (primary, *others) if item is not None]
+    return Demand(
+        sum(one.pixels for one in wanted),
+        sum(one.coded_bytes for one in wanted),
+        max((one.largest_pixels for one in wanted), default=0),
+    )
 
 
 def _pixels_of_items(data: bytes, meta: Mapping[bytes, _Span]) -> dict[int, int]:
