@@ -84,6 +84,9 @@ def _png(data: bytes) -> Header:
         if count == MAX_PNG_CHUNKS:
             excess = f"could not be decoded: too many chunks; the limit is {MAX_PNG_CHUNKS}"
             break
+        if kind == b"IHDR" and width:
+            excess = "could not be decoded: more than one header"  # the decoder would take the last before the picture
+            break
         if kind == b"IHDR":
             width, height = int.from_bytes(body[:4], "big"), int.from_bytes(body[4:8], "big")
             if len(body) > 12:
@@ -121,7 +124,7 @@ def _webp(data: bytes) -> Header:
             break
         if kind in _WEBP_PICTURES and not coded:
             coded = len(body)
-        if kind == b"VP8X":
+        if kind == b"VP8X" and not width:  # the first of the three counts
             width, height = (int.from_bytes(body[n : n + 3], "little") + 1 for n in (4, 7))
         elif kind == b"VP8L" and not width:
             bits = int.from_bytes(body[1:5], "little")

@@ -14,7 +14,7 @@ from iqa_cli.photos.cicp import ColourCoding, of_nclx
 from iqa_cli.photos.limits import MAX_EXIF_BYTES, ExcessError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 _MAX_THUMBNAILS = 8  # cameras write one
 # Of one table, and boxes in one box: a grid of 100 megapixels has 400 tiles of 512 pixels or 1,600 of 256. Boxes have 8
@@ -25,6 +25,8 @@ _MAX_TABLE_BYTES = 256 * 1024
 _TABLES = (b"iloc", b"iinf", b"iref")
 
 _TOO_MANY = f"could not be decoded: too many boxes or entries in one box; the limit is {_MAX_ENTRIES}"
+_TWICE = "could not be decoded: a box that there may be only one of is there twice"
+_SINGLE = frozenset({b"pitm", b"iinf", b"iref", b"iloc", b"iprp", b"ipco", b"idat"})
 _NO_END = "could not be decoded: the picture is put together from pictures that are put together, without an end"
 _MAX_DEPTH = 8  # of pictures put together from pictures: a grid has one
 
@@ -271,9 +273,21 @@ def _meta(data: bytes) -> tuple[dict[bytes, _Span], int]:
     meta: dict[bytes, _Span] = {}
     for kind, start, end in _boxes(data, 0, len(data)):
         claimed = end
-        if kind == b"meta" and not meta:
-            meta = {name: (first, last) for name, first, last in _boxes(data, start + 4, min(end, len(data)))}
+        if kind == b"meta":
+            if meta:
+                raise ExcessError(_TWICE)
+            meta = _only(_boxes(data, start + 4, min(end, len(data))))
     return meta, claimed
+
+
+def _only(boxes: Iterable[tuple[bytes, int, int]]) -> dict[bytes, _Span]:
+    """Boxes by their type. Of two of one type decoders would take the one or the other: there is one of each."""
+    found: dict[bytes, _Span] = {}
+    for kind, start, end in boxes:
+        if kind in found and kind in _SINGLE:
+            raise ExcessError(_TWICE)
+        found[kind] = (start, end)
+    return found
 
 
 def _primary(data: bytes, meta: Mapping[bytes, _Span]) -> int | None:
@@ -307,11 +321,14 @@ def _property_links(
     """
     if b"iprp" not in meta:
         return [], iter(())
-    children = {kind: (start, end) for kind, start, end in _boxes(data, *meta[b"iprp"])}
-    if b"ipco" not in children or b"ipma" not in children:
+    children = list(_boxes(data, *meta[b"iprp"]))
+    properties = _only(children).get(b"ipco")
+    tables = [(start, end) for kind, start, end in children if kind == b"ipma"]
+    if properties is None:
         return [], iter(())
-    _check_table(*children[b"ipma"])
-    return list(_boxes(data, *children[b"ipco"])), _links(data, *children[b"ipma"])
+    for table in tables:
+        _check_table(*table)
+    return list(_boxes(data, *properties)), (link for table in tables for link in _links(data, *table))
 
 
 def _links(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
