@@ -11,8 +11,8 @@ size and EXIF block without a decoder, `exif` (with `tiff`) reads the settings, 
 (`truncated` for JPEG files that end early, `colour` and `pixels` for what follows the decoder, `surroundings` for bars
 and borders around the picture). `cicp` knows what the numbers of a picture stand for, `rendition` makes sRGB of PQ and
 HLG, `heif` decodes them in 16 bit. `preview` gets by with the head of a file (`heif_thumbnail` makes the picture
-libheif can open). Orientation, colour profile and surroundings are handled here, once, and nowhere else. No global of
-Pillow or pillow-heif is touched.
+libheif can open). `limits` says what one file may take, `costs` reckons it before a decoder is called. Orientation,
+colour profile and surroundings are handled here, once, and nowhere else. No global of Pillow or pillow-heif is touched.
 """
 
 from __future__ import annotations

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 _BLOCK_BYTES = 128
 """Of 64 coefficients that are kept until all scans were read."""
-_BLOCK_NS = 16
+_BLOCK_NS = 50
 """Of a block in one scan, however little the scan says about it."""
 
-_PNG_BYTES = {0: 1, 3: 1}
-"""Of a pixel by colour type: Pillow keeps grey and palettes in one, everything else in four."""
+_PNG_BYTES = {0: 1.0, 3: 1.0}
+"""Of a pixel by colour type: Pillow keeps grey and palettes in one, everything else in four, and copies some rows."""
 
 SCALED_INSTEAD = "decoded at a fraction of its size: all of its pixels would take too much memory or time"
 
@@ -53,7 +53,7 @@ class Cost:
 class _Rate:
     """Of a decoder."""
 
-    pixel_bytes: int
+    pixel_bytes: float
     pixel_ns: float
     byte_ns: float
 
@@ -64,7 +64,7 @@ _RATES = {
     # Planes, RGB as the library gives it, and Pillow's copy of it. Deep samples take twice as much.
     "avif": _Rate(10, 20, 110),
     "heif": _Rate(10, 30, 110),
-    "png": _Rate(4, 10, 9),
+    "png": _Rate(4.1, 10, 9),
     "tiff": _Rate(4, 20, 20),
     "bmp": _Rate(4, 10, 2),
     "gif": _Rate(5, 20, 40),
@@ -97,19 +97,22 @@ def of_jpeg(layout: JpegLayout, mode: Decoded, *, pictures: int = 1) -> Cost:
 def of_other(header: Header, data: bytes) -> Cost:
     """Of decoding anything but a JPEG; of a raw file, of finding its preview."""
     rate = _RATES[header.kind]
-    pixels = header.width * header.height
-    pixel_bytes = float(rate.pixel_bytes)
+    pixels = largest = header.width * header.height
+    coded = header.coded_bytes or len(data)
+    pixel_bytes = rate.pixel_bytes
     pixel_ns = rate.pixel_ns
     if header.kind == "png":
         is_deep = header.depth == 16
-        pixel_bytes = _PNG_BYTES.get(header.colour, 4) * (2 if is_deep and header.colour == 0 else 1)
+        pixel_bytes = _PNG_BYTES.get(header.colour, rate.pixel_bytes) * (2 if is_deep and header.colour == 0 else 1)
         pixel_ns *= (1.5 if is_deep else 1) * (1.5 if header.is_interlaced else 1)
     elif header.boxes is not None:
-        pixels = max(pixels, isobmff.decoded_pixels(data))
+        demand = isobmff.read_demand(data)
+        pixels, largest = max(pixels, demand.pixels), max(pixels, demand.largest_pixels)
+        coded = demand.coded_bytes
     if header.kind != "heif" and header.coding is not None and not header.coding.has_sdr_curve:
         pixel_bytes += 4  # converted from a copy
     held = len(data) * (1 if header.kind == "png" else 2)  # the others' decoders may copy it
-    return Cost(int(held + pixels * pixel_bytes), (pixels * pixel_ns + len(data) * rate.byte_ns) / 1e9)
+    return Cost(int(held + largest * pixel_bytes), (pixels * pixel_ns + coded * rate.byte_ns) / 1e9)
 
 
 def affordable_mode(layout: JpegLayout, mode: Decoded, *, pictures: int = 1) -> Decoded:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MAX_PNG_CHUNKS = 100_000
 # A picture has five, an animation one for each frame.
 MAX_WEBP_CHUNKS = 10_000
+_WEBP_PICTURES = frozenset({b"VP8 ", b"VP8L", b"ANMF"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class Header:
     """Bits of a sample, for PNG; 0 for other formats."""
     colour: int = 2
     """Colour type of PNG: 0 grey, 2 RGB, 3 palette, 4 and 6 with opacity."""
+    coded_bytes: int = 0
+    """Of the picture that is decoded, for WebP; 0 for other formats."""
     is_interlaced: bool = False
     """Whether a PNG comes in seven passes."""
     excess: str = ""
@@ -113,6 +116,9 @@ def _png(data: bytes) -> Header:
         if count == MAX_PNG_CHUNKS:
             excess = f"could not be decoded: too many chunks; the limit is {MAX_PNG_CHUNKS}"
             break
+        if kind == b"IHDR" and width:
+            excess = "could not be decoded: more than one header"  # the decoder would take the last before the picture
+            break
         if kind == b"IHDR":
             width, height = int.from_bytes(body[:4], "big"), int.from_bytes(body[4:8], "big")
             if len(body) > 12:
@@ -141,14 +147,16 @@ def _png(data: bytes) -> Header:
 
 def _webp(data: bytes) -> Header:
     """RFC 9649: VP8X, VP8L or VP8 hold the size, EXIF the settings; the RIFF header holds the length."""
-    width = height = 0
+    width = height = coded = 0
     exif = None
     excess = ""
     for count, (kind, body, _) in enumerate(_chunks(data, 12, "little", trailer=0)):
         if count == MAX_WEBP_CHUNKS:
             excess = f"could not be decoded: too many chunks; the limit is {MAX_WEBP_CHUNKS}"
             break
-        if kind == b"VP8X":
+        if kind in _WEBP_PICTURES and not coded:
+            coded = len(body)
+        if kind == b"VP8X" and not width:  # the first of the three counts
             width, height = (int.from_bytes(body[n : n + 3], "little") + 1 for n in (4, 7))
         elif kind == b"VP8L" and not width:
             bits = int.from_bytes(body[1:5], "little")
@@ -157,7 +165,8 @@ def _webp(data: bytes) -> Header:
             width, height = (int.from_bytes(body[n : n + 2], "little") & 0x3FFF for n in (6, 8))
         elif kind == b"EXIF" and exif is None:
             exif = bytes(body[:MAX_EXIF_BYTES]).removeprefix(b"Exif\0\0")
-    return Header("webp", width, height, exif, int.from_bytes(data[4:8], "little") + 8, excess=excess)
+    claimed = int.from_bytes(data[4:8], "little") + 8
+    return Header("webp", width, height, exif, claimed, coded_bytes=coded, excess=excess)
 
 
 def _chunks(data: bytes, at: int, order: str, trailer: int) -> Iterator[tuple[bytes, memoryview, int]]:

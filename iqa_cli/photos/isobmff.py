@@ -14,7 +14,7 @@ from iqa_cli.photos.cicp import ColourCoding, of_nclx
 from iqa_cli.photos.limits import MAX_EXIF_BYTES, ExcessError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 _MAX_THUMBNAILS = 8  # cameras write one
 # Of one table, and boxes in one box: a grid of 100 megapixels has 400 tiles of 512 pixels or 1,600 of 256. Boxes have 8
@@ -25,6 +25,8 @@ _MAX_TABLE_BYTES = 256 * 1024
 _TABLES = (b"iloc", b"iinf", b"iref")
 
 _TOO_MANY = f"could not be decoded: too many boxes or entries in one box; the limit is {_MAX_ENTRIES}"
+_TWICE = "could not be decoded: a box that there may be only one of is there twice"
+_SINGLE = frozenset({b"pitm", b"iinf", b"iref", b"iloc", b"iprp", b"ipco", b"idat"})
 _NO_END = "could not be decoded: the picture is put together from pictures that are put together, without an end"
 _MAX_DEPTH = 8  # of pictures put together from pictures: a grid has one
 
@@ -91,6 +93,18 @@ class ThumbnailItem:
         return sum(last - first for first, last in self.spans)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Demand:
+    """What decoding a picture takes."""
+
+    pixels: int
+    """That are decoded, one after the other."""
+    coded_bytes: int
+    """That they are decoded from, counted as often."""
+    largest_pixels: int
+    """Of the largest picture among them."""
+
+
 def read_boxes(data: bytes) -> PictureBoxes:
     """Read the boxes of a HEIF or AVIF file; never raises, whatever the bytes are."""
     try:
@@ -137,31 +151,45 @@ def _read_boxes(data: bytes) -> PictureBoxes:
     return PictureBoxes(width, height, orientation, exif, exif_type_at, coding, picture_end, claimed, exif_spans)
 
 
-def decoded_pixels(data: bytes) -> int:
-    """Pixels that a decoder makes for the primary picture.
+def read_demand(data: bytes) -> Demand:
+    """What a decoder has to do for the primary picture.
 
-    Of its parts each as often as it is used, though they may be one small item that a table names 65,000 times, and of
-    pictures that belong to it, which may be its opacity.
+    Parts count as often as they are used, though they may be one small item that a table names 65,000 times; pictures
+    that belong to it count as well, because one may be its opacity.
     raises  ExcessError  if there is no end to it
     """
     meta, _ = _meta(data)
     primary = _primary(data, meta)
     pixels = _pixels_of_items(data, meta)
+    coded = {
+        item: sum(max(0, min(last, len(data)) - first) for first, last in spans)
+        for item, spans in _item_spans(data, meta)
+    }
     parts: dict[int, list[int]] = {}
     for item, targets in _references(data, meta, b"dimg"):
         parts.setdefault(item, []).extend(targets)
     others = [item for item, targets in _references(data, meta, b"auxl") if primary in targets]
-    made: dict[int, int] = {}
+    known: dict[int, Demand] = {}
 
-    def made_for(item: int, depth: int = 0) -> int:
+    def demand_of(item: int, depth: int = 0) -> Demand:
         if depth > _MAX_DEPTH:
             raise ExcessError(_NO_END)
-        if item not in made:
-            inside = sum(made_for(part, depth + 1) for part in parts.get(item, ()))
-            made[item] = max(inside, pixels.get(item, 0))
-        return made[item]
+        if item not in known:
+            own = pixels.get(item, 0)
+            inside = [demand_of(part, depth + 1) for part in parts.get(item, ())]
+            known[item] = Demand(
+                max(own, sum(part.pixels for part in inside)),
+                coded.get(item, 0) + sum(part.coded_bytes for part in inside),
+                max(own, *(part.largest_pixels for part in inside), 0),
+            )
+        return known[item]
 
-    return sum(made_for(item) for item in (primary, *others) if item is not None)
+    wanted = [demand_of(item) for item in (primary, *others) if item is not None]
+    return Demand(
+        sum(one.pixels for one in wanted),
+        sum(one.coded_bytes for one in wanted),
+        max((one.largest_pixels for one in wanted), default=0),
+    )
 
 
 def _pixels_of_items(data: bytes, meta: Mapping[bytes, _Span]) -> dict[int, int]:
@@ -245,9 +273,21 @@ def _meta(data: bytes) -> tuple[dict[bytes, _Span], int]:
     meta: dict[bytes, _Span] = {}
     for kind, start, end in walk(data, 0, len(data)):
         claimed = end
-        if kind == b"meta" and not meta:
-            meta = {name: (first, last) for name, first, last in walk(data, start + 4, min(end, len(data)))}
+        if kind == b"meta":
+            if meta:
+                raise ExcessError(_TWICE)
+            meta = _only(walk(data, start + 4, min(end, len(data))))
     return meta, claimed
+
+
+def _only(boxes: Iterable[tuple[bytes, int, int]]) -> dict[bytes, _Span]:
+    """Boxes by their type. Of two of one type decoders would take the one or the other: there is one of each."""
+    found: dict[bytes, _Span] = {}
+    for kind, start, end in boxes:
+        if kind in found and kind in _SINGLE:
+            raise ExcessError(_TWICE)
+        found[kind] = (start, end)
+    return found
 
 
 def _primary(data: bytes, meta: Mapping[bytes, _Span]) -> int | None:
@@ -281,11 +321,14 @@ def _property_links(
     """
     if b"iprp" not in meta:
         return [], iter(())
-    children = {kind: (start, end) for kind, start, end in walk(data, *meta[b"iprp"])}
-    if b"ipco" not in children or b"ipma" not in children:
+    children = list(walk(data, *meta[b"iprp"]))
+    properties = _only(children).get(b"ipco")
+    tables = [(start, end) for kind, start, end in children if kind == b"ipma"]
+    if properties is None:
         return [], iter(())
-    _check_table(*children[b"ipma"])
-    return list(walk(data, *children[b"ipco"])), _links(data, *children[b"ipma"])
+    for table in tables:
+        _check_table(*table)
+    return list(walk(data, *properties)), (link for table in tables for link in _links(data, *table))
 
 
 def _links(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:

@@ -44,6 +44,8 @@ _SHORT_GAP = 64
 _TOO_MANY_SEGMENTS = f"could not be decoded: too many segments; the limit is {MAX_SEGMENTS}"
 _TOO_LARGE_HEAD = f"could not be decoded: too many tables before the picture; the limit is {_MAX_HEAD_BYTES} bytes"
 
+_TWO_FRAMES = "could not be decoded: more than one frame header"
+
 _SIZE_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _NO_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 _MAX_HEAD_SEGMENTS = 200  # photos have 10 to 60; many more are a trap that costs a reading each
@@ -162,6 +164,9 @@ def read_layout(data: bytes) -> JpegLayout:
         after = marker_at + 2 + length
         if length < 2 or after > len(data):  # the file ends inside this segment
             end = marker_at
+            break
+        if marker in _SIZE_MARKERS and components and first_scan is None:
+            excess, end = _TWO_FRAMES, marker_at  # libjpeg takes the first for the size, Pillow the last
             break
         body = data[marker_at + 4 : after]
         if marker in _SIZE_MARKERS and not components and len(body) >= 6:

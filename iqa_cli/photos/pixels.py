@@ -31,6 +31,8 @@ _GAP = 2.0
 """Boxes leave this many pixels for one of the result."""
 _BAND_ROWS = 64
 """Of boxes, at once."""
+_COPIED_ROWS = 8
+"""The same, where several copies are made of them."""
 _LARGE_PIXELS = 50_000_000
 """Above these a picture is not copied whole."""
 
@@ -235,12 +237,13 @@ def _shrink_in_bands(image: Image.Image) -> Image.Image:
     # As Pillow does for `reducing_gap`; opacity is multiplied in before averaging.
     across, down = (max(1, int(whole / small / _GAP)) for whole, small in zip((width, height), size, strict=True))
     parts = []
-    for top in range(0, height, _BAND_ROWS * down):
-        band = _eight_bit(image.crop((0, top, width, min(height, top + _BAND_ROWS * down))))
+    rows = _COPIED_ROWS * down
+    for top in range(0, height, rows):
+        band = _eight_bit(image.crop((0, top, width, min(height, top + rows))))
         parts.append((band.convert("RGBa") if band.mode == "RGBA" else band).reduce((across, down)))
     boxes = Image.new(parts[0].mode, (parts[0].width, sum(part.height for part in parts)))
     for number, part in enumerate(parts):
-        boxes.paste(part, (0, number * _BAND_ROWS))
+        boxes.paste(part, (0, number * _COPIED_ROWS))
     box = (0, 0, width / across, height / down)
     small = boxes.resize(size, Image.Resampling.BILINEAR, box=box)
     return small.convert("RGBA") if small.mode == "RGBa" else small

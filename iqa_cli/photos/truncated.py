@@ -120,8 +120,8 @@ def _first_difference(one: Image.Image, other: Image.Image) -> tuple[int, int] |
     for top in range(0, height, _BAND_ROWS):
         box = (0, top, width, min(height, top + _BAND_ROWS))
         bands = [np.asarray(image.crop(box)) for image in (one, other)]
-        differs = (bands[0] != bands[1]).reshape(box[3] - top, width, -1).any(axis=2)  # (rows, W)
-        if differs.any():
+        if not np.array_equal(bands[0], bands[1]):
+            differs = (bands[0] != bands[1]).reshape(box[3] - top, width, -1).any(axis=2)  # (rows, W)
             row = int(differs.any(axis=1).argmax())
             return top + row, int(differs[row].argmax())
     return None
