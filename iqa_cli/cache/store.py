@@ -65,6 +65,8 @@ PASSING = (
     "not enough memory",
     "the file is not there",
     "the link leads",
+    "the decoder crashed on it",
+    "the process that read it",
 )
 
 
