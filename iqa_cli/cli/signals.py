@@ -91,8 +91,7 @@ def listen() -> None:
 
     def hook(unraisable: sys.UnraisableHookArgs) -> None:
         if isinstance(unraisable.exc_value, KeyboardInterrupt):
-            _asked.times = 0
-            _thread.interrupt_main()
+            _thread.start_new_thread(_ask_again, ())
         else:
             usual_hook(unraisable)
 
@@ -144,6 +143,12 @@ def end_now(code: int) -> NoReturn:
             for child in multiprocessing.active_children():
                 child.kill()
     os._exit(code)
+
+
+def _ask_again() -> None:
+    time.sleep(0.01)  # by then the main thread is elsewhere
+    _asked.times = 0
+    _thread.interrupt_main()
 
 
 def _give_up() -> NoReturn:
