@@ -161,7 +161,7 @@ class Auditor:
 
         cache   of this auditor's `context`: photos that it knows are not opened, the others are stored in it
         raises  CheckpointError  if the model is needed and cannot be loaded
-                WorkerLost       if a process that judged photos was killed
+                WorkerLost       if processes that judge photos are killed one after the other
 
         Closing the generator, or an interrupt, drops what has not been started and waits for the photos in
         hand.
