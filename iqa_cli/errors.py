@@ -13,7 +13,7 @@ IqaError                     anything we report in words instead of a traceback
 │   └── TrainingDiverged     a config whose learning rates lead nowhere
 ├── OutputError              an output cannot be written, or not to its end           exit 3
 ├── NothingReadable          photos were found and none could be read             exit 4
-└── WorkerLost               a process of ours was killed or crashed              exit 70
+└── WorkerLost               one process of ours after the other died             exit 70
 
 Anything else that escapes is our bug (exit 70) and is shown as one, never as the user's fault. A photo that
 cannot be read is no exception at all: it is an `Unreadable` record and a row of the report.
@@ -145,4 +145,4 @@ class NothingReadable(IqaError):  # noqa: N818 - see InvalidInput
 
 
 class WorkerLost(IqaError):  # noqa: N818 - see InvalidInput
-    """A process that judged photos ended before its time."""
+    """Processes that judged photos were killed or crashed, one after the other."""

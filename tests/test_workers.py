@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import functools
 import os
 import signal
@@ -50,16 +51,16 @@ def photos(tmp_path: Path, save_grey: SaveGrey) -> Path:
     return tmp_path / "photos"
 
 
-@pytest.fixture
-def running(photos: Path, tmp_path: Path, checkpoint_folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """`iqa assess` in a session of its own whose processes judge previews; its reader has seen the first row."""
-    program = tmp_path / "program.py"
-    program.write_text(PROGRAM, encoding="utf-8")
-    options = ["--checkpoint", str(checkpoint_folder), "--decode", "thumbnail", "--jobs", "2", "--csv", "-"]
-    for number in range(100, 4000):  # more than a pipe holds the rows of
-        os.link(photos / f"{number % 7:03}.png", photos / f"{number}.png")
+@contextlib.contextmanager
+def started(
+    program: str, photos: Path, checkpoint_folder: Path, *options: object, jobs: int = 2
+) -> Iterator[subprocess.Popen[str]]:
+    """`iqa assess` in a session of its own whose processes judge previews; ended with everything it started."""
+    path = photos.parent / "program.py"
+    path.write_text(program, encoding="utf-8")
+    given = ["--checkpoint", checkpoint_folder, "--decode", "thumbnail", "--jobs", jobs, *options]
     with subprocess.Popen(
-        [sys.executable, str(program), "assess", str(photos), *options],
+        [sys.executable, str(path), "assess", str(photos), *map(str, given)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -67,12 +68,28 @@ def running(photos: Path, tmp_path: Path, checkpoint_folder: Path) -> Iterator[s
         text=True,
         start_new_session=True,
     ) as process:
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def linked(photos: Path, count: int) -> None:
+    """Make them so many."""
+    for number in range(100, count):
+        os.link(photos / f"{number % 7:03}.png", photos / f"{number}.png")
+
+
+@pytest.fixture
+def running(photos: Path, checkpoint_folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A run of which a reader has seen the first row."""
+    linked(photos, 4000)  # more than a pipe holds the rows of
+    with started(PROGRAM, photos, checkpoint_folder, "--csv", "-") as process:
         assert process.stdout is not None
         for _ in range(2):
             process.stdout.readline()
         yield process
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
 
 
 def alive(session: int) -> list[int]:
@@ -128,16 +145,16 @@ def test_without_being_asked_for_no_process_is_started(
     photos: Path, checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workers, "THREADS_FOR", 0)
-    monkeypatch.setattr(workers, "_Child", None)  # a process would not come up
+    monkeypatch.setattr(workers, "Child", None)  # a process would not come up
     assert len(list(Auditor.load(checkpoint_folder, decode="thumbnail", jobs=2).run(discover([photos]).photos))) == 100
 
 
-def test_a_process_that_is_lost_is_told_and_ends_the_run(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_that_end_before_they_are_ready_end_the_run(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "THREADS_FOR", 0)
     refs = discover([photos]).photos[:3]
     with (
         Workers(lambda: cast("Judge", None), 1, functools.partial(os._exit, 3), 1) as pool,
-        pytest.raises(WorkerLost, match=r"ended by itself(.|\n)*--jobs 1"),
+        pytest.raises(WorkerLost, match=r"3 in a row, the last before it was ready \(exit code 3\)(.|\n)*--jobs 1"),
     ):
         pool.submit(refs).result()
 
@@ -175,7 +192,7 @@ def test_where_no_process_can_be_started_threads_go_on(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(workers, "THREADS_FOR", 8)
-    monkeypatch.setattr(workers, "_Child", no_process)
+    monkeypatch.setattr(workers, "Child", no_process)
     monkeypatch.setattr(auditor, "_processors", lambda: 4)
     many = Auditor.load(checkpoint_folder, decode="thumbnail", jobs=4, use_processes=True)
     assert len(list(many.run(discover([photos]).photos))) == 100
@@ -225,13 +242,15 @@ def test_an_interrupt_of_all_processes_is_answered_by_the_first(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes with ps")
-def test_a_second_interrupt_leaves_nothing_behind_either(running: subprocess.Popen[str]) -> None:
+@pytest.mark.parametrize("pause_s", [0, 0.01, 0.1])
+def test_a_second_interrupt_leaves_nothing_behind_either(running: subprocess.Popen[str], pause_s: float) -> None:
     os.killpg(running.pid, signal.SIGINT)
-    time.sleep(0.01)
+    time.sleep(pause_s)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(running.pid, signal.SIGINT)
-    running.communicate(timeout=PATIENCE_S)
-    assert running.returncode in (130, -signal.SIGINT)
+    _, err = running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == 130
+    assert err == "" or (err.startswith("interrupted: ") and len(err.splitlines()) == 1)
     assert all_gone(running.pid)
 
 
@@ -244,15 +263,99 @@ def test_processes_end_with_a_parent_that_is_killed(running: subprocess.Popen[st
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes with ps")
-def test_a_process_that_is_killed_ends_the_run_with_one_error(running: subprocess.Popen[str]) -> None:
+def test_processes_that_are_killed_are_replaced_and_every_photo_gets_its_row(
+    photos: Path, checkpoint_folder: Path
+) -> None:
+    linked(photos, 600)
+    with started(PROGRAM, photos, checkpoint_folder, "--csv", "-", "--no-cache") as process:
+        assert process.stdout is not None
+        killed: set[int] = set()
+        rows = []
+        for number, line in enumerate(process.stdout):
+            rows.append(line)
+            if number in (1, 150, 300):
+                for child in children_of(process):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(child, signal.SIGKILL)
+                        killed.add(child)
+        _, err = process.communicate(timeout=PATIENCE_S)
+        assert (process.returncode, err) == (0, "")
+        assert len(killed) >= 3
+        assert all_gone(process.pid)
+    with started(PROGRAM, photos, checkpoint_folder, "--csv", "-", "--no-cache", jobs=1) as process:
+        assert process.communicate(timeout=PATIENCE_S)[0] == "".join(rows)
+
+
+ENDINGS = {
+    "SIGSEGV": "the decoder crashed on it (signal 11)",
+    "SIGKILL": "the process that read it was killed, perhaps for want of memory (signal 9)",
+    "exit3": "the process that read it ended by itself (exit code 3)",
+}
+
+ENDING = f"""
+{PROGRAM}
+else:
+    import os, signal
+    from iqa_cli.pipeline import judge
+    real = judge.look_at
+    def look_at(ref, manner):
+        for name in ("SIGSEGV", "SIGKILL"):
+            if name in ref.source_file:
+                os.kill(os.getpid(), getattr(signal, name))
+        if "exit3" in ref.source_file:
+            os._exit(3)
+        return real(ref, manner)
+    judge.look_at = look_at
+"""
+"""The processes end when they look at a photo of such a name."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes with ps")
+def test_a_photo_that_ends_its_process_is_a_row_that_is_not_remembered(
+    photos: Path, checkpoint_folder: Path, tmp_path: Path
+) -> None:
+    for name in ENDINGS:
+        os.link(photos / "006.png", photos / f"050-{name}.png")
+        os.utime(photos / f"050-{name}.png", (1_700_000_000, 1_700_000_000))
+    path = tmp_path / "audit.csv"
+    with started(ENDING, photos, checkpoint_folder, "--csv", path) as process:
+        _, err = process.communicate(timeout=PATIENCE_S)
+        assert (process.returncode, err) == (0, "")
+        assert all_gone(process.pid)
+    rows = rows_of(path)
+    assert [row["SourceFile"] for row in rows] == [ref.source_file for ref in discover([photos]).photos]
+    ended = {row["SourceFile"]: row for row in rows if "-" in Path(row["SourceFile"]).name}
+    assert {Path(name).stem[4:]: row["error"] for name, row in ended.items()} == ENDINGS
+    assert {row["status"] for row in ended.values()} == {"unreadable"}
+    with started(PROGRAM, photos, checkpoint_folder, "--csv", tmp_path / "whole.csv", jobs=1) as process:
+        process.communicate(timeout=PATIENCE_S)
+    whole = rows_of(tmp_path / "whole.csv")
+    assert [row for row in whole if row["SourceFile"] not in ended] == [r for r in rows if r["SourceFile"] not in ended]
+    assert {row["status"] for row in whole if row["SourceFile"] in ended} == {"ok"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+def test_where_every_process_ends_over_its_photo_the_run_ends_with_one_error(
+    photos: Path, checkpoint_folder: Path
+) -> None:
+    for path in photos.iterdir():
+        path.rename(path.with_name(f"SIGKILL {path.name}"))
+    few = ENDING.replace("workers.THREADS_FOR = 0", "workers.THREADS_FOR = 0; workers.MOST_LOST = 5")
+    with started(few, photos, checkpoint_folder) as process:
+        out, err = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, out) == (70, "")
+    assert err.startswith("error: processes that judge photos end one after the other: 5 in a row, the last over a pho")
+    assert "(signal 9)\nhint: " in err
+
+
+def children_of(process: subprocess.Popen[str]) -> list[int]:
+    """Processes that judge photos for it."""
     listed = subprocess.run(
-        ["ps", "-ww", "-o", "pid=,args=", "-s", str(running.pid)], capture_output=True, text=True, check=True
+        ["ps", "-ww", "-o", "pid=,args=", "-s", str(process.pid)], capture_output=True, text=True, check=True
     )
-    children = [int(line.split()[0]) for line in listed.stdout.splitlines() if "spawn_main" in line]
-    assert children
-    os.kill(children[0], signal.SIGKILL)
-    _, err = running.communicate(timeout=PATIENCE_S)
-    assert running.returncode == 70
-    assert err.startswith("error: a process that judges photos ended by itself")
-    assert "Traceback" not in err
-    assert all_gone(running.pid)
+    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "spawn_main" in line]
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))

@@ -105,6 +105,12 @@ def is_busy(error: DatabaseError) -> bool:
     return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
+def is_unwritable(error: Exception) -> bool:
+    """Whether a file may be sound and only the files beside it cannot be made: no right to, or no room."""
+    codes = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+    return isinstance(error, OSError) or (isinstance(error, DatabaseError) and _code(error) in codes)
+
+
 def _code(error: DatabaseError) -> int:
     """The primary result code of sqlite, 0 if there is none."""
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
@@ -113,25 +119,28 @@ def _code(error: DatabaseError) -> int:
 class Database:
     """An open cache file.
 
-    path    made if it is not there; of an older schema its rows are dropped
-    raises  ForeignFile    if it is not ours
-            NewerFile      if a later iqa made it
-            DatabaseError  if it cannot be opened, read or written
+    path       made if it is not there; of an older schema its rows are dropped
+    read_only  nothing is made or written, and nobody is kept from writing meanwhile
+    raises     ForeignFile    if it is not ours
+               NewerFile      if a later iqa made it
+               DatabaseError  if it cannot be opened, read or written
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
-        self._connection = _connect(path)
+        self._connection = _connect_as_it_lies(path) if read_only else _connect(path)
         try:
-            self._prepare()
+            self._prepare(read_only=read_only)
             self.file = _identity(path)
         except BaseException:
             self._connection.close()
             raise
 
-    def _prepare(self) -> None:
+    def _prepare(self, *, read_only: bool) -> None:
         run = self._connection.execute
         if self._needs_schema():
+            if read_only:
+                raise sqlite3.OperationalError("it is empty, or of an earlier version of iqa")
             # Several processes may come here at once. Changing the journal does not always wait by itself.
             _patiently(lambda: run("PRAGMA journal_mode = WAL"))
             with self.transaction():
@@ -273,6 +282,18 @@ def _connect(path: Path | str, *, uri: bool = False) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False, uri=uri)
 
 
+def _connect_as_it_lies(path: Path) -> sqlite3.Connection:
+    """A file that is read without a lock and without the files that sqlite puts beside it, so without a right to write.
+
+    raises  DatabaseError  if a log lies beside it: what is in there would not be seen, and the file may be half of both
+    """
+    log = Path(f"{path}-wal")
+    with contextlib.suppress(FileNotFoundError):
+        if log.stat().st_size:
+            raise sqlite3.OperationalError(f"{log.name} is not merged into it")
+    return _connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+
+
 def _patiently(action: Callable[[], object]) -> None:
     """Try until nobody else is at it: of what can be answered with busy at once, waiting or not."""
     until = time.monotonic() + BUSY_S
@@ -301,6 +322,14 @@ def open_or_replace(path: Path) -> tuple[Database, str | None]:
         if not is_damage(error):
             raise
         return replace(path, before, error)
+
+
+def open_to_read(path: Path) -> Database | None:
+    """The cache at a path where nothing can be written; None if there is none or it is of no use."""
+    try:
+        return Database(path, read_only=True)
+    except (DatabaseError, OSError):
+        return None
 
 
 def replace(path: Path, file: tuple[int, int] | None, error: DatabaseError) -> tuple[Database, str]:
@@ -340,7 +369,7 @@ def describe(path: Path) -> list[tuple[str, int, int | None]]:
 
     raises  DatabaseError  if it is not a cache that this iqa reads
     """
-    with contextlib.closing(_connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as connection:
+    with contextlib.closing(_connect_to_look(path)) as connection:
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if application != APPLICATION_ID:
@@ -353,6 +382,19 @@ def describe(path: Path) -> list[tuple[str, int, int | None]]:
             "FROM photos GROUP BY context) ON id = context GROUP BY name",
             (dt.date.min.toordinal(), dt.date.max.toordinal()),
         ).fetchall()
+
+
+def _connect_to_look(path: Path) -> sqlite3.Connection:
+    """A file that is there, looked at beside others that write if that can be."""
+    connection = _connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema")
+    except DatabaseError as error:
+        connection.close()
+        if not is_unwritable(error):
+            raise
+        return _connect_as_it_lies(path)
+    return connection
 
 
 def empty(path: Path) -> None:

@@ -65,6 +65,8 @@ PASSING = (
     "not enough memory",
     "the file is not there",
     "the link leads",
+    "the decoder crashed on it",
+    "the process that read it",
 )
 
 
@@ -141,18 +143,25 @@ class Cache:
         """
         cache = cls(context, by_content=by_content, tell=tell)
         try:
-            from iqa_cli.cache.database import DatabaseError, open_or_replace
+            from iqa_cli.cache.database import DatabaseError, is_unwritable, open_or_replace, open_to_read
         except ImportError:
             cache._say("no cache: this Python has no sqlite3")
             return cache
-        where = "the cache folder"
+        where, path = "the cache folder", None
         try:
             path = (default_folder() if folder is None else Path(folder)) / FILE
             where = str(path)
             cache._database, note = open_or_replace(path)
         except (DatabaseError, OSError, RuntimeError, ValueError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            cache._say(f"{where}: no cache ({reason}); every photo is judged anew")
+            if path is not None and is_unwritable(error):
+                cache._database = open_to_read(path)
+            if cache._database is None:
+                cache._say(f"{where}: no cache ({reason}); every photo is judged anew")
+            else:
+                cache._may_write = False
+                cache._replaced = True  # whatever becomes of it, it is not ours to set aside
+                cache._say(f"{where}: cannot be written ({reason}); it is read, new photos are not remembered")
         else:
             if note is not None:
                 cache._say(note)

@@ -16,10 +16,11 @@ from iqa_cli.cli.cache import cache
 from iqa_cli.cli.eval import evaluate
 from iqa_cli.cli.graph_check import graph_check
 from iqa_cli.cli.pick import pick
+from iqa_cli.cli.signals import is_asked
 from iqa_cli.cli.split import split
 from iqa_cli.cli.streams import say, settle
 from iqa_cli.cli.train import train
-from iqa_cli.errors import ExitCode, IqaError, OutputError
+from iqa_cli.errors import ExitCode, InvalidInput, IqaError, OutputError, UsageError
 
 app = typer.Typer(
     name="iqa",
@@ -78,10 +79,21 @@ def _run() -> None:
         if sys.stdout is None:
             raise OutputError("stdout is closed", hint="open it, or send it to a file or to /dev/null")
         app()
-    except IqaError as error:
-        say(f"error: {error}")
-        sys.exit(error.exit_code)
-    except Exception as error:  # noqa: BLE001 - the last stop: whatever comes here is our bug and is called so
+    except Exception as error:  # noqa: BLE001 - the last stop: what comes here in no words of ours is our bug
+        if is_asked():  # an interrupt in the middle of an import comes out of it as something else
+            say("interrupted")
+            sys.exit(ExitCode.INTERRUPTED)
+        if isinstance(error, InvalidInput | UsageError | FileNotFoundError) and not _has_working_folder():
+            gone = InvalidInput(
+                "the folder that this command was started in is not there any more",
+                problems=str(error).splitlines()[:1] if isinstance(error, IqaError) else (),
+                hint="go to one that is: cd",
+            )
+            say(f"error: {gone}")
+            sys.exit(gone.exit_code)
+        if isinstance(error, IqaError):
+            say(f"error: {error}")
+            sys.exit(error.exit_code)
         if isinstance(error, OSError) and error.errno in _NO_ROOM and error.filename is None:
             say(f"error: writing failed ({error.strerror})")
             sys.exit(OutputError.exit_code)
@@ -93,3 +105,12 @@ def _run() -> None:
             how = "with what the same command prints after IQA_DEBUG=1 is set"
         say(f"hint: this is a bug in iqa, please report it {how}")
         sys.exit(ExitCode.OUR_BUG)
+
+
+def _has_working_folder() -> bool:
+    """Whether relative paths lead anywhere."""
+    try:
+        os.getcwd()  # noqa: PTH109 - nothing of Path is needed
+    except OSError:
+        return False
+    return True

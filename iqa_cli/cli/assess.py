@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from iqa_cli.cli.options import DecodeMode, Lang, Level, Strictness
-from iqa_cli.errors import ExitCode, NothingReadable
+from iqa_cli.errors import ExitCode, InvalidInput, NothingReadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,6 +55,14 @@ def assess(
     ] = Level.ORDINARY,
     fail_on: Annotated[
         Level | None, typer.Option(help="Exit with code 1 if any photo has a problem this severe or worse.")
+    ] = None,
+    fail_on_unsearched: Annotated[
+        bool | None,
+        typer.Option(
+            "--fail-on-unsearched/--no-fail-on-unsearched",
+            help="Exit with code 3 if a folder could not be searched; with --fail-on that is the default.",
+            show_default=False,
+        ),
     ] = None,
     strictness: Annotated[
         Strictness,
@@ -107,23 +115,22 @@ def assess(
     reason.
 
     Exit codes: 0 done, 1 problems at or above --fail-on, 2 wrong usage, 3 a missing or invalid checkpoint or
-    path, or an output that cannot be written to its end, 4 no photo could be read, 70 a bug in iqa or a process
-    of it that was killed, 130 interrupted.
+    path, an output that cannot be written to its end, or with --fail-on a folder that could not be searched, 4 no
+    photo could be read, 70 a bug in iqa or processes of it that are killed again and again, 130 interrupted.
     """
     # Cheap checks first, heavy libraries last: a mistyped path fails at once.
     from iqa_cli.cli.finding import find_photos
     from iqa_cli.cli.outputs import open_outputs
-    from iqa_cli.cli.signals import termination_as_interrupt
+    from iqa_cli.cli.signals import when_hurried
     from iqa_cli.cli.streams import say
     from iqa_cli.paths import find_checkpoint
     from iqa_cli.report.audit.tally import Tally
     from iqa_cli.report.text import shown
+    from iqa_cli.wording import counted, shortened
 
     tally = Tally(top=top, min_level=min_severity.number)
     try:
         found = find_photos(paths, include_copies=include_copies, exclude=exclude or (), exclude_from=exclude_from)
-        for folder, reason in found.skipped:
-            say(f"warning: {shown(folder)}: not searched ({reason})")
         model = find_checkpoint(checkpoint)
         with open_outputs(csv, jsonl, html, found.photos) as outputs:
             # Before numpy is imported: it would start a thread per processor for sums that nothing here computes.
@@ -140,7 +147,8 @@ def assess(
                 thumbnails=html is not None,
                 use_processes=True,
             )
-            with termination_as_interrupt(), _opened_cache(auditor, cache, say) as known:
+            when_hurried(auditor.hurry)
+            with _opened_cache(auditor, cache, say) as known:
                 outputs.start(auditor.graph, lang.code, lambda: _provenance(paths, model, decode, strictness))
                 complete = _audit(auditor, found, known, outputs, tally, to_the_end=fail_on is not None)
     except KeyboardInterrupt:
@@ -149,12 +157,16 @@ def assess(
         onward = "; the same command goes on from there" if cache and tally.photos else ""
         say(f"interrupted: {tally.photos} photos judged{rows}{onward}")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
-    if not complete:
-        return
-    if tally.photos == tally.unreadable.total:
+    if complete and tally.photos == tally.unreadable.total:
         raise NothingReadable(f"no photo could be read, of {tally.photos} found")
     if fail_on is not None and tally.reaches(fail_on.number):
         raise typer.Exit(ExitCode.FINDINGS)
+    if found.skipped and (fail_on is not None if fail_on_unsearched is None else fail_on_unsearched):
+        raise InvalidInput(
+            f"{counted(len(found.skipped), 'folder')} could not be searched: what is in there was not judged",
+            problems=shortened([f"{shown(folder)}: {reason}" for folder, reason in found.skipped]),
+            hint="--no-fail-on-unsearched accepts that",
+        )
 
 
 def _provenance(paths: Sequence[str], checkpoint: Path, decode: DecodeMode, strictness: Strictness) -> Provenance:
@@ -191,6 +203,7 @@ def _audit(
     returns     whether every photo was judged
     """
     from iqa_cli.cli.progress import progress
+    from iqa_cli.cli.signals import is_asked
     from iqa_cli.report.audit.table import print_table
     from iqa_cli.report.output import told_as_output_error
 
@@ -198,6 +211,8 @@ def _audit(
     # Closed at once if anything stops the loop: the decoding threads end before the message is printed.
     with contextlib.closing(auditor.run(found.photos, cache)) as reports, progress(len(found.photos)) as advance:
         for report in reports:
+            if is_asked():  # an interrupt can get lost in the code of a library
+                raise KeyboardInterrupt
             outputs.write(report)
             if outputs.is_deserted and not to_the_end:
                 return False

@@ -132,6 +132,7 @@ def _evaluate_photos(
     from iqa_cli.checkpoint import load_checkpoint
     from iqa_cli.cli.outputs import open_sinks
     from iqa_cli.cli.progress import progress
+    from iqa_cli.cli.signals import when_hurried
     from iqa_cli.cli.streams import say
     from iqa_cli.evaluation import judge, labelled_photos, predictions_csv, refuse_without_scikit_learn
     from iqa_cli.paths import find_checkpoint
@@ -150,6 +151,7 @@ def _evaluate_photos(
         from iqa_cli.pipeline import Auditor
 
         auditor = Auditor(model, jobs=jobs)
+        when_hurried(auditor.hurry)
         with progress(len(labelled.photos)) as advance:
             found = judge(auditor, labelled, on_photo=advance)
         if (sink := sinks["--predictions"]) is not None:

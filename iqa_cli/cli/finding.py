@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from iqa_cli.cli.streams import say
 from iqa_cli.errors import InvalidInput, NothingReadable, UsageError
 
 if TYPE_CHECKING:
@@ -19,17 +20,20 @@ if TYPE_CHECKING:
 def find_photos(
     paths: Sequence[str], *, include_copies: bool = False, exclude: Sequence[str] = (), exclude_from: Path | None = None
 ) -> Discovery:
-    """Photos of the paths; `-` stands for those that stdin holds, one a line, or each followed by a NUL byte.
+    """Photos of the paths; folders that cannot be searched are warned of. `-` stands for those that stdin holds, one a line, or each followed by a NUL byte.
 
     raises  InvalidInput     if a path or the file of patterns cannot be read
             NothingReadable  if there are no photos
             UsageError       if a pattern is none, or `-` waits for somebody to type
     """
     from iqa_cli.photos.discover import discover
+    from iqa_cli.report.text import shown
 
     patterns = [*exclude, *(() if exclude_from is None else _lines(exclude_from))]
     named = [path for given in paths for path in (_from_stdin() if given == "-" else [given])]
     found = discover(named, include_copies=include_copies, exclude=patterns)
+    for folder, reason in found.skipped:
+        say(f"warning: {shown(folder)}: not searched ({reason})")
     if not found.photos:
         hint = (
             "photos in JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP, GIF, JPEG XL and raw files are read"

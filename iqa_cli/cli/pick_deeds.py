@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import signal
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from iqa_cli.cli.signals import noted
 from iqa_cli.cli.streams import say
 from iqa_cli.errors import InvalidInput
 from iqa_cli.picking import words
@@ -19,7 +18,7 @@ from iqa_cli.report.output import told_as_output_error
 from iqa_cli.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from iqa_cli.picking.carry import Outcome
     from iqa_cli.picking.places import Found
@@ -100,7 +99,7 @@ def carry(picked: Picked, deed: Deed, target: str, *, dry_run: bool) -> None:
     else:
         outcomes = link(plan) if deed == "link" else copy_to(plan)
     try:
-        with _asked_to_end() as is_asked, contextlib.closing(outcomes):
+        with noted() as is_asked, contextlib.closing(outcomes):
             for outcome in outcomes:
                 tally.add(outcome)
                 if is_asked():
@@ -170,7 +169,7 @@ def write_sidecars(picked: Picked, *, dry_run: bool) -> None:
     count = {"new": 0, "merged": 0, "unchanged": 0, "left": 0}
     labels, photos = picked.report.labels, picked.found.photos
     try:
-        with _asked_to_end() as is_asked:
+        with noted() as is_asked:
             for entry in write(photos, labels, names_of(labels), dry_run=dry_run):
                 count[entry.how] += 1
                 if entry.how == "left":
@@ -202,7 +201,7 @@ def undo_move(path: Path, *, dry_run: bool) -> None:
 
     undo_list = read_undo_list(path)
     seen = []
-    with _asked_to_end() as is_asked:
+    with noted() as is_asked:
         for entry in look(undo_list) if dry_run else undo(undo_list):
             seen.append(entry)
             if dry_run and entry.is_moved_back:
@@ -242,30 +241,3 @@ def _put_out(paths: Iterable[str], end: bytes) -> None:
 def _quoted(path: Path) -> str:
     """A path for a shell."""
     return shlex.quote(words.path(path))
-
-
-@contextlib.contextmanager
-def _asked_to_end() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C, SIGTERM and SIGHUP are noted, so that a run ends between two photos; the second Ctrl-C ends it at once.
-
-    Who started the command may have them handled otherwise, as `nohup` does: that stays.
-    """
-    asked: list[int] = []
-
-    def note(number: int, _frame: object) -> None:
-        if asked and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        asked.append(number)
-
-    usual = {"SIGINT": signal.default_int_handler, "SIGTERM": signal.SIG_DFL, "SIGHUP": signal.SIG_DFL}
-    handled = {}
-    if threading.current_thread() is threading.main_thread():  # Python lets no other set handlers
-        numbers = {getattr(signal, name): handler for name, handler in usual.items() if hasattr(signal, name)}
-        handled = {number: handler for number, handler in numbers.items() if signal.getsignal(number) == handler}
-    for number in handled:
-        signal.signal(number, note)
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in handled.items():
-            signal.signal(number, handler)

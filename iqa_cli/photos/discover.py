@@ -20,6 +20,7 @@ from __future__ import annotations
 import bisect
 import collections
 import dataclasses
+import errno
 import itertools
 import os
 import re
@@ -101,7 +102,7 @@ class Discovery:
     """Sorted by the bytes of `source_file`, no photo twice."""
 
     skipped: tuple[tuple[str, str], ...] = ()
-    """(folder as shown, reason) for every folder that could not be listed, sorted."""
+    """(folder as shown, reason) for every folder, or link that may lead to one, that could not be searched, sorted."""
 
     left_out: LeftOut = dataclasses.field(default_factory=LeftOut)
     """What was passed over."""
@@ -320,6 +321,16 @@ class _Walk:
                     self._linked_folder(name, real)
                 elif _is_photo_name(name):
                     self.file(name, real)
+                else:
+                    self._note_unreached(name)
+
+    def _note_unreached(self, link: str) -> None:
+        """A link that may lead to a folder; one to nothing or in a circle hides no photo."""
+        try:
+            os.stat(link)  # noqa: PTH116 - a plain string, as all names here
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                self.skipped.append((as_utf8(link), _why(error)))
 
 
 def _entries(folder: str) -> tuple[list[os.DirEntry[str]], str | None]:

@@ -110,6 +110,7 @@ class Auditor:
         )
         self._loading = threading.Lock()
         self._loaded: Judge | None = None
+        self._is_hurried = False
 
     @classmethod
     def load(
@@ -160,7 +161,7 @@ class Auditor:
 
         cache   of this auditor's `context`: photos that it knows are not opened, the others are stored in it
         raises  CheckpointError  if the model is needed and cannot be loaded
-                WorkerLost       if a process that judged photos was killed
+                WorkerLost       if processes that judge photos are killed one after the other
 
         Closing the generator, or an interrupt, drops what has not been started and waits for the photos in
         hand.
@@ -180,7 +181,7 @@ class Auditor:
         most = max(IN_FLIGHT * self._jobs * at_once, 4 * LOOKUP if cache is not None else 0)
         groups: collections.deque[tuple[Group, Reports | None]] = collections.deque()
         held = 0
-        with Workers(self._judge, self._jobs, self._make, self._processes()) as workers:
+        with Workers(self._judge, self._jobs, self._make, self._processes(), lambda: self._is_hurried) as workers:
             for group in _groups(refs, cache, at_once):
                 unknown = [ref for ref, report in group if report is None]
                 groups.append((group, workers.submit(unknown) if unknown else None))
@@ -206,6 +207,13 @@ class Auditor:
         if os.path.isdir(source):  # noqa: PTH112 - Path's own raises for a locked folder before Python 3.14
             raise UsageError(f"{as_utf8(os.fspath(source))}: this is a folder", hint="assess([folder]) takes folders")
         return self._judge().photos(discover([source]).photos)[0]
+
+    def hurry(self) -> None:
+        """Runs that are ended from now on do not wait for the photos in hand: for a process that is about to end.
+
+        May be called from a signal handler.
+        """
+        self._is_hurried = True
 
     def _judge(self) -> Judge:
         """What judges in this process, loaded once."""
