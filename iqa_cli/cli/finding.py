@@ -17,11 +17,15 @@ if TYPE_CHECKING:
     from iqa_cli.photos.left_out import LeftOut
 
 
+_READ = "photos in JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP, GIF, JPEG XL and raw files are read"
+
+
 def find_photos(
     paths: Sequence[str], *, include_copies: bool = False, exclude: Sequence[str] = (), exclude_from: Path | None = None
 ) -> Discovery:
-    """Photos of the paths; folders that cannot be searched are warned of. `-` stands for those that stdin holds, one a line, or each followed by a NUL byte.
+    """Photos of the paths; folders that cannot be searched are warned of.
 
+    paths   files and folders; `-` stands for those that stdin names, one a line, or each followed by a NUL byte
     raises  InvalidInput     if a path or the file of patterns cannot be read
             NothingReadable  if there are no photos
             UsageError       if a pattern is none, or `-` waits for somebody to type
@@ -35,12 +39,7 @@ def find_photos(
     for folder, reason in found.skipped:
         say(f"warning: {shown(folder)}: not searched ({reason})")
     if not found.photos:
-        hint = (
-            "photos in JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP, GIF, JPEG XL and raw files are read"
-            if found.left_out.kinds
-            else None
-        )
-        raise NothingReadable(_none_found(paths, found.left_out), hint=hint)
+        raise NothingReadable(_none_found(paths, found.left_out), hint=_READ if found.left_out.kinds else None)
     return found
 
 
