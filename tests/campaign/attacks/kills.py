@@ -1,0 +1,181 @@
+"""Runs killed at random moments and started again; and processes that judge, killed under a run that goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from campaign import promise
+from campaign.attacks.mutants import MODES
+from campaign.camera_roll import fill
+from campaign.promise import Fault, Kind
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from campaign.plan import Case, Outcome, Plan
+
+PHOTOS = (60, 300, 640)
+"""In a folder: less than a run takes in hand, more than the cache takes in a batch, and more than threads judge before
+processes take over."""
+MANY_PHOTOS = 1200
+"""So many that the processes are still at work when one is killed."""
+PART = ".iqa-"
+"""How the names of unfinished outputs begin: a killed run cannot take its own away."""
+REASON = "process"
+"""What the row of a photo says that took its process along."""
+
+
+def attack(plan: Plan, amount: int) -> Outcome:
+    """Kill so many runs, each in a place of its own."""
+    if sys.platform == "win32":
+        return plan.run("kills", 0, _killed, unit="kills", skipped="there is no SIGKILL")
+    return plan.run("kills", amount, _killed, unit="kills")
+
+
+def attack_workers(plan: Plan, amount: int) -> Outcome:
+    """Kill a process that judges, under so many runs."""
+    if not os.path.isdir("/proc/self/task"):  # noqa: PTH112 - shorter
+        return plan.run("workers", 0, _orphaned, unit="kills", skipped="there is no /proc to find them in")
+    return plan.run("workers", amount, _orphaned, unit="kills")
+
+
+def _killed(case: Case) -> list[Fault]:
+    """A run is killed over an earlier report; what it left is looked at; the same command then runs to its end."""
+    arena, draw = case.arena, case.random
+    photos = fill(case, draw.choice(PHOTOS))
+    mode, jobs = draw.choice(MODES), draw.choice((1, 2, 3))
+    command = ("--decode", mode, "--jobs", jobs, "--csv", "audit.csv")
+    undisturbed = arena.assess("--decode", mode, "--no-cache", "--csv", "right.csv")
+    expected = promise.content_of(arena.out / "right.csv") or b""
+    faults = promise.of_ending(undisturbed, promise.JUDGED) + promise.of_rows(expected, photos)
+    if faults:
+        return faults
+    earlier = b"SourceFile,status,\nan earlier report,ok,\n" * draw.choice((0, 1))
+    if earlier:
+        (arena.out / "audit.csv").write_bytes(earlier)
+    for _ in range(draw.choice((1, 1, 2, 3))):
+        moment_s = draw.uniform(0, undisturbed.wall_s)
+        ended = arena.assess(*command, meanwhile=lambda process, moment_s=moment_s: _kill_at(process, moment_s))
+        if ended.code not in (0, 4, -signal.SIGKILL):
+            faults += promise.of_ending(ended, promise.JUDGED)
+        left = promise.content_of(arena.out / "audit.csv")
+        if ended.code == -signal.SIGKILL and left not in (None, earlier, expected):
+            kind = (
+                "the beginning of the new report" if expected.startswith(left or b"") else "neither old nor new report"
+            )
+            faults.append(promise.other(f"killed after {moment_s:.2f} s: under its final name lies {kind}"))
+        if left == expected:
+            earlier = expected
+    for what in ("the run after the kill", "and one more"):
+        faults += promise.of_ending(arena.assess(*command), promise.JUDGED)
+        faults += promise.of_bytes(promise.content_of(arena.out / "audit.csv"), expected, f"{mode}, {what}")
+    return _once(faults) + _beside(arena.strangers("audit.csv", "right.csv"))
+
+
+def _beside(strangers: list[str]) -> list[Fault]:
+    """What killed runs may not leave: anything but parts of outputs that are known for it, and files of `TMPDIR`."""
+    names = [name for name in strangers if not name.startswith(("temporary/", f"out/{PART}"))]
+    return [promise.other(f"left after a kill: {name}") for name in names]
+
+
+def _once(faults: list[Fault]) -> list[Fault]:
+    """The first of each kind: what goes wrong after every kill is one fault of the case."""
+    return list({fault.kind: fault for fault in reversed(faults)}.values())
+
+
+def _kill_at(process: subprocess.Popen[bytes], moment_s: float) -> None:
+    started = time.monotonic()
+    while time.monotonic() - started < moment_s and _is_running(process.pid):
+        time.sleep(0.005)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process.pid, signal.SIGKILL)
+
+
+def _is_running(pid: int) -> bool:
+    """Whether a child of this program has not ended; it stays to be waited for."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+
+def _orphaned(case: Case) -> list[Fault]:
+    """One of the processes behind a run over previews is killed: the run goes on, and every photo has its row."""
+    arena, draw = case.arena, case.random
+    photos = fill(case, MANY_PHOTOS, "jpeg")
+    command = ("--decode", "thumbnail", "--jobs", 2)
+    undisturbed = arena.assess(*command, "--no-cache", "--csv", "right.csv")
+    expected = promise.content_of(arena.out / "right.csv") or b""
+    faults = promise.of_ending(undisturbed, promise.JUDGED) + promise.of_rows(expected, photos)
+    if faults:
+        return faults
+    wait_s, killed = draw.uniform(0, 0.4), []
+    ended = arena.assess(
+        *command,
+        "--csv",
+        "audit.csv",
+        meanwhile=lambda process: killed.extend(_kill_a_child(process, wait_s, draw.random())),
+    )
+    found = promise.content_of(arena.out / "audit.csv") or b""
+    faults += promise.of_ending(ended, promise.JUDGED)
+    if ended.code in promise.JUDGED:
+        faults += promise.of_rows(found, photos) + _differing(found, expected, len(killed))
+    again = arena.assess(*command, "--csv", "audit.csv")
+    faults += promise.of_ending(again, promise.JUDGED)
+    faults += promise.of_bytes(promise.content_of(arena.out / "audit.csv"), expected, "the run after it")
+    if not killed:
+        faults.append(Fault(Kind.OTHER, "no process was found that judges: the attack did not take place"))
+    return _once(faults)
+
+
+def _kill_a_child(process: subprocess.Popen[bytes], wait_s: float, which: float) -> list[int]:
+    """Kill one of the processes that judge some time after they have begun; those that were killed."""
+    while _is_running(process.pid):
+        judging = [pid for pid in children(process.pid) if b"spawn_main" in _command_of(pid)]
+        if judging:
+            time.sleep(wait_s)
+            victim = judging[int(which * len(judging))]
+            try:
+                os.kill(victim, signal.SIGKILL)
+            except ProcessLookupError:
+                return []
+            return [victim]
+        time.sleep(0.01)
+    return []
+
+
+def children(pid: int) -> list[int]:
+    """Processes that a process has started."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - the kernel's
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/children") as file:  # noqa: PTH123 - as above
+                found += map(int, file.read().split())
+    return found
+
+
+def _command_of(pid: int) -> bytes:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123 - the kernel's
+            return file.read()
+    except OSError:
+        return b""
+
+
+def _differing(found: bytes, expected: bytes, killed: int) -> list[Fault]:
+    """Rows that are not as in an undisturbed run: those that say that the process of the photo ended, and none else."""
+    rows = list(csv.DictReader(io.StringIO(found.decode("utf-8", "replace"), newline="")))
+    right = list(csv.DictReader(io.StringIO(expected.decode("utf-8", "replace"), newline="")))
+    wrong = [row for row, other in zip(rows, right, strict=False) if row != other]
+    unexplained = [row for row in wrong if row["status"] != "unreadable" or REASON not in row["error"]]
+    if unexplained:
+        return [
+            promise.lost(f"{len(unexplained)} rows are wrong after a kill, such as {list(unexplained[0].values())[:4]}")
+        ]
+    if len(wrong) > killed:
+        return [promise.lost(f"{len(wrong)} photos were given up for {killed} killed processes")]
+    return []
