@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PHOTOS = (60, 300, 640)
 """In a folder: less than a run takes in hand, more than the cache takes in a batch, and more than threads judge before
 processes take over."""
-MANY_PHOTOS = 1200
+MANY_PHOTOS = 900
 """So many that the processes are still at work when one is killed."""
 PART = ".iqa-"
 """How the names of unfinished outputs begin: a killed run cannot take its own away."""
