@@ -32,6 +32,8 @@ class Case:
 
     attack: str
     number: int
+    things: range
+    """Numbers of what is counted that are in this case."""
     random: random.Random
     """For everything that is drawn."""
     arena: Arena
@@ -131,17 +133,22 @@ class Plan:
         started = time.monotonic()
         numbers = range(-(-amount // each)) if self.only_case is None else range(self.only_case, self.only_case + 1)
         found: list[Found] = []
+        most = amount if self.only_case is None else len(numbers) * each + numbers.start * each
+
+        def one(number: int) -> list[Found]:
+            return self._one(attack, number, range(number * each, min(most, (number + 1) * each)), judge)
+
         with concurrent.futures.ThreadPoolExecutor(self.parallel) as pool:
-            for entries in pool.map(lambda number: self._one(attack, number, judge), numbers):
+            for entries in pool.map(one, numbers):
                 for entry in entries:
                     self.tell(f"{attack} {entry.number}: {entry.fault.kind}: {entry.fault.what}\n    {entry.again}")
                 found += entries
         done = amount if self.only_case is None else len(numbers) * each
         return Outcome(attack, done, unit, found, time.monotonic() - started, skipped)
 
-    def _one(self, attack: str, number: int, judge: Callable[[Case], list[Fault]]) -> list[Found]:
+    def _one(self, attack: str, number: int, things: range, judge: Callable[[Case], list[Fault]]) -> list[Found]:
         with self.place(attack, number) as arena:
-            case = Case(attack, number, self.draw(attack, number), arena, self)
+            case = Case(attack, number, things, self.draw(attack, number), arena, self)
             try:
                 faults = judge(case)
             except Exception as error:  # noqa: BLE001 - a mistake of ours here must not pass for a promise that was kept

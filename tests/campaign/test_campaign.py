@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 SHORT = {
     "mutants": 250,
     "bombs": 0,  # tests/photos has them in small
-    "kills": 3,
+    "kills": 5,
     "workers": 1,
     "sharing": 1,
     "caches": 3,

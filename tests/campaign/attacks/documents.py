@@ -76,10 +76,10 @@ def _lacks(*modules: str) -> str | None:
 
 
 def _graphs(case: Case) -> list[Fault]:
-    """Five at once, and each alone if there is something wrong."""
+    """Several at once, and each alone if there is something wrong."""
     sources = sorted((ROOT / "hex_graphs").glob("*.json"))
     paths = []
-    for number in range(5):
+    for number in case.things:
         text = case.random.choice(sources).read_text(encoding="utf-8")
         path = case.arena.folder / f"graph{number}.json"
         path.write_bytes(changed_json(text, case.random))
@@ -96,7 +96,7 @@ def _graphs(case: Case) -> list[Fault]:
         if faults:
             case.keep(path.name, path.read_bytes(), faults[0].what)
         found += faults
-    return found or [other("five graphs at once break a promise, none of them alone")]
+    return found or [other("graphs at once break a promise, none of them alone")]
 
 
 def _config(case: Case) -> list[Fault]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import functools
 import io
 import os
+import shutil
 import signal
 import sys
 import time
@@ -18,12 +20,17 @@ from campaign.promise import Fault, Kind
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Sequence
 
     from campaign.plan import Case, Outcome, Plan
 
 PHOTOS = (60, 300, 640)
 """In a folder: less than a run takes in hand, more than the cache takes in a batch, and more than threads judge before
 processes take over."""
+EACH = 5
+"""Kills over one folder: the right report takes as long to make as any."""
+TRIES = 3
+"""Of finding a run before it is over."""
 MANY_PHOTOS = 900
 """So many that the processes are still at work when one is killed."""
 PART = ".iqa-"
@@ -36,7 +43,7 @@ def attack(plan: Plan, amount: int) -> Outcome:
     """Kill so many runs, each in a place of its own."""
     if sys.platform == "win32":
         return plan.run("kills", 0, _killed, unit="kills", skipped="there is no SIGKILL")
-    return plan.run("kills", amount, _killed, unit="kills")
+    return plan.run("kills", amount, _killed, unit="kills", each=EACH)
 
 
 def attack_workers(plan: Plan, amount: int) -> Outcome:
@@ -47,7 +54,7 @@ def attack_workers(plan: Plan, amount: int) -> Outcome:
 
 
 def _killed(case: Case) -> list[Fault]:
-    """A run is killed over an earlier report; what it left is looked at; the same command then runs to its end."""
+    """Kill after kill over one folder: what each leaves is looked at, and mostly the command then runs to its end."""
     arena, draw = case.arena, case.random
     photos = fill(case, draw.choice(PHOTOS))
     mode, jobs = draw.choice(MODES), draw.choice((1, 2, 3))
@@ -57,26 +64,36 @@ def _killed(case: Case) -> list[Fault]:
     faults = promise.of_ending(undisturbed, promise.JUDGED) + promise.of_rows(expected, photos)
     if faults:
         return faults
-    earlier = b"SourceFile,status,\nan earlier report,ok,\n" * draw.choice((0, 1))
-    if earlier:
-        (arena.out / "audit.csv").write_bytes(earlier)
-    for _ in range(draw.choice((1, 1, 2, 3))):
-        moment_s = draw.uniform(0, undisturbed.wall_s)
-        ended = arena.assess(*command, meanwhile=lambda process, moment_s=moment_s: _kill_at(process, moment_s))
-        if ended.code not in (0, 4, -signal.SIGKILL):
+    report = arena.out / "audit.csv"
+    for number in case.things:
+        if draw.random() < 0.6:
+            shutil.rmtree(arena.cache)
+            report.unlink(missing_ok=True)
+        if draw.random() < 0.5:
+            report.write_bytes(b"SourceFile,status,\nan earlier report,ok,\n")
+        before, moment_s = promise.content_of(report), draw.uniform(0, undisturbed.wall_s)
+        for _ in range(TRIES):
+            ended = arena.assess(*command, meanwhile=functools.partial(_kill_at, moment_s=moment_s))
+            if ended.code == -signal.SIGKILL and not ended.is_hung:
+                break
             faults += promise.of_ending(ended, promise.JUDGED)
-        left = promise.content_of(arena.out / "audit.csv")
-        if ended.code == -signal.SIGKILL and left not in (None, earlier, expected):
+            moment_s /= 2  # it was over before
+        left = promise.content_of(report)
+        if left not in (before, expected):
             kind = (
                 "the beginning of the new report" if expected.startswith(left or b"") else "neither old nor new report"
             )
-            faults.append(promise.other(f"killed after {moment_s:.2f} s: under its final name lies {kind}"))
-        if left == expected:
-            earlier = expected
-    for what in ("the run after the kill", "and one more"):
-        faults += promise.of_ending(arena.assess(*command), promise.JUDGED)
-        faults += promise.of_bytes(promise.content_of(arena.out / "audit.csv"), expected, f"{mode}, {what}")
+            faults.append(promise.other(f"kill {number} after {moment_s:.2f} s: under the final name lies {kind}"))
+        if draw.random() < 0.7:
+            faults += _to_its_end(case, command, expected, f"{mode}, the run after kill {number}")
+    faults += _to_its_end(case, command, expected, f"{mode}, the run after the last kill")
     return _once(faults) + _beside(arena.strangers("audit.csv", "right.csv"))
+
+
+def _to_its_end(case: Case, command: Sequence[object], expected: bytes, what: str) -> list[Fault]:
+    """A run that nobody disturbs."""
+    faults = promise.of_ending(case.arena.assess(*command), promise.JUDGED)
+    return faults + promise.of_bytes(promise.content_of(case.arena.out / "audit.csv"), expected, what)
 
 
 def _beside(strangers: list[str]) -> list[Fault]:

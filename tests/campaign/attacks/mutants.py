@@ -33,13 +33,13 @@ NAMED = 3
 
 def attack(plan: Plan, amount: int) -> Outcome:
     """Judge so many mutants in every mode."""
-    return plan.run("mutants", amount, lambda case: judge(case, amount), unit="mutants in 3 modes", each=GROUP)
+    return plan.run("mutants", amount, judge, unit="mutants in 3 modes", each=GROUP)
 
 
-def judge(case: Case, amount: int) -> list[Fault]:
+def judge(case: Case) -> list[Fault]:
     """A folder of mutants: written, judged, judged again from the cache and without it."""
     recipes: dict[Path, str] = {}
-    for number in range(case.number * GROUP, min(amount, (case.number + 1) * GROUP)):
+    for number in case.things:
         made = mutant(case.plan.draw("mutant", number), case.plan.photographs)
         path = case.arena.photos / f"{number:06}{made.suffix}"
         path.write_bytes(made.data)

@@ -42,15 +42,14 @@ MOST_NAME = 255
 
 def attack(plan: Plan, amount: int) -> Outcome:
     """Name so many photos hostilely, and let their cameras say hostile things."""
-    return plan.run("names", amount, lambda case: _named(case, amount), unit="names and texts", each=GROUP)
+    return plan.run("names", amount, _named, unit="names and texts", each=GROUP)
 
 
-def _named(case: Case, amount: int) -> list[Fault]:
+def _named(case: Case) -> list[Fault]:
     arena, draw = case.arena, case.random
-    count = min(GROUP, amount - case.number * GROUP)
     pixels = encoded(scene(96, 72), "JPEG")
     paths: list[Path] = []
-    for number in range(count):
+    for number in case.things:
         path = _write(
             arena.photos, hostile_name(draw, number), _saying(pixels, *(hostile_text(draw) for _ in range(3)))
         )
