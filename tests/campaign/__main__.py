@@ -14,6 +14,7 @@ import importlib
 import os
 import platform
 import secrets
+import shlex
 import sys
 import tempfile
 from importlib import metadata
@@ -78,9 +79,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
             checkpoint=options.checkpoint,
             folder=Path(folder).resolve(),
             photographs=photographs.drawn() + (photographs.given(options.photos) if options.photos else ()),
-            parallel=options.parallel,
+            parallel=max(1, options.parallel or 1),
             keep=options.keep,
             only_case=options.case,
+            options="".join(
+                f" {option} {shlex.quote(str(value))}"
+                for option, value, usual in (
+                    ("--photos", options.photos, None),
+                    ("--checkpoint", options.checkpoint, "default"),
+                )
+                if value != usual
+            ),
             tell=_tell,
         )
         about = {
@@ -92,10 +101,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         }
         for name, value in about.items():
             _tell(f"{name}: {value}")
-        outcomes = []
-        for name in options.only:
-            outcomes.append(ATTACKS[name](plan, getattr(options, name)))
-            _tell(f"{name}: {outcomes[-1].amount} in {outcomes[-1].seconds:.0f} s, {len(outcomes[-1].found)} faults")
+        outcomes: list[Outcome] = []
+        try:
+            for name in options.only:
+                outcomes.append(ATTACKS[name](plan, getattr(options, name)))
+                _tell(
+                    f"{name}: {outcomes[-1].amount} in {outcomes[-1].seconds:.0f} s, {len(outcomes[-1].found)} faults"
+                )
+        except KeyboardInterrupt:
+            print(table(outcomes, plan.seed))
+            _tell(f"interrupted: {', '.join(options.only[len(outcomes) :])} not made, or not to the end")
+            sys.exit(130)
     if options.json is not None:
         options.json.write_text(as_json(outcomes, about), encoding="utf-8")
     print(table(outcomes, plan.seed))
@@ -118,13 +134,15 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep there what broke a promise, and its recipe")
     parser.add_argument("--checkpoint", default="default", help="name or folder of what judges")
-    parser.add_argument("--parallel", type=_amount, default=os.cpu_count() or 1, metavar="N", help="cases at once")
+    parser.add_argument("--parallel", type=_amount, default=os.cpu_count(), metavar="N", help="cases at once")
     parser.add_argument("--json", type=Path, metavar="FILE", help="everything that was found, as a document")
     options = parser.parse_args(arguments)
     if options.seed is None:
         options.seed = secrets.randbelow(10**6)
     if os.sep in options.checkpoint:
         options.checkpoint = str(Path(options.checkpoint).resolve())
+    if options.photos is not None:
+        options.photos = options.photos.resolve()
     if options.keep is not None:
         options.keep = options.keep.resolve()
     return options

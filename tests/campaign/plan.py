@@ -54,7 +54,8 @@ class Case:
 
     def again(self) -> str:
         """How to see it again."""
-        return f"python tests/campaign --seed {self.plan.seed} --only {self.attack} --case {self.number}"
+        asked = f"--seed {self.plan.seed}{self.plan.options}"
+        return f"python tests/campaign {asked} --only {self.attack} --case {self.number}"
 
 
 def _not_kept(folder: str, names: list[str]) -> list[str]:
@@ -111,6 +112,8 @@ class Plan:
     keep: Path | None = None
     only_case: int | None = None
     """The only number to run, to see a fault again."""
+    options: str = ""
+    """What else has to be given to see the same again, each with a space before it."""
     tell: Callable[[str], None] = print
 
     def run(
@@ -138,11 +141,14 @@ class Plan:
         def one(number: int) -> list[Found]:
             return self._one(attack, number, range(number * each, min(most, (number + 1) * each)), judge)
 
-        with concurrent.futures.ThreadPoolExecutor(self.parallel) as pool:
+        pool = concurrent.futures.ThreadPoolExecutor(self.parallel)
+        try:
             for entries in pool.map(one, numbers):
                 for entry in entries:
                     self.tell(f"{attack} {entry.number}: {entry.fault.kind}: {entry.fault.what}\n    {entry.again}")
                 found += entries
+        finally:
+            pool.shutdown(cancel_futures=True)  # after Ctrl-C the cases in hand end, so that their disks are unmounted
         done = amount if self.only_case is None else len(numbers) * each
         return Outcome(attack, done, unit, found, time.monotonic() - started, skipped)
 

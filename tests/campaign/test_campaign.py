@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -92,6 +93,20 @@ def test_the_program_prints_its_seed_and_its_summary() -> None:
     ]
     assert done.stdout.splitlines()[1].startswith("graphs  5 bad graphs")
     assert done.stderr.startswith("seed: 7\n")
+
+
+def test_what_is_interrupted_says_what_was_not_made() -> None:
+    command = [sys.executable, "tests/campaign", "--only", "graphs,sharing,labels", "--graphs", "5", "--sharing", "100"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("graphs: 5"):
+                break
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "interrupted: sharing, labels not made, or not to the end"
+    assert out.splitlines()[1].startswith("graphs  5 bad graphs")
 
 
 def test_an_unknown_attack_is_refused() -> None:
