@@ -57,6 +57,7 @@ ATTACKS = {
     "mutants": Attack("mutants:attack", 6000, "changed photographs of all formats, each in every mode"),
     "bombs": Attack("bombs:attack", 19, "small files that ask for much"),
     "kills": Attack("kills:attack", 30, "runs killed at random moments and started again"),
+    "interrupts": Attack("interrupts:attack", 20, "runs that are asked to end, once or twice"),
     "workers": Attack("kills:attack_workers", 8, "processes killed under a run"),
     "sharing": Attack("sharing:attack", 8, "two to four runs at once over one cache"),
     "caches": Attack("caches:attack", 18, "damaged caches"),

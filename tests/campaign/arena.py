@@ -175,6 +175,11 @@ def _limit(pid: int, most_bytes: int | None) -> None:
             prlimit(pid, resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
 
 
+def is_running(pid: int) -> bool:
+    """Whether a child of this program has not ended; it stays to be waited for."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+
 def end_session(leader: int) -> None:
     """End all processes of a session that this program began."""
     with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -24,6 +24,7 @@ SHORT = {
     "mutants": 250,
     "bombs": 0,  # tests/photos has them in small
     "kills": 5,
+    "interrupts": 3,
     "workers": 1,
     "sharing": 1,
     "caches": 3,
@@ -40,6 +41,7 @@ SHORT = {
 
 AWAITED = {
     "kills": "a killed run leaves the beginning of its report under the final name",
+    "interrupts": "an interrupted run costs the earlier report",
     "workers": "a run ends when one of its processes is killed",
     "disks": "a full disk costs the earlier report",
     "syscalls": "a failing write costs the earlier report",

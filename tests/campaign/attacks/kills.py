@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 from campaign import promise
+from campaign.arena import is_running
 from campaign.attacks.mutants import MODES
 from campaign.camera_roll import fill
 from campaign.promise import Fault, Kind
@@ -109,15 +110,10 @@ def _once(faults: list[Fault]) -> list[Fault]:
 
 def _kill_at(process: subprocess.Popen[bytes], moment_s: float) -> None:
     started = time.monotonic()
-    while time.monotonic() - started < moment_s and _is_running(process.pid):
+    while time.monotonic() - started < moment_s and is_running(process.pid):
         time.sleep(0.005)
     with contextlib.suppress(ProcessLookupError):
         os.kill(process.pid, signal.SIGKILL)
-
-
-def _is_running(pid: int) -> bool:
-    """Whether a child of this program has not ended; it stays to be waited for."""
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
 
 def _orphaned(case: Case) -> list[Fault]:
@@ -151,7 +147,7 @@ def _orphaned(case: Case) -> list[Fault]:
 
 def _kill_a_child(process: subprocess.Popen[bytes], wait_s: float, which: float) -> list[int]:
     """Kill one of the processes that judge some time after they have begun; those that were killed."""
-    while _is_running(process.pid):
+    while is_running(process.pid):
         judging = [pid for pid in children(process.pid) if b"spawn_main" in _command_of(pid)]
         if judging:
             time.sleep(wait_s)
