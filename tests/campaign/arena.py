@@ -21,8 +21,10 @@ ROOT = Path(__file__).parents[2]
 """The checkout that is attacked."""
 MOST_ADDRESSES = 4 << 30
 """Bytes of address space that a command may ask for: for the machine's sake; the promise is about what is used."""
-LIMIT_S = 60.0
-"""Seconds that a command over a small folder may take on a busy machine before it counts as hung."""
+LIMIT_S = 180.0
+"""Seconds by the clock that a command may take, on a machine with much else to do, before it counts as hung."""
+LIMIT_CPU_S = 60
+"""And of CPU for each of its processes, by which what runs in circles is ended sooner."""
 _FOREIGN = (
     "CI",
     "GITHUB_ACTIONS",
@@ -44,7 +46,7 @@ class Ended:
     code: int
     """Exit code; negative for the signal that ended it."""
     is_hung: bool
-    """Whether it was ended by its limit of time."""
+    """Whether it was ended by a limit of time or CPU."""
     out: bytes
     """Stdout."""
     err: str
@@ -73,9 +75,9 @@ class Arena:
         for place in (self.photos, self.home, self.temporary, self.cache, self.out):
             place.mkdir()
 
-    def assess(self, *arguments: object, limit_s: float = LIMIT_S, **how: object) -> Ended:
+    def assess(self, *arguments: object, **how: object) -> Ended:
         """`iqa assess` over the photos; outputs are named relative to `out`, where it runs."""
-        return self.iqa(*self.assessing(*arguments), limit_s=limit_s, **how)  # type: ignore[arg-type]
+        return self.iqa(*self.assessing(*arguments), **how)  # type: ignore[arg-type]
 
     def assessing(self, *arguments: object) -> tuple[object, ...]:
         """The arguments of `assess`."""
@@ -86,12 +88,14 @@ class Arena:
         *arguments: object,
         limit_s: float = LIMIT_S,
         before: Sequence[str] = (),
+        limit_cpu_s: int = LIMIT_CPU_S,
         most_bytes: int | None = None,
         meanwhile: Callable[[subprocess.Popen[bytes]], None] | None = None,
         cwd: Path | None = None,
     ) -> Ended:
         """A command, run to its end or to its limit.
 
+        limit_s     by the clock; `limit_cpu_s` of CPU
         before      what it is started by, such as strace and its options
         most_bytes  of a file that it may write; `RLIMIT_FSIZE`
         meanwhile   called with the process while it runs; returns soon after that has ended
@@ -108,7 +112,7 @@ class Arena:
                 stderr=err,
                 start_new_session=True,
             )
-            _limit(process.pid, most_bytes)
+            _limit(process.pid, limit_cpu_s, most_bytes)
             hung = threading.Event()
             watch = threading.Timer(limit_s, lambda: (hung.set(), end_session(process.pid)))
             watch.start()
@@ -128,7 +132,7 @@ class Arena:
             return Ended(
                 tuple(map(str, arguments)),
                 code,
-                hung.is_set(),
+                hung.is_set() or code == -signal.SIGXCPU,
                 out.read(),
                 err.read().decode(errors="replace"),
                 wall_s,
@@ -160,7 +164,7 @@ def _files(place: Path) -> Iterator[Path]:
     return (path for path in place.rglob("*") if path.is_symlink() or not path.is_dir())
 
 
-def _limit(pid: int, most_bytes: int | None) -> None:
+def _limit(pid: int, cpu_s: int, most_bytes: int | None) -> None:
     """Limits of a process that has just begun, and of all it starts; none where there is no prlimit."""
     try:
         import resource
@@ -171,6 +175,7 @@ def _limit(pid: int, most_bytes: int | None) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         prlimit(pid, resource.RLIMIT_AS, (MOST_ADDRESSES, MOST_ADDRESSES))
         prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+        prlimit(pid, resource.RLIMIT_CPU, (cpu_s, cpu_s + 5))
         if most_bytes is not None:
             prlimit(pid, resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
 

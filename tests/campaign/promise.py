@@ -72,7 +72,7 @@ def of_ending(ended: Ended, codes: Collection[int] = DOCUMENTED, *, is_told: boo
     name = " ".join(ended.command[:1])
     said = " | ".join(ended.err.strip().splitlines()[-3:])[-300:]
     if ended.is_hung:
-        return [Fault(Kind.HUNG, f"{name}: not over after {ended.wall_s:.0f} s; {said}")]
+        return [Fault(Kind.HUNG, f"{name}: not over after {ended.wall_s:.0f} s, {ended.cpu_s:.0f} s of CPU; {said}")]
     faults = []
     if ended.code not in codes:
         allowed = ", ".join(map(str, sorted(codes)))

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,6 +101,12 @@ def test_a_command_that_does_not_end_is_ended(tmp_path: Path) -> None:
     ended = Arena(tmp_path, "default").iqa(before=("sh", "-c", "sleep 600 & wait"), limit_s=0.3)
     assert ended.is_hung
     assert ended.code == -9
+    assert kinds(promise.of_ending(ended)) == [Kind.HUNG]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits are set by Linux only")
+def test_a_command_that_runs_in_circles_is_ended(tmp_path: Path) -> None:
+    assert Arena(tmp_path, "default").iqa(before=("sh", "-c", "while :; do :; done"), limit_cpu_s=1).is_hung
 
 
 def test_the_file_that_does_it_is_found_and_kept(

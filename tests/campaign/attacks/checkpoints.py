@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from campaign.plan import Case, Outcome, Plan
     from campaign.promise import Fault
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 HAS_ONNX = importlib.util.find_spec("onnx") is not None
 MOST_MB = 2000.0
 

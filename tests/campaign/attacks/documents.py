@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from campaign.plan import Case, Outcome, Plan
     from campaign.promise import Fault
 
-LIMIT_S = 60.0
 ODD_VALUES: tuple[Any, ...] = (
     None, True, 0, -1, 1, 5, 1 << 31, 1 << 70, 1e308, 0.1, "", "x", "bright", "\x1b[31m", "=1", "a" * 10_000, [],
     {}, [[]], [1, 2], ["bright"], {"a": 1}, [0] * 500, "NaN", "照片",
@@ -84,14 +83,12 @@ def _graphs(case: Case) -> list[Fault]:
         path = case.arena.folder / f"graph{number}.json"
         path.write_bytes(changed_json(text, case.random))
         paths.append(path)
-    ended = case.arena.iqa(
-        "graph-check", *paths, *case.random.choice(((), ("--strict",), ("--json",))), limit_s=LIMIT_S
-    )
+    ended = case.arena.iqa("graph-check", *paths, *case.random.choice(((), ("--strict",), ("--json",))))
     if not _of_document(case, ended, {0, 1, 3}):
         return []
     found = []
     for path in paths:
-        ended = case.arena.iqa("graph-check", path, limit_s=LIMIT_S)
+        ended = case.arena.iqa("graph-check", path)
         faults = _of_document(case, ended, {0, 1, 3})
         if faults:
             case.keep(path.name, path.read_bytes(), faults[0].what)
@@ -106,7 +103,7 @@ def _config(case: Case) -> list[Fault]:
     path = arena.folder / "run.toml"
     content = changed_toml(CONFIG, draw)
     path.write_bytes(content)
-    ended = arena.iqa("train", "--config", path, "--out", arena.out / "trained", limit_s=LIMIT_S)
+    ended = arena.iqa("train", "--config", path, "--out", arena.out / "trained")
     faults = _of_document(case, ended, {2, 3})
     if b"epoch" in ended.out:
         faults.append(other("it began to train"))
@@ -135,7 +132,7 @@ def _labels(case: Case) -> list[Fault]:
             (("pick", path, "--print0"), {0, 3}),
         )
     )
-    ended = arena.iqa(*command, limit_s=LIMIT_S)
+    ended = arena.iqa(*command)
     faults = promise.of_ending(ended, codes)
     figures = promise.content_of(arena.out / "figures.json")
     if figures is not None and (ended.code or not _is_json(figures)):

@@ -21,10 +21,6 @@ Item = TypeVar("Item")
 MODES = ("scaled", "full", "thumbnail")
 GROUP = 250
 """Mutants to a folder: starting a command takes as long as thirty of them."""
-SOME_S = 20.0
-"""Seconds for a command over a few mutants, on a busy machine."""
-EACH_S = 0.25
-"""And for each of them besides."""
 EACH_CPU_S = 0.15
 """CPU seconds of one mutant on average: what a folder takes beyond that, one of its files must have taken."""
 NAMED = 3
@@ -76,12 +72,11 @@ def _broken(case: Case, part: Sequence[Path], mode: str, jobs: int) -> list[Faul
     arena = case.arena
     everything = len(part) == len(list(arena.photos.iterdir()))
     paths: Sequence[object] = (arena.photos,) if everything else part
-    limit_s = SOME_S + EACH_S * len(part)
     command = ("assess", *paths, "--checkpoint", arena.checkpoint, "--top", 0, "--decode", mode)
     for name in ("first.csv", "again.csv"):
         (arena.out / name).unlink(missing_ok=True)
     cached = () if everything else ("--no-cache",)
-    first = arena.iqa(*command, *cached, "--jobs", jobs, "--csv", "first.csv", limit_s=limit_s)
+    first = arena.iqa(*command, *cached, "--jobs", jobs, "--csv", "first.csv")
     faults = promise.of_ending(first, promise.JUDGED)
     if len(part) == 1:
         faults += promise.of_effort(first)
@@ -96,7 +91,7 @@ def _broken(case: Case, part: Sequence[Path], mode: str, jobs: int) -> list[Faul
     # From the cache, which is quick; in one mode of the three by decoding everything once more.
     if MODES[case.number % len(MODES)] == mode:
         cached = ("--no-cache",)
-    second = arena.iqa(*command, *cached, "--jobs", 3 - jobs, "--csv", "again.csv", limit_s=limit_s)
+    second = arena.iqa(*command, *cached, "--jobs", 3 - jobs, "--csv", "again.csv")
     faults += promise.of_ending(second, promise.JUDGED)
     faults += promise.of_bytes(promise.content_of(arena.out / "again.csv"), content or b"", "the same command again")
     return faults + promise.of_place(arena, "first.csv", "again.csv")
