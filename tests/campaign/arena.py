@@ -91,21 +91,20 @@ class Arena:
         limit_cpu_s: int = LIMIT_CPU_S,
         most_bytes: int | None = None,
         meanwhile: Callable[[subprocess.Popen[bytes]], None] | None = None,
-        cwd: Path | None = None,
     ) -> Ended:
         """A command, run to its end or to its limit.
 
         limit_s     by the clock; `limit_cpu_s` of CPU
         before      what it is started by, such as strace and its options
         most_bytes  of a file that it may write; `RLIMIT_FSIZE`
-        meanwhile   called with the process while it runs; returns soon after that has ended
+        meanwhile   called with the process while it runs; neither waits for it nor outlives it for long
         """
         command = [*before, sys.executable, "-m", "iqa_cli", *map(os.fspath, map(_plain, arguments))]
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             started = time.monotonic()
             process = subprocess.Popen(
                 command,
-                cwd=cwd or self.out,
+                cwd=self.out,
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -120,12 +119,10 @@ class Arena:
                 if meanwhile is not None:
                     meanwhile(process)
                 _, status, usage = os.wait4(process.pid, 0)
-            except ChildProcessError:  # `meanwhile` has waited for it
-                status, usage = process.returncode, None
             finally:
                 watch.cancel()
                 end_session(process.pid)
-            code = process.returncode = status if usage is None else os.waitstatus_to_exitcode(status)
+            code = process.returncode = os.waitstatus_to_exitcode(status)
             wall_s = time.monotonic() - started
             out.seek(0)
             err.seek(0)
@@ -136,8 +133,8 @@ class Arena:
                 out.read(),
                 err.read().decode(errors="replace"),
                 wall_s,
-                0.0 if usage is None else usage.ru_utime + usage.ru_stime,
-                0.0 if usage is None else usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6,
+                usage.ru_utime + usage.ru_stime,
+                usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6,
             )
 
     def environment(self) -> dict[str, str]:
