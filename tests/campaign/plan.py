@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from campaign.photographs import Photograph
 
+NEWS_S = 30.0
+"""Between two lines that say how far an attack is."""
 MOST_KEPT = 20_000_000
 """Bytes of one file that `--keep` copies."""
 
@@ -133,7 +135,7 @@ class Plan:
         each     so many of what is counted are in a case; the last may have fewer
         skipped  why nothing is run, or only a part
         """
-        started = time.monotonic()
+        started = told = time.monotonic()
         numbers = range(-(-amount // each)) if self.only_case is None else range(self.only_case, self.only_case + 1)
         found: list[Found] = []
         most = amount if self.only_case is None else len(numbers) * each + numbers.start * each
@@ -143,10 +145,13 @@ class Plan:
 
         pool = concurrent.futures.ThreadPoolExecutor(self.parallel)
         try:
-            for entries in pool.map(one, numbers):
+            for done, entries in enumerate(pool.map(one, numbers), 1):
                 for entry in entries:
                     self.tell(f"{attack} {entry.number}: {entry.fault.kind}: {entry.fault.what}\n    {entry.again}")
                 found += entries
+                if time.monotonic() - told > NEWS_S:
+                    told = time.monotonic()
+                    self.tell(f"{attack}: {done} of {len(numbers)} cases")
         finally:
             pool.shutdown(cancel_futures=True)  # after Ctrl-C the cases in hand end, so that their disks are unmounted
         done = amount if self.only_case is None else len(numbers) * each
