@@ -12,6 +12,7 @@ import pytest
 
 from campaign.__main__ import ATTACKS
 from campaign.attacks import disks, syscalls
+from campaign.corpus import bad_files
 from campaign.summary import table
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 SHORT = {
     "mutants": 250,
-    "bombs": 0,  # tests/photos has them in small
+    "bombs": 0,  # large: tests/photos has their like in small
     "kills": 5,
     "interrupts": 3,
     "workers": 1,
@@ -61,8 +62,15 @@ def test_no_promise_is_broken(plan: Callable[..., Plan], attack: str) -> None:
     assert [(found.again, found.fault) for found in outcome.found] == []
 
 
-def test_every_attack_has_its_short_part() -> None:
+def test_every_attack_has_its_short_part_and_its_line_in_the_documents() -> None:
     assert list(SHORT) == list(ATTACKS)
+    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    assert [name for name in ATTACKS if f"`{name}`" not in page] == []
+
+
+def test_a_campaign_tries_every_bad_file() -> None:
+    names = [name for name, _, _ in bad_files()]
+    assert len(set(names)) == len(names) == ATTACKS["bombs"].amount
 
 
 def test_full_disks_are_made_without_rights_as_well(plan: Callable[..., Plan], monkeypatch: pytest.MonkeyPatch) -> None:
