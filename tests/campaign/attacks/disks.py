@@ -14,12 +14,15 @@ from campaign.camera_roll import fill
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from campaign.arena import Arena
     from campaign.plan import Case, Outcome, Plan
     from campaign.promise import Fault
+
+    Command = Callable[[Case], tuple[tuple[object, ...], list[str]]]
+    """Fills the folder of a case; gives the arguments, and the names of the outputs."""
 
 PHOTOS = 60
 PAGE = 4096
@@ -89,7 +92,7 @@ def _earlier(path: Path) -> bytes:
     return content
 
 
-def _assess(*options: tuple[str, str]) -> object:
+def _assess(*options: tuple[str, str]) -> Command:
     def command(case: Case) -> tuple[tuple[object, ...], list[str]]:
         fill(case, PHOTOS)
         named = [argument for option in options for argument in option]
@@ -98,7 +101,7 @@ def _assess(*options: tuple[str, str]) -> object:
     return command
 
 
-def _eval(*options: tuple[str, str]) -> object:
+def _eval(*options: tuple[str, str]) -> Command:
     def command(case: Case) -> tuple[tuple[object, ...], list[str]]:
         photos = fill(case, PHOTOS)
         rows = [f"{path.relative_to(case.arena.photos)},{number % 4},0" for number, path in enumerate(photos)]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from campaign.promise import Fault
 
 PHOTOS = 12
+STRACE = ("strace", "-f", "-qq", "-o", "/dev/null")
 WRITING = (
     "write,pwrite64,pwritev,writev",
     "fsync,fdatasync",
@@ -43,7 +44,7 @@ def untraceable() -> str | None:
     """Why no call can be made to fail here, if that is so."""
     if shutil.which("strace") is None:
         return "strace is not installed"
-    probe = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fsync:error=EIO:when=1", "true"]
+    probe = [*STRACE, "-e", "inject=fsync:error=EIO:when=1", "true"]
     if subprocess.run(probe, check=False, capture_output=True).returncode != 0:
         return "this machine lets no process be traced"
     return None
@@ -66,19 +67,8 @@ def _failing(case: Case) -> list[Fault]:
     when = f"{first}+" if is_lasting else f"{first}"
     watched: list[Path] = [] if is_writing else [*photos, *_folders(photos), arena.out / "audit.csv"]
     watched += [] if is_writing else [arena.cache / f"{FILE}{suffix}" for suffix in SUFFIXES]
-    before = [
-        "strace",
-        "-f",
-        "-qq",
-        "-o",
-        "/dev/null",
-        "-e",
-        f"inject={calls}:error={error}:when={when}",
-        "-e",
-        f"trace={calls}",
-    ]
-    for path in watched:
-        before += ["-P", str(path)]
+    before = [*STRACE, "-e", f"inject={calls}:error={error}:when={when}", "-e", f"trace={calls}"]
+    before += [argument for path in watched for argument in ("-P", str(path))]
     options = ("--csv", "audit.csv", "--jobs", 2)
     ended = arena.assess(*options, before=before)
     what = f"{calls} fails with {error}, when={when}"
