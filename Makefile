@@ -13,7 +13,7 @@ PACKAGE_FILES := pyproject.toml $(wildcard README.md LICENSE) \
   $(shell find iqa_cli hex_graphs checkpoints -type f -not -path '*/__pycache__/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs pictures format clean python-is-new-enough
+.PHONY: help demo test check campaign docs pictures format clean python-is-new-enough
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ check: python-is-new-enough  ## Run every check in the current environment: form
 	@echo "== import rules" && $(PYTHON) -c 'from importlinter.cli import lint_imports_command as run; run()'
 	@echo "== documents" && $(SITE)
 	@echo "== pytest" && $(PYTHON) -m pytest
+
+campaign: python-is-new-enough  ## Attack iqa for about ten minutes; MUTANTS=10000 KILLS=200 CAMPAIGN="--seed 7 ..." for more
+	@$(PYTHON) tests/campaign $(if $(MUTANTS),--mutants $(MUTANTS)) $(if $(KILLS),--kills $(KILLS)) $(CAMPAIGN)
 
 docs: python-is-new-enough  ## Build the documents as a site in site/, warnings are errors (needs the docs extra)
 	@$(SITE) && echo "wrote site/index.html"

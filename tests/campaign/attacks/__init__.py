@@ -1,0 +1,1 @@
+"""The attacks, a module each: `attack(plan, amount)` gives an `Outcome`."""
