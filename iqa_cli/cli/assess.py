@@ -104,6 +104,7 @@ def assess(
     from iqa_cli.report.text import shown
 
     tally = Tally(top=top, min_level=min_severity.number)
+    outputs: Outputs | None = None
     try:
         found = discover(paths)
         for folder, reason in found.skipped:
@@ -130,11 +131,14 @@ def assess(
                 outputs.start(auditor.graph, lang.code, lambda: _provenance(paths, model, decode, strictness))
                 complete = _audit(auditor, found.photos, known, outputs, tally, to_the_end=fail_on is not None)
     except KeyboardInterrupt:
-        kept = " and ".join(name for name in (csv, jsonl) if name is not None and name != "-")
-        rows = f", rows kept in {kept}" if kept and tally.photos else ""
+        rows = "" if outputs is None or not outputs.said_of_kept else f", {outputs.said_of_kept}"
         onward = "; the same command goes on from there" if cache and tally.photos else ""
         say(f"interrupted: {tally.photos} photos judged{rows}{onward}")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
+    except BaseException:
+        if outputs is not None and outputs.said_of_kept:
+            say(f"note: {outputs.said_of_kept}")
+        raise
     if not complete:
         return
     if tally.photos == tally.unreadable.total:
@@ -189,17 +193,19 @@ def _audit(
                 return False
             tally.add(report)
             advance(0 if cache is None else cache.hits)
-    if not outputs.on_stdout:
-        elapsed_s = time.perf_counter() - started
-        # After `iqa assess DCIM | head -1` the reader has what it wants.
-        with contextlib.suppress(BrokenPipeError), told_as_output_error("stdout"):
-            print_table(
-                tally,
-                auditor.graph,
-                elapsed_s=elapsed_s,
-                lang=auditor.lang,
-                file=sys.stdout,
-                remembered=0 if cache is None else cache.hits,
-            )
-    outputs.finish()
+    try:
+        if not outputs.on_stdout:
+            elapsed_s = time.perf_counter() - started
+            # After `iqa assess DCIM | head -1` the reader has what it wants.
+            with contextlib.suppress(BrokenPipeError), told_as_output_error("stdout"):
+                print_table(
+                    tally,
+                    auditor.graph,
+                    elapsed_s=elapsed_s,
+                    lang=auditor.lang,
+                    file=sys.stdout,
+                    remembered=0 if cache is None else cache.hits,
+                )
+    finally:
+        outputs.finish()  # files that are complete take their places even if the table cannot be printed
     return True

@@ -13,7 +13,7 @@ import shutil
 import stat
 from typing import TYPE_CHECKING
 
-from iqa_cli.picking.placing import place
+from iqa_cli.writing.placing import place, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -134,13 +134,3 @@ def _imitate(source: str, copied: str, mtime_ns: int) -> None:
         shutil.copymode(source, copied)
     with contextlib.suppress(OSError):
         os.utime(copied, ns=(os.stat(copied).st_atime_ns, mtime_ns))
-
-
-def sync_folder(folder: str) -> None:
-    """Have the names in a folder on the disk, where the system lets one ask for that."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder or os.curdir, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -14,8 +14,8 @@ from iqa_cli.picking.carry import HOPELESS, cannot_be_written
 from iqa_cli.picking.copying import write_new
 from iqa_cli.picking.judgement import judgement
 from iqa_cli.picking.undo_list import part_name
-from iqa_cli.report.output import Replacement
 from iqa_cli.report.text import shown
+from iqa_cli.writing import Replacement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
-from iqa_cli.checkpoint import make_writable, write_atomically
 from iqa_cli.crf.floor import LIMIT
 from iqa_cli.crf.torch_crf import TorchCRF
 from iqa_cli.crf.unary import unary_from_nodes
@@ -51,6 +50,7 @@ from iqa_cli.training.state import (
     save_state,
     save_weights,
 )
+from iqa_cli.writing import make_writable, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

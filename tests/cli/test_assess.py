@@ -356,21 +356,32 @@ def test_another_name_of_stdout_is_stdout(roll: Path, tmp_path: Path, checkpoint
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
-def test_ctrl_c_ends_with_130_and_one_line(tmp_path: Path, checkpoint_folder: Path, save_grey: SaveGrey) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("old", [None, b"SourceFile,status,yesterday\n"])
+def test_being_asked_to_end_keeps_whole_rows_and_older_ones(
+    tmp_path: Path, checkpoint_folder: Path, save_grey: SaveGrey, name: str, old: bytes | None
+) -> None:
     for number in range(400):
         save_grey(f"many/{number:03}.png", 128, (800, 600))
-    path = tmp_path / "audit.csv"
+    path = kept = tmp_path / "audit.csv"
+    if old is not None:
+        path.write_bytes(old)
+        kept = tmp_path / "audit.partial.csv"
     with start(tmp_path / "many", "--checkpoint", checkpoint_folder, "--csv", path, "--jobs", 1) as process:
-        while process.poll() is None and not (path.exists() and path.stat().st_size > 5000):
+        while process.poll() is None and not [
+            part for part in tmp_path.glob(".iqa-audit.csv-*.part") if part.stat().st_size > 5000
+        ]:
             time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(getattr(signal, name))
         out, err = process.communicate(timeout=60)
-    judged = len(rows_of(path))
+    judged = len(rows_of(kept))
     assert (process.returncode, out) == (130, b"")
-    assert (
-        err.decode()
-        == f"interrupted: {judged} photos judged, rows kept in {path}; the same command goes on from there\n"
-    )
+    as_it_was = "" if old is None else f", {path} is as it was"
+    onward = "the same command goes on from there"
+    assert err.decode() == f"interrupted: {judged} photos judged, rows kept in {kept}{as_it_was}; {onward}\n"
+    assert kept.read_bytes().count(b"\n") == judged + 1
+    assert old is None or path.read_bytes() == old
+    assert {entry.name for entry in tmp_path.iterdir()} == {"many", path.name, kept.name}
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="needs a file system that takes any bytes as a name")

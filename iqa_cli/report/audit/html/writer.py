@@ -38,8 +38,8 @@ from iqa_cli.report.audit.html.charts import Distributions
 from iqa_cli.report.audit.html.words import PAGE, SCRIPT
 from iqa_cli.report.audit.tally import Tally
 from iqa_cli.report.audit.words import closing_line
-from iqa_cli.report.output import Replacement, told_as_not_replaced, umask
 from iqa_cli.report.text import shown, utf8
+from iqa_cli.writing import Replacement, told_as_not_replaced, umask
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -231,6 +231,7 @@ class HtmlWriter:
         template = environment.from_string(_resource("page.html.j2"))
         for text in template.generate(self._context(order, pictures, is_inside=is_inside)):
             self._page.write(text.encode())
+        self._page.sync()
         if part is not None:
             with told_as_not_replaced(self._folder):
                 _remove_ours(self._folder)
