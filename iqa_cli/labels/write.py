@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from iqa_cli.errors import LabelsError, UsageError
 from iqa_cli.labels.lines import read_csv
-from iqa_cli.writing import make_writable, staged
+from iqa_cli.writing import staged, told_as_not_replaced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,7 +61,8 @@ def write_split(table: LabelTable, split: Split, files: Mapping[str, Path]) -> N
     end = b"\r\n" if header.raw.endswith(b"\r\n") else b"\n"
     contents = {}
     for part, path in files.items():
-        make_writable(path.parent)
+        with told_as_not_replaced(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
         rows = (header.raw, *(records[row].raw for row in split.rows(part)))
         # The file's last line may lack its end, and be any part's row.
         contents[path] = b"".join(row if row.endswith(b"\n") else row + end for row in rows)

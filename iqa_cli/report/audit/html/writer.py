@@ -127,7 +127,8 @@ class HtmlWriter:
         self._page = Replacement(path)
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._page)
-            self._spool: BinaryIO = stack.enter_context(_nameless_file(path))
+            self._spool: BinaryIO = _nameless_file(path)
+            stack.callback(_close, self._spool)
             self._stack = stack.pop_all()
         self._spooled = 0
         self._kept: list[_Kept] = []
@@ -433,6 +434,12 @@ def _nameless_file(path: Path) -> BinaryIO:
         return tempfile.TemporaryFile(dir=path.parent)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _close(file: BinaryIO) -> None:
+    """Close a file that has served: what it still holds has no place on a disk that is full, and need not."""
+    with contextlib.suppress(OSError):
+        file.close()
 
 
 def _refuse_foreign(folder: Path) -> None:
