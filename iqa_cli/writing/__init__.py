@@ -6,6 +6,14 @@ promises of their own.
 """
 
 from iqa_cli.writing.replacement import Replacement, told_as_not_replaced, umask
-from iqa_cli.writing.whole import make_writable, staged, write_atomically
+from iqa_cli.writing.whole import make_writable, remove_leftovers, staged, write_atomically
 
-__all__ = ["Replacement", "make_writable", "staged", "told_as_not_replaced", "umask", "write_atomically"]
+__all__ = [
+    "Replacement",
+    "make_writable",
+    "remove_leftovers",
+    "staged",
+    "told_as_not_replaced",
+    "umask",
+    "write_atomically",
+]

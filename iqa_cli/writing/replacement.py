@@ -173,18 +173,18 @@ class Replacement:
                         part as it was named before, if that is not possible; the file, if it was committed; None if
                         there is nothing to keep
         """
-        if self._is_placed:
-            return self.name
         if self._part is None or not self._whole:
             self.discard()
-            return None
+            return self.name if self._is_placed else None
+        part, self._part = self._part, None  # from here on nothing removes it, whatever comes
+        if not os.path.lexists(part):  # interrupted while it took its place
+            return self.name
         if self._descriptor is not None:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, self._whole)  # a piece of a row is none
-        self._imitate(self._part)
+        self._imitate(part)
         # No fsync: nothing is replaced, and who interrupts twice does not want to wait for a slow disk.
         self._close()
-        part, self._part = self._part, None
         with contextlib.suppress(OSError):
             if under_its_name:
                 self._put_where_it_was_meant_to_be(part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,14 @@ def staged(contents: Mapping[Path, bytes]) -> Iterator[tuple[Replacement, ...]]:
             file.sync()
             files.append(file)
         yield tuple(files)
+
+
+def remove_leftovers(*paths: Path) -> None:
+    """Remove what a process that was killed left of files that nobody else writes now."""
+    for path in paths:
+        for part in path.parent.glob(f".iqa-{glob.escape(path.name)}-????????.part"):
+            with contextlib.suppress(OSError):
+                part.unlink()
 
 
 def make_writable(folder: Path) -> None:

@@ -212,6 +212,42 @@ def test_what_was_committed_is_kept_already(tmp_path: Path) -> None:
     assert names(tmp_path) == ["audit.csv"]
 
 
+def test_an_interrupt_while_it_takes_its_place_loses_nothing(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.replace
+
+    def interrupted(part: str, target: str) -> None:
+        real(part, target)
+        raise KeyboardInterrupt
+
+    with Replacement(old) as file:
+        file.write(b"row\n")
+        monkeypatch.setattr(os, "replace", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            file.commit()
+        assert file.set_aside(under_its_name=True) == str(old)
+    assert (names(tmp_path), old.read_bytes()) == (["audit.csv"], b"row\n")
+
+
+@pytest.mark.parametrize("call", ["ftruncate", "chmod", "close"])
+def test_a_second_interrupt_while_rows_are_kept_removes_none(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with Replacement(old) as file:
+        file.write(b"row\n")
+        file.flush()
+        with monkeypatch.context() as patch:
+            patch.setattr(os, call, interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                file.set_aside(under_its_name=True)
+    (part,) = tmp_path.glob(".iqa-audit.csv-*.part")
+    assert (part.read_bytes(), old.read_bytes()) == (b"row\n", OLD)
+
+
 def test_the_kept_part_lies_beside_the_target_of_a_link(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "target.csv").write_bytes(OLD)

@@ -233,14 +233,30 @@ class HtmlWriter:
         for text in template.generate(self._context(order, pictures, is_inside=is_inside)):
             self._page.write(text.encode())
         self._page.sync()
-        if part is not None:
-            with told_as_not_replaced(self._folder):
-                _remove_ours(self._folder)
-                part.rename(self._folder)
-        self._page.commit()
         if part is None:
-            with contextlib.suppress(OSError):  # the page is complete; an older folder that stays is waste and no harm
-                _remove_ours(self._folder)
+            self._page.commit()
+            older = self._folder
+        else:
+            with self._in_place(part) as older:
+                self._page.commit()
+        with contextlib.suppress(OSError):  # the page is complete; an older folder that stays is waste and no harm
+            _remove_ours(older)
+
+    @contextlib.contextmanager
+    def _in_place(self, part: Path) -> Iterator[Path]:
+        """New pictures in the place of older ones, which come back if the page does not get its place. Gives where the
+        older ones are.
+        """
+        older = part.with_name(f"{part.name}-older")
+        with contextlib.ExitStack() as undo:
+            with told_as_not_replaced(self._folder):
+                if _is_ours(self._folder):
+                    self._folder.rename(older)
+                    undo.callback(older.rename, self._folder)
+                part.rename(self._folder)
+                undo.callback(self._folder.rename, part)
+            yield older
+            undo.pop_all()
 
     def _context(self, order: Sequence[_Kept], pictures: Sequence[_Kept], *, is_inside: bool) -> dict[str, Any]:
         words, lang, provenance = self._words, self._lang, self._provenance
