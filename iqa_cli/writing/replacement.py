@@ -145,17 +145,24 @@ class Replacement:
             self._imitate(self._part)
             os.fsync(self._descriptor)
 
-    def commit(self) -> None:
+    def commit(self, *, only_if_free: bool = False) -> None:
         """Put it in its place, with owner and rights of what it replaces, or those of any new file.
 
-        raises  OutputError  if that cannot be done
+        only_if_free  replace nothing
+        raises        OutputError      if that cannot be done
+                      FileExistsError  if something is there that shall not be replaced
         """
         self.sync()
         self._close()
         if self._part is None:
             return
         try:
-            os.replace(self._part, self._target)
+            if only_if_free:
+                place(self._part, self._target)
+            else:
+                os.replace(self._part, self._target)
+        except FileExistsError:
+            raise
         except OSError as error:  # on Windows also if another program has the file open
             raise OutputError(
                 f"{self.name}: the new file cannot take its place ({error.strerror})",

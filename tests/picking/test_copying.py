@@ -12,7 +12,7 @@ import pytest
 from drawn import content_of, make_files
 
 from iqa_cli.picking import copying
-from iqa_cli.picking.copying import bring, copy, write_new
+from iqa_cli.picking.copying import bring, copy
 from iqa_cli.writing.placing import place
 
 
@@ -141,15 +141,3 @@ def test_a_real_border_is_crossed_with_everything_kept(here: Path) -> None:
     finally:
         away.unlink(missing_ok=True)
     assert content_of(here) == {os.fsencode(here / "a"): before}
-
-
-@pytest.mark.parametrize("there", [False, True])
-def test_a_new_file_is_written_whole_to_a_free_place(there: bool) -> None:
-    if there:
-        with pytest.raises(FileExistsError):
-            write_new("a", "part", b"new")
-    else:
-        write_new("b", "part", b"new")
-        assert Path("b").read_bytes() == b"new"
-    assert not Path("part").exists()
-    assert Path("a").read_bytes().startswith(b"photo a")

@@ -138,6 +138,20 @@ def test_root_does_not_take_a_users_file(old: Path) -> None:
     assert (old.stat().st_uid, old.stat().st_gid, old.read_bytes()) == (12345, 54321, b"new")
 
 
+@pytest.mark.usefixtures("each_way_to_place")
+def test_a_place_that_was_free_and_is_not_any_more_is_left_to_whoever_took_it(tmp_path: Path) -> None:
+    for name, there in (("free", False), ("taken", True)):
+        with Replacement(tmp_path / name) as file:
+            file.write(b"ours")
+            if there:
+                (tmp_path / name).write_bytes(b"theirs")
+                with pytest.raises(FileExistsError):
+                    file.commit(only_if_free=True)
+            else:
+                file.commit(only_if_free=True)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"free": b"ours", "taken": b"theirs"}
+
+
 @pytest.mark.parametrize("call", ["write", "fsync", "replace"])
 def test_whatever_fails_the_old_content_is_there_and_nothing_else(
     old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
