@@ -7,19 +7,18 @@ checked at once, and each weights file checked against its hash at the moment it
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
 import math
-import os
 from typing import TYPE_CHECKING, Any
 
-from iqa_cli.errors import CheckpointError, GraphError, OutputError
+from iqa_cli.errors import CheckpointError, GraphError
 from iqa_cli.hexgraph.read import parse_graph
+from iqa_cli.writing import staged, told_as_not_replaced
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from iqa_cli.hexgraph.graph import HexGraph
@@ -251,70 +250,8 @@ def write_checkpoint(folder: Path, files: Mapping[str, bytes], card: Mapping[str
     # A file name that is no text in any encoding stays readable: what is left of it is a JSON escape.
     contents = {**files, CARD: text.encode(errors="backslashreplace")}
     # Everything lies on the disk before anything is replaced, so a disk that is full costs no older checkpoint.
-    with contextlib.ExitStack() as undo:
-        for name, content in contents.items():
-            undo.callback(_temporary(folder / name).unlink, missing_ok=True)
-            _write_temporary(folder / name, content)
-        with _as_output_error(folder / CARD):
+    with staged({folder / name: content for name, content in contents.items()}) as staged_files:
+        with told_as_not_replaced(folder / CARD):
             (folder / CARD).unlink(missing_ok=True)
-        for name in contents:
-            with _as_output_error(folder / name):
-                _temporary(folder / name).replace(folder / name)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees either the old content or the new, never a part.
-
-    raises  OutputError  naming the file, if it cannot be written; the old content is still there
-    """
-    _write_temporary(path, content)
-    with _as_output_error(path):
-        _temporary(path).replace(path)
-
-
-def _temporary(path: Path) -> Path:
-    """Where the new content of a file waits."""
-    return path.with_name(path.name + ".tmp")
-
-
-def _write_temporary(path: Path, content: bytes) -> None:
-    """Put new content beside a file, safe on the disk; nothing is left there if that fails.
-
-    raises  OutputError  naming the file
-    """
-    temporary = _temporary(path)
-    with _as_output_error(path):
-        try:
-            with temporary.open("wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-        except OSError:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise
-
-
-def make_writable(folder: Path) -> None:
-    """Make a folder and prove, with a file that is removed again, that files can be written in it.
-
-    raises  OutputError  naming the folder and the reason
-    """
-    probe = folder / f".iqa-probe-{os.getpid()}"
-    with _as_output_error(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            probe.write_bytes(b"probe")
-        finally:
-            with contextlib.suppress(OSError):
-                probe.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _as_output_error(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be written ({error.strerror or error})", hint="make room there, or name another folder"
-        ) from error
+        for file in staged_files:
+            file.commit()

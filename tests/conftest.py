@@ -9,6 +9,7 @@ The checkpoint's model looks at nothing but m, the mean of its input (0..1), and
 
 from __future__ import annotations
 
+import errno
 import functools
 import io
 import json
@@ -20,6 +21,7 @@ from PIL import Image
 
 from iqa_cli.checkpoint import FORMAT_VERSION, ONNX, write_checkpoint
 from iqa_cli.paths import find_graph
+from iqa_cli.writing import placing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +37,22 @@ DARK_UP_TO = (0.4, 0.25, 0.1)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or fills the cache of whoever runs it."""
     monkeypatch.setenv("IQA_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(params=["system", "link", "look"])
+def each_way_to_place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each way to take a free place: the system's rename, a hard link, a look."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    if request.param == "system":
+        if placing._renamer() is None:
+            pytest.skip("this system has no rename that refuses to replace")
+    else:
+        monkeypatch.setattr(placing, "_renamer", lambda: lambda _source, _to: errno.EINVAL)
+    if request.param == "look":
+        monkeypatch.setattr(placing.os, "link", refuse)
 
 
 @pytest.fixture(scope="session")

@@ -129,6 +129,7 @@ def assess(
     from iqa_cli.wording import counted, shortened
 
     tally = Tally(top=top, min_level=min_severity.number)
+    outputs: Outputs | None = None
     try:
         found = find_photos(paths, include_copies=include_copies, exclude=exclude or (), exclude_from=exclude_from)
         model = find_checkpoint(checkpoint)
@@ -152,11 +153,14 @@ def assess(
                 outputs.start(auditor.graph, lang.code, lambda: _provenance(paths, model, decode, strictness))
                 complete = _audit(auditor, found, known, outputs, tally, to_the_end=fail_on is not None)
     except KeyboardInterrupt:
-        kept = " and ".join(name for name in (csv, jsonl) if name is not None and name != "-")
-        rows = f", rows kept in {kept}" if kept and tally.photos else ""
+        rows = "" if outputs is None or not outputs.said_of_kept else f", {outputs.said_of_kept}"
         onward = "; the same command goes on from there" if cache and tally.photos else ""
         say(f"interrupted: {tally.photos} photos judged{rows}{onward}")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
+    except BaseException:
+        if outputs is not None and outputs.said_of_kept:
+            say(f"note: {outputs.said_of_kept}")
+        raise
     if complete and tally.photos == tally.unreadable.total:
         raise NothingReadable(f"no photo could be read, of {tally.photos} found")
     if fail_on is not None and tally.reaches(fail_on.number):
@@ -218,18 +222,20 @@ def _audit(
                 return False
             tally.add(report)
             advance(0 if cache is None else cache.hits)
-    if not outputs.on_stdout:
-        elapsed_s = time.perf_counter() - started
-        # After `iqa assess DCIM | head -1` the reader has what it wants.
-        with contextlib.suppress(BrokenPipeError), told_as_output_error("stdout"):
-            print_table(
-                tally,
-                auditor.graph,
-                elapsed_s=elapsed_s,
-                lang=auditor.lang,
-                file=sys.stdout,
-                remembered=0 if cache is None else cache.hits,
-                left_out=found.left_out,
-            )
-    outputs.finish()
+    try:
+        if not outputs.on_stdout:
+            elapsed_s = time.perf_counter() - started
+            # After `iqa assess DCIM | head -1` the reader has what it wants.
+            with contextlib.suppress(BrokenPipeError), told_as_output_error("stdout"):
+                print_table(
+                    tally,
+                    auditor.graph,
+                    elapsed_s=elapsed_s,
+                    lang=auditor.lang,
+                    file=sys.stdout,
+                    remembered=0 if cache is None else cache.hits,
+                    left_out=found.left_out,
+                )
+    finally:
+        outputs.finish()  # files that are complete take their places even if the table cannot be printed
     return True

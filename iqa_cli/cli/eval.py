@@ -187,7 +187,7 @@ def _print(evaluation: Evaluation) -> None:
 
 
 def _write(sink: Sink, content: bytes) -> None:
-    """Write a whole file.
+    """Write a whole file, which then takes its place.
 
     raises  OutputError  if it cannot be written, or the reader of a named pipe left; of stdout it may, as in `| head`
     """
@@ -195,6 +195,8 @@ def _write(sink: Sink, content: bytes) -> None:
 
     try:
         sink.write(content)
+        if isinstance(sink, OutputFile):
+            sink.commit()
     except BrokenPipeError:
         if isinstance(sink, OutputFile):
             raise OutputError(f"{sink.name}: its reader left before the end") from None

@@ -157,6 +157,7 @@ def _write_fixed(report: GraphReport, out: OutputFile) -> None:
         say(f"{out.name}: not written, the graph has to be readable first")
         return
     out.write(canonical_text(canonical_document(report.graph, report.document)).encode("utf-8"))
+    out.commit()
     say(f"wrote {out.name}")
 
 
@@ -168,4 +169,5 @@ def _write_drawing(report: GraphReport, out: OutputFile) -> None:
         say(f"{out.name}: not drawn, the graph has to be readable first")
         return
     out.write(draw_graph(report.graph, report.dead).encode("utf-8"))
+    out.commit()
     say(f"wrote {out.name}")

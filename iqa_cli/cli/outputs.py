@@ -43,6 +43,8 @@ class Outputs:
         self._writers: list[tuple[Sink, CsvWriter | JsonLinesWriter]] = []
         self._page: HtmlWriter | None = None
         self._left: list[str] = []
+        self._rows = 0
+        self._kept: dict[str, str] = {}
 
     @property
     def on_stdout(self) -> bool:
@@ -55,7 +57,7 @@ class Outputs:
         return self.on_stdout and not self._writers and self._page is None
 
     def start(self, graph: HexGraph, lang: Language, provenance: Callable[[], Provenance]) -> None:
-        """Make the renderers; a file loses its old content with the first row, the page at the end.
+        """Make the renderers; what stands in the place of a file or of the page stays there until the end.
 
         graph       of the reports
         lang        of the page
@@ -89,17 +91,45 @@ class Outputs:
                     self._left.append(sink.name)
         if self._page is not None:
             self._page.write(report)
+        self._rows += 1
 
     def finish(self) -> None:
-        """Put the page in its place, and say what was not delivered.
+        """Put files and page in their places, and say what was not delivered.
 
-        raises  OutputError  if the page cannot be written, or the reader of a named output left before the end; of
-                             stdout it may, as in `| head`
+        raises  OutputError  if one of them cannot be, or the reader of a named output left before the end; of stdout it
+                             may, as in `| head`
         """
-        if self._page is not None:
-            self._page.finish()
-        if self._left:
-            raise OutputError(f"{' and '.join(self._left)}: its reader left before the last row")
+        with contextlib.ExitStack() as each:  # whatever becomes of the others; the last one first
+            if self._left:
+                each.callback(self._say_who_left)
+            if self._page is not None:
+                each.callback(self._page.finish)
+            for sink, _ in reversed(self._writers):
+                if isinstance(sink, OutputFile):
+                    each.callback(sink.commit)
+
+    def _say_who_left(self) -> None:
+        raise OutputError(f"{' and '.join(self._left)}: its reader left before the last row")
+
+    def set_aside(self, *, was_asked_to: bool) -> None:
+        """Keep the rows of a run that did not come to its end, and destroy no older ones for them.
+
+        was_asked_to  whether somebody ended the run: then rows may stand where they were meant to, if nothing else does
+        """
+        for sink in (self._csv, self._jsonl):
+            if isinstance(sink, OutputFile) and self._rows:
+                kept = sink.set_aside(under_its_name=was_asked_to)
+                if kept is not None and (was_asked_to or kept != sink.name):  # else it is complete and no news
+                    self._kept[sink.name] = kept
+
+    @property
+    def said_of_kept(self) -> str:
+        """Where rows were kept by `set_aside`, and what is left of older ones, in words; empty if none were."""
+        if not self._kept:
+            return ""
+        older = [name for name, kept in self._kept.items() if kept != name and os.path.lexists(name)]
+        as_they_were = f", {' and '.join(older)} {'is as it was' if len(older) == 1 else 'are as they were'}"
+        return f"rows kept in {' and '.join(self._kept.values())}{as_they_were if older else ''}"
 
 
 @contextlib.contextmanager
@@ -112,7 +142,12 @@ def open_outputs(csv: str | None, jsonl: str | None, html: str | None, photos: S
     with contextlib.ExitStack() as stack:
         sinks = open_sinks({"--csv": csv, "--jsonl": jsonl}, photos, stack)
         page = None if html is None else _page("--html", html, {"--csv": csv, "--jsonl": jsonl}, photos)
-        yield Outputs(sinks["--csv"], sinks["--jsonl"], page, stack)
+        outputs = Outputs(sinks["--csv"], sinks["--jsonl"], page, stack)
+        try:
+            yield outputs
+        except BaseException as error:
+            outputs.set_aside(was_asked_to=isinstance(error, KeyboardInterrupt))
+            raise
 
 
 def _page(option: str, name: str, others: Mapping[str, str | None], photos: Sequence[PhotoRef]) -> Path:

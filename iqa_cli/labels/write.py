@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from iqa_cli.checkpoint import make_writable, write_atomically
-from iqa_cli.errors import LabelsError, OutputError, UsageError
+from iqa_cli.errors import LabelsError, UsageError
 from iqa_cli.labels.lines import read_csv
+from iqa_cli.writing import staged, told_as_not_replaced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,7 +48,7 @@ def _is_same(path: Path, other: Path) -> bool:
 
 
 def write_split(table: LabelTable, split: Split, files: Mapping[str, Path]) -> None:
-    """Write every part, in the order of the label file; either all files are replaced or none.
+    """Write every part, in the order of the label file; a full disk leaves all files as they were.
 
     Cells keep their bytes: quotes, spaces and line ends are those of the label file.
 
@@ -60,22 +59,13 @@ def write_split(table: LabelTable, split: Split, files: Mapping[str, Path]) -> N
     if tuple(record.line for record in records) != table.lines:
         raise LabelsError(f"{table.path}: changed while it was being split", hint="run it again")
     end = b"\r\n" if header.raw.endswith(b"\r\n") else b"\n"
-    staged: dict[Path, Path] = {}
-    try:
-        for part, path in files.items():
-            make_writable(path.parent)
-            rows = (header.raw, *(records[row].raw for row in split.rows(part)))
-            # The file's last line may lack its end, and be any part's row.
-            content = b"".join(row if row.endswith(b"\n") else row + end for row in rows)
-            stage = path.with_name(f".{path.name}.new")
-            staged[stage] = path
-            write_atomically(stage, content)
-        for stage, path in staged.items():
-            try:
-                stage.replace(path)
-            except OSError as error:
-                raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
-    finally:
-        for stage in staged:
-            with contextlib.suppress(OSError):
-                stage.unlink(missing_ok=True)
+    contents = {}
+    for part, path in files.items():
+        with told_as_not_replaced(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        rows = (header.raw, *(records[row].raw for row in split.rows(part)))
+        # The file's last line may lack its end, and be any part's row.
+        contents[path] = b"".join(row if row.endswith(b"\n") else row + end for row in rows)
+    with staged(contents) as staged_files:
+        for file in staged_files:
+            file.commit()

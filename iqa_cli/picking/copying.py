@@ -13,10 +13,10 @@ import shutil
 import stat
 from typing import TYPE_CHECKING
 
-from iqa_cli.picking.placing import place
+from iqa_cli.writing.placing import place, sync_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from typing import BinaryIO
 
 _PIECE = 1 << 20
@@ -38,7 +38,7 @@ def copy(source: str, to: str, part: str, *, mtime_ns: int | None = None) -> Non
         before = os.fstat(original.fileno())
         if not stat.S_ISREG(before.st_mode):
             raise OSError(errno.EINVAL, "it is no regular file", source)
-        with _placed(part, to, _private) as copied:
+        with _placed(part, to) as copied:
             _fill(copied, original, source)
             copied.flush()
             _imitate(source, part, before.st_mtime_ns if mtime_ns is None else mtime_ns)
@@ -72,24 +72,10 @@ def bring(source: str, to: str, part: str, *, mtime_ns: int | None = None) -> No
         sync_folder(os.path.dirname(source))
 
 
-def write_new(to: str, part: str, content: bytes) -> None:
-    """Write a file at a place that is free.
-
-    to      the place
-    part    a free name in the same folder, under which it is made
-    raises  FileExistsError  if something is at the place or at `part`
-            OSError          if it cannot be written; nothing of it is left behind
-    """
-    with _placed(part, to) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 @contextlib.contextmanager
-def _placed(part: str, to: str, opener: Callable[[str, int], int] | None = None) -> Iterator[BinaryIO]:
+def _placed(part: str, to: str) -> Iterator[BinaryIO]:
     """A new file that gets its name when it is complete; whatever goes wrong before, nothing of it is left."""
-    with open(part, "xb", opener=opener) as file:
+    with open(part, "xb", opener=_private) as file:
         try:
             yield file
             file.close()
@@ -134,13 +120,3 @@ def _imitate(source: str, copied: str, mtime_ns: int) -> None:
         shutil.copymode(source, copied)
     with contextlib.suppress(OSError):
         os.utime(copied, ns=(os.stat(copied).st_atime_ns, mtime_ns))
-
-
-def sync_folder(folder: str) -> None:
-    """Have the names in a folder on the disk, where the system lets one ask for that."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder or os.curdir, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -5,17 +5,14 @@ from __future__ import annotations
 import dataclasses
 import errno
 import os
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from iqa_cli.errors import InvalidInput, UsageError
 from iqa_cli.picking.carry import HOPELESS, cannot_be_written
-from iqa_cli.picking.copying import write_new
 from iqa_cli.picking.judgement import judgement
-from iqa_cli.picking.undo_list import part_name
-from iqa_cli.report.output import Replacement
 from iqa_cli.report.text import shown
+from iqa_cli.writing import Replacement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,8 +77,9 @@ def _write(path: str, said: Judgement, *, dry_run: bool) -> Literal["new", "merg
 
     if not os.path.lexists(path):
         if not dry_run:
-            part = os.path.join(os.path.dirname(path), part_name(secrets.token_hex(4)))
-            write_new(path, part, sidecar(said))
+            with Replacement(Path(path)) as file:
+                file.write(sidecar(said))
+                file.commit(only_if_free=True)
         return "new"
     before = os.stat(path)
     if before.st_size > _LARGEST_BYTES:

@@ -23,11 +23,11 @@ import dataclasses
 import os
 from typing import TYPE_CHECKING, Literal
 
-from iqa_cli.errors import OutputError, UsageError
+from iqa_cli.errors import OutputError
 from iqa_cli.picking.copying import bring
-from iqa_cli.picking.placing import holds_nothing_else
 from iqa_cli.picking.undo_list import part_name, rewritten
-from iqa_cli.report.output import Replacement
+from iqa_cli.writing import write_atomically
+from iqa_cli.writing.placing import holds_nothing_else
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -105,10 +105,8 @@ def tidy(undo_list: UndoList, remaining: Iterable[Moved]) -> None:
     moves = sorted(remaining, key=lambda moved: moved.number)
     if moves:
         try:
-            with Replacement(undo_list.path) as file:
-                file.write(rewritten(undo_list, moves))
-                file.commit()
-        except UsageError as error:
+            write_atomically(undo_list.path, rewritten(undo_list, moves))
+        except OutputError as error:
             raise OutputError(error.message, hint="it stays as it was, which does no harm") from None
         return
     for folder in reversed(undo_list.folders):

@@ -38,8 +38,8 @@ from urllib.parse import unquote_to_bytes
 from iqa_cli._version import __version__
 from iqa_cli.errors import InvalidInput
 from iqa_cli.photos.discover import as_utf8
-from iqa_cli.picking.copying import sync_folder
 from iqa_cli.report.text import shown
+from iqa_cli.writing.placing import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -1,19 +1,25 @@
-"""Output files: proven writable before the work starts, emptied only when there is something to write."""
+"""Where rows and documents go: files proven writable before the work starts, and streams."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
-import tempfile
 from typing import TYPE_CHECKING, BinaryIO, Protocol, Self, TextIO
 
 from iqa_cli.errors import OutputError, UsageError
+from iqa_cli.writing import Replacement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from types import TracebackType
+
+_DESCRIPTORS = re.compile(r"/dev/fd|/proc/\d+(?:/task/\d+)?/fd")
+"""Folders whose files are what a process has open."""
+_MOST_LINKS = 40
+"""Links behind one another that Linux follows."""
 
 
 class Sink(Protocol):
@@ -24,56 +30,77 @@ class Sink(Protocol):
 
 
 class OutputFile:
-    """A file that rows are appended to; what was written is on disk after every `write`.
+    """What a user named to be written to; whatever is read by somebody else is with the system after every `write`.
 
-    path    where to write; a file that is there keeps its content until the first `write`
-    raises  UsageError  if it cannot be opened for writing
+    path    a file, there or not: it is written beside its place, which it takes by `commit`, and not before;
+            or a pipe, a device, a name of something open such as `/dev/stdout`: it is written to directly
+    raises  UsageError  if it cannot be written to
+
+    Leaving the context without `commit` or `set_aside` leaves a file as it was.
     """
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)
         self._started = False
-        # Of a link that leads nowhere the target is made, and removed again; the link stays. Not path.exists():
-        # before Python 3.14 it raises for a locked folder or a name that is too long.
-        self._created = None if os.path.exists(path) else os.path.realpath(path)  # noqa: PTH110 - see above
+        self._stream: BinaryIO | None = None
         try:
-            # No O_TRUNC: a run that fails before its first row must not have destroyed yesterday's report.
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+            if _is_direct(path):
+                descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_BINARY", 0))
+                self._stream = os.fdopen(descriptor, "wb")
+            elif os.path.exists(path) and not os.access(path, os.W_OK):  # noqa: PTH110 - Path's own raises for some
+                os.close(os.open(path, os.O_WRONLY))  # says why
         except OSError as error:
             raise UsageError(
                 f"{path}: cannot be written ({error.strerror})",
                 hint="name a file in a folder that exists and is yours",
             ) from None
-        self._stream: BinaryIO = os.fdopen(descriptor, "wb")
+        self._file = None if self._stream is not None else Replacement(path)
 
     @property
-    def identity(self) -> tuple[int, int] | None:
-        """What the name leads to, whatever other names that has; see `identity_of`."""
-        return identity_of(self._stream)
+    def identity(self) -> tuple[int, int] | str | None:
+        """What the name leads to, whatever other names that has; see `identity_of`. Of no file yet its place."""
+        if self._file is not None:
+            return self._file.identity
+        return None if self._stream is None else identity_of(self._stream)
 
     def write(self, content: bytes) -> None:
-        """Append and flush.
+        """Append a whole piece, such as a row, and flush.
 
         raises  OutputError      if the disk is full or gone
                 BrokenPipeError  if it is a pipe that nobody reads any more
         """
-        with told_as_output_error(self.name):
-            if not self._started:
-                self._started = True
-                if stat.S_ISREG(os.fstat(self._stream.fileno()).st_mode):
+        if self._file is not None:
+            self._file.write(content)
+            self._file.flush()
+        elif self._stream is not None:
+            with told_as_output_error(self.name):
+                if not self._started and stat.S_ISREG(os.fstat(self._stream.fileno()).st_mode):
                     self._stream.truncate(0)
-            self._stream.write(content)
-            self._stream.flush()
+                self._started = True
+                self._stream.write(content)
+                self._stream.flush()
+
+    def commit(self) -> None:
+        """It is complete: put a file in its place.
+
+        raises  OutputError  if that cannot be done; what was there before is as it was
+        """
+        if self._file is not None:
+            self._file.commit()
+
+    def set_aside(self, *, under_its_name: bool) -> str | None:
+        """Keep the whole pieces of a file that will not be complete: see `Replacement.set_aside`."""
+        return None if self._file is None else self._file.set_aside(under_its_name=under_its_name)
 
     def close(self) -> None:
-        """Close it; a file that this object created and never wrote to is removed again."""
-        # After a full disk or a broken pipe the buffer still holds the row that failed, and closing tries it
-        # again.
-        with contextlib.suppress(OSError):
-            self._stream.close()
-        if self._created is not None and not self._started:
-            with contextlib.suppress(OSError):  # somebody may have removed it, or closed the folder
-                os.unlink(self._created)  # noqa: PTH108 - a plain string, as realpath gave it
+        """Close it; a file that was neither committed nor set aside leaves no trace."""
+        if self._file is not None:
+            self._file.discard()
+        elif self._stream is not None:
+            # After a full disk or a broken pipe the buffer still holds the row that failed, and closing tries it
+            # again.
+            with contextlib.suppress(OSError):
+                self._stream.close()
 
     def __enter__(self) -> Self:
         return self
@@ -84,64 +111,24 @@ class OutputFile:
         self.close()
 
 
-class Replacement:
-    """A file that takes another's place when it is complete, and not before; made beside it.
-
-    path    where it will stand; what is there stays as it is until `commit`
-    raises  UsageError  if no file can be made in its folder
-
-    Leaving the context without `commit` removes what was written.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.name = str(path)
-        self._target = os.path.realpath(path)  # a link stays, and what it leads to is replaced
-        folder = os.path.dirname(self._target)  # noqa: PTH120 - a plain string, as realpath gave it
-        try:
-            descriptor, self._part = tempfile.mkstemp(prefix=".iqa-", suffix=".part", dir=folder)
-        except OSError as error:
-            raise UsageError(
-                f"{path}: cannot be written ({error.strerror})",
-                hint="name a file in a folder that exists and is yours",
-            ) from None
-        self._stream: BinaryIO = os.fdopen(descriptor, "wb")
-
-    def write(self, content: bytes) -> None:
-        """Append.
-
-        raises  OutputError  if the disk is full or gone; the file that was there is as it was
-        """
-        with told_as_not_replaced(self.name):
-            self._stream.write(content)
-
-    def commit(self) -> None:
-        """Put it in its place, with the rights of what it replaces, or those of any new file.
-
-        raises  OutputError  if that cannot be done
-        """
-        with told_as_not_replaced(self.name):
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
-            self._stream.close()
-            with contextlib.suppress(OSError):  # some drives know no rights
-                os.chmod(self._part, self._mode())  # noqa: PTH101 - plain strings throughout, as realpath gave them
-            os.replace(self._part, self._target)  # noqa: PTH105 - see above
-
-    def _mode(self) -> int:
-        with contextlib.suppress(OSError):
-            return stat.S_IMODE(os.stat(self._target).st_mode)  # noqa: PTH116 - see above
-        return 0o666 & ~umask()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with contextlib.suppress(OSError):
-            self._stream.close()
-        with contextlib.suppress(OSError):  # after `commit` it is not there any more
-            os.unlink(self._part)  # noqa: PTH108 - see above
+def _is_direct(path: Path) -> bool:
+    """Whether something is there that is no ordinary file or folder, or that is named by way of what is open."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - beside the calls below
+    except OSError:
+        return False  # not there yet, or making it says why it cannot be
+    if not stat.S_ISREG(mode):
+        return not stat.S_ISDIR(mode)
+    # `/dev/stdout` leads to a file by name, but whoever opened it goes on with the file, not with the name.
+    at = os.fspath(path)
+    for _ in range(_MOST_LINKS):
+        folder = os.path.realpath(os.path.dirname(at))  # noqa: PTH120 - a step of realpath, on plain strings
+        if _DESCRIPTORS.fullmatch(folder):
+            return True
+        if not os.path.islink(at):  # noqa: PTH114 - see above
+            break
+        at = os.path.join(folder, os.readlink(at))  # noqa: PTH115, PTH118 - see above
+    return False
 
 
 class OutputStream:
@@ -169,25 +156,6 @@ class OutputStream:
         with told_as_output_error(self.name):
             self._stream.write(content)
             self._stream.flush()
-
-
-@contextlib.contextmanager
-def told_as_not_replaced(name: object) -> Iterator[None]:
-    """Writing that fails in here is an `OutputError` naming the output, of which what was there before is left."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"{name}: cannot be written ({error.strerror})",
-            hint="make room or write elsewhere; what was there before is as it was",
-        ) from None
-
-
-def umask() -> int:
-    """The rights that this process withholds from what it makes."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def identity_of(stream: BinaryIO | TextIO) -> tuple[int, int] | None:

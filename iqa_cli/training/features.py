@@ -14,7 +14,7 @@ import safetensors
 import safetensors.torch
 import torch
 
-from iqa_cli.checkpoint import write_atomically
+from iqa_cli.writing import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 
 from iqa_cli._version import __version__
-from iqa_cli.checkpoint import CARD, ONNX, OPERATING_POINT, WEIGHTS, make_writable, write_atomically, write_checkpoint
+from iqa_cli.checkpoint import CARD, ONNX, OPERATING_POINT, WEIGHTS, write_checkpoint
 from iqa_cli.metrics.ordinal import mean_of
 from iqa_cli.models.export import onnx_bytes
 from iqa_cli.training.calibration import fitted_temperatures
@@ -22,6 +22,7 @@ from iqa_cli.training.judging import Judged, compared, judge
 from iqa_cli.training.measured import measured
 from iqa_cli.training.operating_point import fitted_offsets
 from iqa_cli.training.state import BEST, load_weights, weights_of
+from iqa_cli.writing import make_writable, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

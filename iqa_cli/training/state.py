@@ -14,8 +14,8 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from iqa_cli.checkpoint import write_atomically
 from iqa_cli.errors import CheckpointError
+from iqa_cli.writing import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

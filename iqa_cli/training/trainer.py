@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
-from iqa_cli.checkpoint import make_writable, write_atomically
+from iqa_cli.checkpoint import CARD, ONNX, WEIGHTS
 from iqa_cli.crf.floor import LIMIT
 from iqa_cli.crf.torch_crf import TorchCRF
 from iqa_cli.crf.unary import unary_from_nodes
@@ -51,6 +51,7 @@ from iqa_cli.training.state import (
     save_state,
     save_weights,
 )
+from iqa_cli.writing import make_writable, remove_leftovers, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -149,6 +150,9 @@ class Trainer:
         for folder in (config.run.out, config.work):
             make_writable(folder)
         progress = progress_of(config.work, resume=resume)
+        if self.share.rank == 0:  # large ones, of a run that was killed
+            remove_leftovers(config.work / STATE, config.work / BEST)
+            remove_leftovers(*(config.run.out / name for name in (CARD, WEIGHTS, ONNX)))
         self._rows = progress.rows if progress else ()
         torch.manual_seed(config.run.seed)
         graph = read_graph(find_graph(config.graph.name))

@@ -316,6 +316,56 @@ def test_an_interrupt_keeps_the_rows_and_says_so(
     assert len(rows_of(path)) == 36
 
 
+@pytest.mark.parametrize("old", [None, "SourceFile,status,yesterday\n"])
+def test_our_own_bug_costs_no_older_report_and_no_whole_row(
+    iqa: Run, save_grey: SaveGrey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str | None
+) -> None:
+    from iqa_cli.report.audit import jsonl
+
+    for number in range(10):
+        save_grey(f"many/{number}.png", 128)
+    path, partial = tmp_path / "audit.csv", tmp_path / "audit.partial.csv"
+    if old is not None:
+        path.write_text(old, encoding="utf-8")
+    real = jsonl.report_as_json
+    left = [7]
+
+    def failing(report: object) -> object:
+        left[0] -= 1
+        if not left[0]:
+            raise KeyError("lost")
+        return real(report)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(jsonl, "report_as_json", failing)
+    code, out, err = iqa(tmp_path / "many", "--csv", path, "--jsonl", tmp_path / "audit.jsonl")
+    note, error, *_ = err.splitlines()
+    as_it_was = "" if old is None else f", {path} is as it was"
+    assert (code, out) == (70, "")
+    assert note == f"note: rows kept in {partial} and {tmp_path / 'audit.partial.jsonl'}{as_it_was}"
+    assert error == "internal error: KeyError: 'lost'"
+    assert len(rows_of(partial)) == 7
+    assert (tmp_path / "audit.partial.jsonl").read_bytes().count(b"\n") == 6
+    assert path.exists() == (old is not None)
+    assert old is None or path.read_text(encoding="utf-8") == old
+
+
+def test_a_link_to_a_report_stays_a_link(iqa: Run, roll: Path, tmp_path: Path) -> None:
+    (tmp_path / "share").mkdir()
+    (tmp_path / "audit.csv").symlink_to(tmp_path / "share" / "real.csv")
+    for _ in range(2):
+        assert iqa(roll, "--csv", tmp_path / "audit.csv").code == 0
+        assert (tmp_path / "audit.csv").is_symlink()
+        assert len(rows_of(tmp_path / "share" / "real.csv")) == 8
+    assert [path.name for path in (tmp_path / "share").iterdir()] == ["real.csv"]
+
+
+@pytest.mark.skipif(not Path("/dev/null").exists(), reason="needs /dev/null")
+def test_a_device_is_written_to(iqa: Run, roll: Path) -> None:
+    number = Path("/dev/null").stat().st_ino
+    assert iqa(roll, "--csv", "/dev/null", "--jsonl", "-").out.count("\n") == 8
+    assert Path("/dev/null").stat().st_ino == number
+
+
 def test_our_own_bug_is_called_one_and_shows_its_traceback_on_request(
     iqa: Run, roll: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -433,21 +483,32 @@ def test_another_name_of_stdout_is_stdout(roll: Path, tmp_path: Path, checkpoint
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
-def test_ctrl_c_ends_with_130_and_one_line(tmp_path: Path, checkpoint_folder: Path, save_grey: SaveGrey) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("old", [None, b"SourceFile,status,yesterday\n"])
+def test_being_asked_to_end_keeps_whole_rows_and_older_ones(
+    tmp_path: Path, checkpoint_folder: Path, save_grey: SaveGrey, name: str, old: bytes | None
+) -> None:
     for number in range(400):
         save_grey(f"many/{number:03}.png", 128, (800, 600))
-    path = tmp_path / "audit.csv"
+    path = kept = tmp_path / "audit.csv"
+    if old is not None:
+        path.write_bytes(old)
+        kept = tmp_path / "audit.partial.csv"
     with start(tmp_path / "many", "--checkpoint", checkpoint_folder, "--csv", path, "--jobs", 1) as process:
-        while process.poll() is None and not (path.exists() and path.stat().st_size > 5000):
+        while process.poll() is None and not [
+            part for part in tmp_path.glob(".iqa-audit.csv-*.part") if part.stat().st_size > 5000
+        ]:
             time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(getattr(signal, name))
         out, err = process.communicate(timeout=60)
-    judged = len(rows_of(path))
+    judged = len(rows_of(kept))
     assert (process.returncode, out) == (130, b"")
-    assert (
-        err.decode()
-        == f"interrupted: {judged} photos judged, rows kept in {path}; the same command goes on from there\n"
-    )
+    as_it_was = "" if old is None else f", {path} is as it was"
+    onward = "the same command goes on from there"
+    assert err.decode() == f"interrupted: {judged} photos judged, rows kept in {kept}{as_it_was}; {onward}\n"
+    assert kept.read_bytes().count(b"\n") == judged + 1
+    assert old is None or path.read_bytes() == old
+    assert {entry.name for entry in tmp_path.iterdir()} == {"many", path.name, kept.name}
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="needs a file system that takes any bytes as a name")

@@ -54,19 +54,22 @@ from iqa_cli.cli.app import main
 main()
 """
 
+OLD = b"SourceFile,status,yesterday\n"
 ROW = "iqa_cli.report.output:OutputFile.write"
+COMMIT = "iqa_cli.report.output:OutputFile.commit"
 ROWS_OF_CACHE = "iqa_cli.cache.database:Database.write"
 MOMENTS = (
-    ("iqa_cli.pipeline:Auditor.run", 1, "before"),  # the file is open, nothing is judged
+    ("iqa_cli.pipeline:Auditor.run", 1, "before"),  # the file is proven writable, nothing is judged
     (ROW, 1, "half"),
     (ROW, 40, "after"),
     (ROW, 41, "half"),
     (ROWS_OF_CACHE, 1, "before"),  # in these two a transaction is open
     (ROWS_OF_CACHE, 1, "after"),
     (ROW, LATE, "half"),
-    (ROW, 2, "after"),  # known photos are no reason to keep what was written before
-    (ROWS_OF_CACHE, 1, "after"),
-    ("iqa_cli.cache.store:Cache.close", 1, "before"),  # every row is written, the last batch is not
+    (ROW, 2, "after"),
+    (COMMIT, 1, "before"),  # every row is written
+    (ROWS_OF_CACHE, 1, "after"),  # of the last batch: the file is in its place
+    ("iqa_cli.cache.store:Cache.close", 1, "before"),
 )
 
 
@@ -110,25 +113,38 @@ def known() -> int:
     return found.photos
 
 
+def parts(folder: Path) -> list[Path]:
+    """What killed runs left of a report, the last one last."""
+    return sorted(folder.glob(".iqa-audit.csv-????????.part"), key=lambda path: path.stat().st_mtime_ns)
+
+
 def test_a_run_killed_again_and_again_ends_in_the_same_bytes(
     iqa: Run, photos: Path, killed: Callable[..., None], tmp_path: Path
 ) -> None:
     right, path = tmp_path / "right.csv", tmp_path / "audit.csv"
     assert iqa(photos, "--csv", right, "--no-cache").code == 0
     expected = right.read_bytes()
-    remembered = [0]
+    path.write_bytes(OLD)
+    remembered, left = [0], []
     for place, number, how in MOMENTS:
+        before = parts(tmp_path)
         killed(path, place, number, how)
-        assert expected.startswith(path.read_bytes())
+        assert path.read_bytes() == (OLD if len(left) < len(MOMENTS) - 2 else expected)
+        new = [part.read_bytes() for part in parts(tmp_path) if part not in before]
+        assert all(map(expected.startswith, new))
+        left.append(sum(map(len, new)))
         remembered.append(known())
     assert remembered == sorted(remembered)
     assert remembered[-1] >= BATCH
-    assert path.read_bytes() == expected
+    # Nothing before the first row; some rows; all of them before the file took its place, and nothing then.
+    assert [size == 0 for size in left] == [True] + [False] * (len(MOMENTS) - 3) + [True, True]
+    assert left[-3] == len(expected)
     for _ in range(2):
         path.write_bytes(b"")
         assert iqa(photos, "--csv", path).code == 0
         assert path.read_bytes() == expected
         assert known() == COUNT
+    assert len(parts(tmp_path)) == len(MOMENTS) - 3  # left alone: another run might be writing one
 
 
 def test_what_changed_after_the_kill_is_judged_as_it_is(
@@ -136,7 +152,8 @@ def test_what_changed_after_the_kill_is_judged_as_it_is(
 ) -> None:
     path = tmp_path / "audit.csv"
     killed(path, ROW, LATE, "after")
-    before = path.read_bytes()
+    assert not path.exists()
+    before = parts(tmp_path)[-1].read_bytes()
     assert known() >= BATCH
     save_grey("photos/0/000.png", 250, (32, 32))
     (photos / "0" / "005.png").unlink()

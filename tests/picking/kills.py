@@ -24,16 +24,18 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from drawn import content_of, make_files, photo, plan_of, spelled, undone
 
-from iqa_cli.picking import copying, placing
+from iqa_cli.picking import copying
 from iqa_cli.picking.move import move
+from iqa_cli.writing import placing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 PHOTOS = (b"D/1/IMG_1.JPG", b"D/2/IMG_1.JPG", b"D/1/caf\xe9.jpg")
 COMPANIONS = (b"D/1/IMG_1.MOV", b"D/1/IMG_1.JPG.xmp")
-WATCHED = tuple(
-    f"iqa_cli{os.sep}picking{os.sep}{name}.py" for name in ("move", "copying", "placing", "undo_list", "undo")
+WATCHED = (
+    *(os.path.join("iqa_cli", "picking", f"{name}.py") for name in ("move", "copying", "undo_list", "undo")),
+    *(os.path.join("iqa_cli", "writing", f"{name}.py") for name in ("placing", "replacement", "whole")),
 )
 
 

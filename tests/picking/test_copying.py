@@ -11,11 +11,9 @@ from typing import Any
 import pytest
 from drawn import content_of, make_files
 
-from iqa_cli.picking import copying, placing
-from iqa_cli.picking.copying import bring, copy, write_new
-from iqa_cli.picking.placing import holds_nothing_else, place
-
-HOW = ["system", "link", "look"]
+from iqa_cli.picking import copying
+from iqa_cli.picking.copying import bring, copy
+from iqa_cli.writing.placing import place
 
 
 @pytest.fixture(autouse=True)
@@ -26,22 +24,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture(params=HOW)
-def how(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each way to take a free place: the system's rename, a hard link, a look."""
-
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(errno.EPERM, "no links here")
-
-    if request.param == "system":
-        if placing._renamer() is None:
-            pytest.skip("this system has no rename that refuses to replace")
-    else:
-        monkeypatch.setattr(placing, "_renamer", lambda: lambda _source, _to: errno.EINVAL)
-    if request.param == "look":
-        monkeypatch.setattr(placing.os, "link", refuse)
-
-
 def failing(error: int) -> object:
     def fail(*_: object, **__: object) -> None:
         raise OSError(error, os.strerror(error))
@@ -49,57 +31,7 @@ def failing(error: int) -> object:
     return fail
 
 
-@pytest.mark.usefixtures("how")
-def test_a_file_goes_to_a_free_place_as_it_is(here: Path) -> None:
-    (before,) = content_of(here).values()
-    place("a", "b")
-    assert content_of(here) == {os.fsencode(here / "b"): before}
-
-
-@pytest.mark.usefixtures("how")
-@pytest.mark.parametrize("there", ["file", "folder", "link", "dangling"])
-def test_what_is_there_stays(here: Path, there: str) -> None:
-    match there:
-        case "file":
-            Path("b").write_bytes(b"theirs")
-        case "folder":
-            Path("b").mkdir()
-        case "link":
-            Path("b").symlink_to("a")
-        case _:
-            Path("b").symlink_to("nowhere")
-    before = content_of(here)
-    with pytest.raises(FileExistsError):
-        place("a", "b")
-    assert content_of(here) == before
-
-
-@pytest.mark.usefixtures("how")
-def test_a_file_that_is_gone_takes_no_place(here: Path) -> None:
-    before = content_of(here)
-    with pytest.raises(FileNotFoundError):
-        place("gone", "b")
-    assert content_of(here) == before
-
-
-@pytest.mark.parametrize(
-    ("content", "holds"),
-    [(b"", True), (b"photo", True), (b"photo " + b"a" * 40, True), (b"photx", False), (b"photo " + b"a" * 41, False)],
-)
-def test_beginnings_and_copies_hold_nothing_else(content: bytes, holds: bool) -> None:
-    Path("b").write_bytes(content)
-    assert holds_nothing_else("b", "a") is holds
-
-
-def test_the_same_file_holds_nothing_else_and_a_link_to_it_is_not_looked_at() -> None:
-    Path("b").hardlink_to("a")
-    Path("c").symlink_to("elsewhere")
-    Path("elsewhere").write_bytes(Path("a").read_bytes())
-    assert holds_nothing_else("b", "a")
-    assert not holds_nothing_else("c", "a")
-
-
-@pytest.mark.usefixtures("how")
+@pytest.mark.usefixtures("each_way_to_place")
 def test_a_copy_has_bytes_time_and_rights_and_leaves_nothing_else(here: Path) -> None:
     (before,) = content_of(here).values()
     copy("a", "b", "part")
@@ -209,15 +141,3 @@ def test_a_real_border_is_crossed_with_everything_kept(here: Path) -> None:
     finally:
         away.unlink(missing_ok=True)
     assert content_of(here) == {os.fsencode(here / "a"): before}
-
-
-@pytest.mark.parametrize("there", [False, True])
-def test_a_new_file_is_written_whole_to_a_free_place(there: bool) -> None:
-    if there:
-        with pytest.raises(FileExistsError):
-            write_new("a", "part", b"new")
-    else:
-        write_new("b", "part", b"new")
-        assert Path("b").read_bytes() == b"new"
-    assert not Path("part").exists()
-    assert Path("a").read_bytes().startswith(b"photo a")

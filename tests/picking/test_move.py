@@ -13,12 +13,13 @@ import pytest
 from drawn import content_of, make_files, photo, plan_of, spelled, undone
 
 from iqa_cli.errors import OutputError, UsageError
-from iqa_cli.picking import copying, placing
+from iqa_cli.picking import copying
 from iqa_cli.picking import move as moving
 from iqa_cli.picking.carry import copy_to, link, rehearse
 from iqa_cli.picking.move import move
 from iqa_cli.picking.undo import look
 from iqa_cli.picking.undo_list import part_name, read_undo_list
+from iqa_cli.writing import placing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

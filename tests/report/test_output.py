@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -11,20 +13,25 @@ from iqa_cli.errors import OutputError, UsageError
 from iqa_cli.report.output import OutputFile, OutputStream
 
 
-def test_old_content_stays_until_the_first_row(tmp_path: Path) -> None:
+def test_a_file_takes_its_place_when_it_is_committed(tmp_path: Path) -> None:
     path = tmp_path / "audit.csv"
     path.write_bytes(b"a long report of yesterday")
     with OutputFile(path) as output:
-        assert path.read_bytes() == b"a long report of yesterday"
         output.write(b"new\n")
-        assert path.read_bytes() == b"new\n"
         output.write(b"rows\n")
+        assert path.read_bytes() == b"a long report of yesterday"
+        (part,) = tmp_path.glob(".iqa-audit.csv-*.part")
+        assert part.read_bytes() == b"new\nrows\n"  # also if the process were killed now
+        output.commit()
     assert path.read_bytes() == b"new\nrows\n"
+    assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_file_that_got_no_row_is_not_left_behind(tmp_path: Path) -> None:
-    with OutputFile(tmp_path / "audit.csv"):
-        assert (tmp_path / "audit.csv").exists()
+@pytest.mark.parametrize("rows", [[], [b"row\n"]])
+def test_a_file_that_is_not_committed_is_not_left_behind(tmp_path: Path, rows: list[bytes]) -> None:
+    with OutputFile(tmp_path / "audit.csv") as output:
+        for row in rows:
+            output.write(row)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -32,6 +39,25 @@ def test_a_file_that_got_no_row_is_not_left_behind(tmp_path: Path) -> None:
 def test_what_cannot_be_written_is_refused_when_opened(name: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be written"):
         OutputFile(tmp_path / name)
+
+
+def test_a_file_that_may_not_be_written_to_is_not_replaced_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "audit.csv"
+    path.write_bytes(b"theirs")
+    real = os.open
+
+    def protected(at: str | Path, flags: int, *rest: int, **more: int) -> int:
+        if at == path:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(at, flags, *rest, **more)
+
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "open", protected)
+    with pytest.raises(UsageError, match=r"audit\.csv: cannot be written \(Permission denied\)"):
+        OutputFile(path)
+    assert path.read_bytes() == b"theirs"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
@@ -45,11 +71,43 @@ def test_a_full_disk_is_named_and_is_no_bug_of_ours() -> None:
 def test_a_link_to_nothing_survives_a_run_without_rows(tmp_path: Path) -> None:
     (tmp_path / "link.csv").symlink_to(tmp_path / "target.csv")
     with OutputFile(tmp_path / "link.csv"):
-        assert (tmp_path / "target.csv").exists()
+        pass
     assert [path.name for path in tmp_path.iterdir()] == ["link.csv"]
     with OutputFile(tmp_path / "link.csv") as output:
         output.write(b"row\n")
+        output.commit()
+    assert (tmp_path / "link.csv").is_symlink()
     assert (tmp_path / "target.csv").read_bytes() == b"row\n"
+
+
+@pytest.mark.skipif(not Path("/dev/fd").is_dir(), reason="needs /dev/fd")
+def test_what_is_open_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "audit.csv"
+    with path.open("w+b") as opened:
+        (tmp_path / "link").symlink_to(f"/dev/fd/{opened.fileno()}")
+        for name in (f"/dev/fd/{opened.fileno()}", tmp_path / "link"):
+            with OutputFile(Path(name)) as output:
+                output.write(b"row\n")
+                assert opened.seek(0) == 0
+                assert opened.read() == b"row\n"
+                output.commit()
+                assert output.set_aside(under_its_name=True) is None
+        assert os.fstat(opened.fileno()).st_ino == path.stat().st_ino
+    assert path.read_bytes() == b"row\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_gets_each_row_at_once_and_stays_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    read_end = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    with OutputFile(tmp_path / "pipe") as output:
+        for row in (b"one\n", b"two\n"):
+            output.write(row)
+            assert os.read(read_end, 100) == row
+        output.commit()
+    os.close(read_end)
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
 
 def test_two_names_of_one_file_have_one_identity(tmp_path: Path) -> None:

@@ -150,7 +150,16 @@ def test_a_kill_before_the_checkpoint_was_written_costs_no_epoch(
         patch.setattr("iqa_cli.training.outcome.write_checkpoint", killed)
         with pytest.raises(KeyboardInterrupt):
             next(Trainer(load_config(config_file), tmp_path, "cpu").run())
+    leftovers = [
+        tmp_path / "checkpoint-run" / ".iqa-state.safetensors-01234567.part",
+        tmp_path / "checkpoint" / ".iqa-model.onnx-01234567.part",
+    ]
+    others = [tmp_path / "checkpoint-run" / name for name in (".iqa-audit.csv-01234567.part", "state.part")]
+    for path in (*leftovers, *others):
+        path.write_bytes(b"as SIGKILL leaves it")
     trainer = Trainer(load_config(config_file), tmp_path, "cpu", resume=True)
+    assert not any(path.exists() for path in leftovers)
+    assert all(path.exists() for path in others)
     assert list(trainer.run()) == []
     assert load_checkpoint(tmp_path / "checkpoint").graph.hash == trainer.graph.hash
     assert not (tmp_path / "checkpoint-run" / "state.safetensors").exists()

@@ -38,8 +38,8 @@ from iqa_cli.report.audit.html.charts import Distributions
 from iqa_cli.report.audit.html.words import PAGE, SCRIPT
 from iqa_cli.report.audit.tally import Tally
 from iqa_cli.report.audit.words import closing_line
-from iqa_cli.report.output import Replacement, told_as_not_replaced, umask
 from iqa_cli.report.text import shown, utf8
+from iqa_cli.writing import Replacement, told_as_not_replaced, umask
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -127,7 +127,8 @@ class HtmlWriter:
         self._page = Replacement(path)
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._page)
-            self._spool: BinaryIO = stack.enter_context(_nameless_file(path))
+            self._spool: BinaryIO = _nameless_file(path)
+            stack.callback(_close, self._spool)
             self._stack = stack.pop_all()
         self._spooled = 0
         self._kept: list[_Kept] = []
@@ -231,14 +232,31 @@ class HtmlWriter:
         template = environment.from_string(_resource("page.html.j2"))
         for text in template.generate(self._context(order, pictures, is_inside=is_inside)):
             self._page.write(text.encode())
-        if part is not None:
-            with told_as_not_replaced(self._folder):
-                _remove_ours(self._folder)
-                part.rename(self._folder)
-        self._page.commit()
+        self._page.sync()
         if part is None:
-            with contextlib.suppress(OSError):  # the page is complete; an older folder that stays is waste and no harm
-                _remove_ours(self._folder)
+            self._page.commit()
+            older = self._folder
+        else:
+            with self._in_place(part) as older:
+                self._page.commit()
+        with contextlib.suppress(OSError):  # the page is complete; an older folder that stays is waste and no harm
+            _remove_ours(older)
+
+    @contextlib.contextmanager
+    def _in_place(self, part: Path) -> Iterator[Path]:
+        """New pictures in the place of older ones, which come back if the page does not get its place. Gives where the
+        older ones are.
+        """
+        older = part.with_name(f"{part.name}-older")
+        with contextlib.ExitStack() as undo:
+            with told_as_not_replaced(self._folder):
+                if _is_ours(self._folder):
+                    self._folder.rename(older)
+                    undo.callback(older.rename, self._folder)
+                part.rename(self._folder)
+                undo.callback(self._folder.rename, part)
+            yield older
+            undo.pop_all()
 
     def _context(self, order: Sequence[_Kept], pictures: Sequence[_Kept], *, is_inside: bool) -> dict[str, Any]:
         words, lang, provenance = self._words, self._lang, self._provenance
@@ -432,6 +450,12 @@ def _nameless_file(path: Path) -> BinaryIO:
         return tempfile.TemporaryFile(dir=path.parent)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _close(file: BinaryIO) -> None:
+    """Close a file that has served: what it still holds has no place on a disk that is full, and need not."""
+    with contextlib.suppress(OSError):
+        file.close()
 
 
 def _refuse_foreign(folder: Path) -> None:

@@ -335,36 +335,44 @@ def test_the_page_that_is_there_stays_until_the_new_one_is_complete(
     assert [entry.name for entry in tmp_path.iterdir()] == ["audit.html"]
 
 
-@pytest.mark.parametrize("after", [0, 1, 2, 6])
-def test_a_full_disk_loses_nothing(tmp_path: Path, graph: HexGraph, reports: list[PhotoReport], after: int) -> None:
+FAILURES = [("write", 0), ("write", 1), ("write", 2), ("fsync", 0), ("replace", 0)]
+
+
+def fail_after(monkeypatch: pytest.MonkeyPatch, call: str, times: int) -> None:
+    """Have a call of the system fail as on a full disk once it worked so many times."""
+    real: Callable[..., object] = getattr(os, call)
+    left = [times]
+
+    def limited(*arguments: object) -> object:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(*arguments)
+
+    monkeypatch.setattr(os, call, limited)
+    monkeypatch.setattr("iqa_cli.writing.replacement._BUFFER_BYTES", 1000)  # a page of many writes
+
+
+@pytest.mark.parametrize(("call", "times"), FAILURES)
+def test_a_full_disk_loses_nothing(
+    tmp_path: Path,
+    graph: HexGraph,
+    reports: list[PhotoReport],
+    monkeypatch: pytest.MonkeyPatch,
+    call: str,
+    times: int,
+) -> None:
     path = tmp_path / "audit.html"
     path.write_bytes(OURS + b"1 -->")
     with HtmlWriter(path, graph, "en", PROVENANCE) as page:
-        page._page._stream = FullAfter(after, page._page._stream)  # type: ignore[assignment]
         for report in reports:
             page.write(report)
-        with pytest.raises(OutputError, match=r"audit\.html: cannot be written \(No space left") as raised:
+        fail_after(monkeypatch, call, times)
+        with pytest.raises(OutputError, match=r"audit\.html: .* \(No space left") as raised:
             page.finish()
     assert raised.value.hint is not None
     assert path.read_bytes() == OURS + b"1 -->"
     assert [entry.name for entry in tmp_path.iterdir()] == ["audit.html"]
-
-
-class FullAfter:
-    """A file on a disk that is full after some writes."""
-
-    def __init__(self, writes: int, stream: Any) -> None:
-        self._left = writes
-        self._stream = stream
-
-    def write(self, content: bytes) -> int:
-        if self._left == 0:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self._left -= 1
-        return int(self._stream.write(content))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
 
 class TestFolder:
@@ -400,17 +408,28 @@ class TestFolder:
         written(tmp_path / "audit.html", graph, reports)
         assert [entry.name for entry in tmp_path.iterdir()] == ["audit.html"]
 
+    @pytest.mark.parametrize("has_older", [True, False])
+    @pytest.mark.parametrize(("call", "times"), FAILURES)
     def test_a_full_disk_leaves_the_older_page_with_its_own_pictures(
-        self, tmp_path: Path, graph: HexGraph, reports: list[PhotoReport]
+        self,
+        tmp_path: Path,
+        graph: HexGraph,
+        reports: list[PhotoReport],
+        monkeypatch: pytest.MonkeyPatch,
+        call: str,
+        times: int,
+        has_older: bool,
     ) -> None:
-        written(tmp_path / "audit.html", graph, reports)
+        if has_older:
+            written(tmp_path / "audit.html", graph, reports)
         before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
         with HtmlWriter(tmp_path / "audit.html", graph, "en", PROVENANCE) as page:
-            page._page._stream = FullAfter(2, page._page._stream)  # type: ignore[assignment]
             page.write(reports[1])
+            fail_after(monkeypatch, call, times)
             with pytest.raises(OutputError):
                 page.finish()
         assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+        assert len(list(tmp_path.iterdir())) == 2 * has_older
 
     def test_a_name_that_is_no_utf8(self, tmp_path: Path, graph: HexGraph, reports: list[PhotoReport]) -> None:
         path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.html"))

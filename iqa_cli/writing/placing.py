@@ -7,7 +7,7 @@ either (a few network drives), the look is all there is.
 
 from __future__ import annotations
 
-import ctypes
+import contextlib
 import errno
 import functools
 import os
@@ -60,6 +60,8 @@ def _renamer() -> Callable[[bytes, bytes], int] | None:
     """The system's rename that refuses to replace: it gives 0 or an error number. None where there is none."""
     if sys.platform == "win32":
         return None
+    import ctypes  # few runs need it
+
     library = ctypes.CDLL(None, use_errno=True)
     if sys.platform == "darwin":
         exclusive = getattr(library, "renamex_np", None)
@@ -71,6 +73,8 @@ def _renamer() -> Callable[[bytes, bytes], int] | None:
 
 
 def _errno_of(answer: int) -> int:
+    import ctypes
+
     return ctypes.get_errno() if answer else 0
 
 
@@ -90,3 +94,13 @@ def holds_nothing_else(path: str, original: str) -> bool:
             if beginning != whole.read(len(beginning)):
                 return False
     return True
+
+
+def sync_folder(folder: str) -> None:
+    """Have the names in a folder on the disk, where the system lets one ask for that."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder or os.curdir, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
