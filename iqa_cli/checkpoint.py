@@ -9,12 +9,17 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from iqa_cli.errors import CheckpointError, GraphError
 from iqa_cli.hexgraph.read import parse_graph
+from iqa_cli.hexgraph.strictjson import JsonText, NotJsonError
+from iqa_cli.regular import open_regular, read_regular
+from iqa_cli.wording import counted
 from iqa_cli.writing import staged, told_as_not_replaced
 
 if TYPE_CHECKING:
@@ -33,8 +38,13 @@ OPERATING_POINT = "operating_point"
 """Key of the card under which a label has the log-odds that are added before its level is named."""
 GRAPH_KEY = "iqa_graph"
 """Metadata key under which `model.onnx` carries the hash of the graph it was trained on."""
-_LARGEST_SIZE = 16_384
+MOST_BYTES = {CARD: 16 * 2**20, ONNX: 2**31 - 1, WEIGHTS: 2**32}
+"""The largest file of each name that is read: a card with the names of half a million photographs, the most that ONNX
+can be, and the weights of a model that can still be exported. A file of another name has the limit of the card."""
+_LARGEST_SIZE = 4096
 """Pixels; far above any model, far below what would fill the memory before a message could say so."""
+_LARGEST_SHIFT = 1000.0
+"""Of means, and of deviations and what they divide by: beyond it single precision has nothing left of a picture."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,6 +68,11 @@ class Preprocessing:
             raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {self.interpolation!r}")
         if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
             raise ValueError(f"mean and std need three numbers each, std above 0; got {self.mean} and {self.std}")
+        if max(map(abs, self.mean)) > _LARGEST_SHIFT or not all(
+            1 / _LARGEST_SHIFT <= value <= _LARGEST_SHIFT for value in self.std
+        ):
+            most = f"{_LARGEST_SHIFT:g}, std from {1 / _LARGEST_SHIFT:g} to it"
+            raise ValueError(f"mean can be up to {most}; got {self.mean} and {self.std}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +87,8 @@ class Checkpoint:
     """How pictures are made ready."""
     card: Mapping[str, Any]
     """The whole card as read."""
+    card_sha256: str = ""
+    """Of the card's bytes; with the hashes on the card it stands for all of the checkpoint."""
 
     @property
     def name(self) -> str:
@@ -107,15 +124,16 @@ class Checkpoint:
         if expected is None:
             raise CheckpointError(f"{self.folder / CARD}: files has no entry for {file}", hint=_REINSTALL)
         try:
-            content = path.read_bytes()
+            stream, size = open_regular(path)
+            with stream:
+                # Before a byte is read: what is there may be a hundred gigabytes of nothing.
+                content = stream.read(size) if size == expected["bytes"] else None
         except FileNotFoundError:
             raise CheckpointError(f"{path}: missing from the checkpoint", hint=_REINSTALL) from None
         except OSError as error:
-            raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from None
-        if len(content) != expected["bytes"]:
-            raise CheckpointError(
-                f"{path}: damaged, {len(content)} bytes instead of {expected['bytes']}", hint=_REINSTALL
-            )
+            raise CheckpointError(f"{path}: cannot be read ({error.strerror})", hint=_REINSTALL) from None
+        if content is None:
+            raise CheckpointError(f"{path}: damaged, {size} bytes instead of {expected['bytes']}", hint=_REINSTALL)
         if hashlib.sha256(content).hexdigest() != expected["sha256"]:
             raise CheckpointError(f"{path}: damaged, its SHA-256 differs from the card's", hint=_REINSTALL)
         return content
@@ -133,6 +151,9 @@ class Checkpoint:
             )
 
 
+_ANOTHER_FOLDER = "name the folder in which `iqa train` left a checkpoint"
+_MOST_SHOWN = 50
+"""Problems of a kind that are listed."""
 _REINSTALL = "restore the checkpoint: reinstall iqa for a shipped one, copy or train it again for your own"
 
 
@@ -142,16 +163,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     raises  CheckpointError  naming the card, the key and the value, all mistakes at once
     """
     path = folder / CARD
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
-    except FileNotFoundError:
-        raise CheckpointError(f"{folder}: not a checkpoint, it has no {CARD}") from None
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from None
-    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or a number of thousands of digits
-        raise CheckpointError(f"{path}: not JSON ({error})", hint=_REINSTALL) from None
-    if not isinstance(card, dict):
-        raise CheckpointError(f"{path}: expected an object, got {type(card).__name__}", hint=_REINSTALL)
+    card, digest = _read_card(path)
     version = card.get("format_version")
     if version is None:
         raise CheckpointError(
@@ -159,7 +171,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         )
     if type(version) is not int or version != FORMAT_VERSION:
         raise CheckpointError(
-            f"{path}: format_version is {version!r}, this iqa reads {FORMAT_VERSION}",
+            f"{path}: format_version is {_shown(version)}, this iqa reads {FORMAT_VERSION}",
             hint="a newer checkpoint needs a newer iqa",
         )
     problems: list[str] = []
@@ -167,14 +179,33 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     preprocessing = _read_preprocessing(card, problems)
     _check_files(card, problems)
     if problems or graph is None or preprocessing is None:
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise CheckpointError(f"{path}: {count}", problems=problems, hint=_REINSTALL)
-    return Checkpoint(folder=folder, graph=graph, preprocessing=preprocessing, card=card)
+        raise _problems(path, problems)
+    return Checkpoint(folder=folder, graph=graph, preprocessing=preprocessing, card=card, card_sha256=digest)
 
 
-def _refuse_constant(constant: str) -> None:
-    """NaN and Infinity, which Python's reader takes and JSON does not know."""
-    raise ValueError(f"{constant} is not a number")
+def _read_card(path: Path) -> tuple[dict[str, Any], str]:
+    """The card as an object, whatever it says, and the hash of its bytes; CheckpointError if it is no object."""
+    try:
+        content = read_regular(path, MOST_BYTES[CARD])
+        document = JsonText(content.decode("utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(f"{path.parent}: not a checkpoint, it has no {CARD}", hint=_ANOTHER_FOLDER) from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})", hint=_REINSTALL) from None
+    except UnicodeDecodeError as error:
+        raise CheckpointError(f"{path}: not JSON (byte {error.start} is not UTF-8)", hint=_REINSTALL) from None
+    except NotJsonError as error:
+        where = f":{error.position.line}:{error.position.column}" if error.position else ""
+        raise CheckpointError(f"{path}{where}: {error.message}", hint=_REINSTALL) from None
+    if not isinstance(document.value, dict):
+        raise CheckpointError(f"{path}: expected an object, got {type(document.value).__name__}", hint=_REINSTALL)
+    if strange := [str(problem) for problem in itertools.islice(document.oddities(), _MOST_SHOWN)]:
+        raise _problems(path, strange)
+    return document.value, hashlib.sha256(content).hexdigest()
+
+
+def _problems(path: Path, problems: list[str]) -> CheckpointError:
+    return CheckpointError(f"{path}: {counted(len(problems), 'problem')}", problems=problems, hint=_REINSTALL)
 
 
 def _read_graph(card: Mapping[str, Any], problems: list[str]) -> HexGraph | None:
@@ -229,9 +260,23 @@ def _check_files(card: Mapping[str, Any], problems: list[str]) -> None:
     if not isinstance(files, dict):
         problems.append(f"files: expected an object, got {type(files).__name__}")
         return
-    for name, entry in files.items():
+    for name, entry in itertools.islice(files.items(), _MOST_SHOWN):
+        what = f"files.{name if name in MOST_BYTES else _shown(name)}"
         if not (isinstance(entry, dict) and type(entry.get("bytes")) is int and isinstance(entry.get("sha256"), str)):
-            problems.append(f"files.{name}: expected bytes and sha256, got {_shown(entry)}")
+            problems.append(f"{what}: expected bytes and sha256, got {_shown(entry)}")
+        elif not _FILE_NAME.fullmatch(name):
+            problems.append(f"{what}: not the name of a file in the checkpoint's folder")
+        elif not 0 <= entry["bytes"] <= MOST_BYTES.get(name, MOST_BYTES[CARD]):
+            most = MOST_BYTES.get(name, MOST_BYTES[CARD])
+            problems.append(f"{what}: a size of {_shown(entry['bytes'])} bytes; up to {most} are read")
+        elif not _SHA256.fullmatch(entry["sha256"]):
+            problems.append(f"{what}: {_shown(entry['sha256'])} is no SHA-256")
+    if len(files) > _MOST_SHOWN:
+        problems.append(f"files: {len(files)} files, more than {_MOST_SHOWN}")
+
+
+_FILE_NAME = re.compile(r"(?!\.)[\w.+ -]{1,255}(?<![. ])")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def write_checkpoint(folder: Path, files: Mapping[str, bytes], card: Mapping[str, Any]) -> None:

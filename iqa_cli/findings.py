@@ -143,8 +143,8 @@ def read_usual(entry: object, graph: HexGraph, source: str) -> Usual:
                 _unit(name)
                 ranges = {int(level): _range(percentiles) for level, percentiles in levels["levels"].items()}
                 usual.setdefault(label, {})[name] = ranges
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointError(f"{source}: measured: not as `iqa train` writes it ({error!r})") from None
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise CheckpointError(f"{source}: measured: not as `iqa train` writes it ({error!r:.200})") from None
     return usual
 
 

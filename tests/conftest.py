@@ -1,36 +1,28 @@
-"""Fixtures that several folders of tests share: drawn photos, and a checkpoint whose answers are known.
-
-The checkpoint's model looks at nothing but m, the mean of its input (0..1), and scores two labels:
-
-    bright  level 2 from m = 0.6, level 3 from 0.75, level 4 from 0.9
-    dark    level 2 from m = 0.4 down, level 3 from 0.25, level 4 from 0.1
-    the other labels of the graph: certainly level 1
-"""
+"""Fixtures that several folders of tests share: drawn photos, and a checkpoint whose answers are known."""
 
 from __future__ import annotations
 
 import errno
 import functools
 import io
-import json
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from iqa_cli.checkpoint import FORMAT_VERSION, ONNX, write_checkpoint
-from iqa_cli.paths import find_graph
 from iqa_cli.writing import placing
+
+_FOLDER = str(Path(__file__).parent)
+if _FOLDER not in sys.path:
+    sys.path.insert(0, _FOLDER)  # makes `drawn_checkpoints` importable
+
+from drawn_checkpoints import write_good  # noqa: E402 - see above
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
-
-SIZE = 16
-STEEPNESS = 200.0
-BRIGHT_FROM = (0.6, 0.75, 0.9)
-DARK_UP_TO = (0.4, 0.25, 0.1)
 
 
 @pytest.fixture(autouse=True)
@@ -57,49 +49,12 @@ def each_way_to_place(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
 
 @pytest.fixture(scope="session")
 def checkpoint_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A complete checkpoint of the shipped graph with a hand-made model, see the module's docstring."""
+    """A complete checkpoint of the shipped graph with a hand-made model, see `drawn_checkpoints`."""
     pytest.importorskip("onnx", reason="the hand-made checkpoint needs onnx, which the train extra brings")
     folder = tmp_path_factory.mktemp("checkpoints") / "mean-brightness"
     folder.mkdir()
-    graph = json.loads(find_graph("smartphone-6").read_text(encoding="utf-8"))
-    card = {
-        "graph": graph,
-        "preprocessing": {"size": SIZE, "interpolation": "box", "mean": [0.0] * 3, "std": [1.0] * 3},
-    }
-    write_checkpoint(folder, {ONNX: _model(graph["labels"])}, card)
-    assert json.loads((folder / "card.json").read_text(encoding="utf-8"))["format_version"] == FORMAT_VERSION
+    write_good(folder)
     return folder
-
-
-def _model(labels: list[str]) -> bytes:
-    """scores = mean(input) * slope + offset, one row of three thresholds per label."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    slopes, offsets = np.zeros((len(labels), 3), np.float32), np.full((len(labels), 3), -30.0, np.float32)
-    slopes[labels.index("bright")] = STEEPNESS
-    offsets[labels.index("bright")] = [-STEEPNESS * limit for limit in BRIGHT_FROM]
-    slopes[labels.index("dark")] = -STEEPNESS
-    offsets[labels.index("dark")] = [STEEPNESS * limit for limit in DARK_UP_TO]
-    graph = helper.make_graph(
-        [
-            helper.make_node("ReduceMean", ["pixels", "axes"], ["mean"], keepdims=0),
-            helper.make_node("Unsqueeze", ["mean", "last"], ["column"]),
-            helper.make_node("Gemm", ["column", "slopes", "offsets"], ["scores"]),
-        ],
-        "mean-brightness",
-        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["B", 3, SIZE, SIZE])],
-        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["B", slopes.size])],
-        [
-            numpy_helper.from_array(np.array([1, 2, 3]), "axes"),
-            numpy_helper.from_array(np.array([1]), "last"),
-            numpy_helper.from_array(slopes.reshape(1, -1), "slopes"),
-            numpy_helper.from_array(offsets.reshape(1, -1), "offsets"),
-        ],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    onnx.checker.check_model(model)
-    return bytes(model.SerializeToString())
 
 
 @functools.cache  # some tests want hundreds of one kind

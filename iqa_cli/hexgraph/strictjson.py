@@ -17,6 +17,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from iqa_cli.hexgraph.problems import Problem, Steps
+from iqa_cli.regular import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -98,7 +99,7 @@ class JsonText:
             ) from None
         except RecursionError:
             offset = self._deepest()
-            raise NotJsonError("nested too deeply to be a graph", self._position(offset)) from None
+            raise NotJsonError("nested too deeply", self._position(offset)) from None
 
     def _decode(self, parse_int: Callable[[str], object]) -> object:
         return json.loads(
@@ -284,12 +285,9 @@ def read_json(path: Path) -> JsonText:
     raises  NotJsonError  if the file cannot be opened, is too large or is not JSON
     """
     try:
-        with path.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)  # not all of it: some files have no end
+        raw = read_regular(path, MAX_BYTES)
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
         raise NotJsonError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if len(raw) > MAX_BYTES:
-        raise NotJsonError(f"larger than {MAX_BYTES // 2**20} MiB, which no graph needs")
     if raw.startswith(_MARKS):
         raise NotJsonError("starts with a byte order mark", Position(1, 1), "save it as UTF-8 without one")
     try:

@@ -12,6 +12,8 @@ import onnxscript  # noqa: F401 - torch's exporter needs it; a missing one shoul
 import torch
 
 from iqa_cli.checkpoint import GRAPH_KEY
+from iqa_cli.models.onnx_check import work_of
+from iqa_cli.models.onnx_file import NotOurOnnxError, read_onnx
 from iqa_cli.models.quiet_onnxruntime import onnxruntime
 from iqa_cli.models.tone_model import ExportedModel, ToneModel
 
@@ -28,7 +30,8 @@ def onnx_bytes(model: ToneModel, graph_hash: str) -> bytes:
 
     model       on the CPU
     graph_hash  of the graph whose thresholds the N scores are; kept in the file's metadata
-    raises      torch.onnx.OnnxExporterError  for a visual tower that cannot be expressed in ONNX
+    raises      torch.onnx.OnnxExporterError  for a visual tower that cannot be expressed in ONNX, or not in the
+                                              operators and sizes that are accepted when a checkpoint is loaded
                 RuntimeError                  if onnxruntime's scores differ from torch's by more than TOLERANCE: our
                                               bug, not the user's
     """
@@ -52,6 +55,10 @@ def onnx_bytes(model: ToneModel, graph_hash: str) -> bytes:
     _strip_traces(document.graph)
     document.metadata_props.add(key=GRAPH_KEY, value=graph_hash)
     content: bytes = document.SerializeToString()
+    try:
+        work_of(read_onnx(content), size, document.graph.output[0].type.tensor_type.shape.dim[-1].dim_value)
+    except NotOurOnnxError as error:
+        raise torch.onnx.OnnxExporterError(str(error)) from error
     _check(content, exported, pictures)
     return content
 
@@ -60,8 +67,9 @@ def _strip_traces(graph: Any) -> None:
     """Take off what the exporter notes on every part for its own debugging: stack traces with the paths of the machine
     that exported it, which are nobody's business and make the same model differ from machine to machine.
     """
-    for part in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+    for part in (graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
         del part.metadata_props[:]
+    del graph.value_info[:]  # what the exporter believes of the results in between: whoever loads the file works it out
 
 
 @contextlib.contextmanager

@@ -14,9 +14,12 @@ import safetensors.torch
 from iqa_cli.checkpoint import CARD, WEIGHTS, load_checkpoint
 from iqa_cli.config.sections import CHECKPOINT_PREFIX
 from iqa_cli.errors import CheckpointError, ConfigError
+from iqa_cli.models.weights import BadWeightsError, check_weights
 from iqa_cli.paths import find_checkpoint
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import torch
     from torch import nn
 
@@ -27,6 +30,8 @@ _TOWERS = ("clip.", "statistics.", "scene.")
 """Parameters that turn pictures and texts into features."""
 _PER_LABEL = ("head.bias", "head.linear.weight", "head.linear.bias", "thresholds.first")
 """Parameters with a row per label."""
+_MOST_WIDTH = 4096
+"""Of what stands beside the tower, as a card says it: the model is built before its weights are looked at."""
 
 
 def checkpoint_of(pretrained: str, architecture: str) -> Checkpoint:
@@ -42,16 +47,18 @@ def checkpoint_of(pretrained: str, architecture: str) -> Checkpoint:
     backbone = _model_of(checkpoint).get("backbone")
     if backbone != architecture:
         raise ConfigError(
-            f"model.pretrained: {checkpoint.folder / CARD}: its backbone is {backbone!r}, not {architecture!r}",
-            hint=f"set model.backbone to {backbone!r}",
+            f"model.pretrained: {checkpoint.folder / CARD}: its backbone is {backbone!r:.60}, not {architecture!r}",
+            hint=f"set model.backbone to {backbone!r:.60}",
         )
     return checkpoint
 
 
 def statistics_width(checkpoint: Checkpoint) -> int:
-    """The width of a checkpoint's statistics, 0 if it has none, as those before there were any."""
-    width = _model_of(checkpoint).get("statistics", 0)
-    return width if type(width) is int and width > 0 else 0
+    """The width of a checkpoint's statistics, 0 if it has none, as those before there were any.
+
+    raises  ConfigError  for one that no model has
+    """
+    return _width(checkpoint, "statistics") or 0
 
 
 def scene_of(checkpoint: Checkpoint) -> str | None:
@@ -61,9 +68,19 @@ def scene_of(checkpoint: Checkpoint) -> str | None:
 
 
 def scene_width(checkpoint: Checkpoint) -> int | None:
-    """Width of what reads from a checkpoint's scene network; None if the card does not say."""
-    width = _model_of(checkpoint).get("scene_width")
-    return width if type(width) is int and width > 0 else None
+    """Width of what reads from a checkpoint's scene network; None if the card does not say.
+
+    raises  ConfigError  for one that no model has
+    """
+    return _width(checkpoint, "scene_width")
+
+
+def _width(checkpoint: Checkpoint, key: str) -> int | None:
+    width = _model_of(checkpoint).get(key)
+    if width is not None and (type(width) is not int or not 0 <= width <= _MOST_WIDTH):
+        expected = f"expected a whole number up to {_MOST_WIDTH}"
+        raise ConfigError(f"model.pretrained: {checkpoint.folder / CARD}: model.{key}: {expected}, got {width!r:.60}")
+    return width or None
 
 
 def is_mirrored(checkpoint: Checkpoint) -> bool:
@@ -85,18 +102,16 @@ def take_over(checkpoint: Checkpoint, model: nn.Module, graph: HexGraph) -> None
 
     raises  ConfigError  if the weights are damaged or the towers do not fit
     """
-    try:
-        kept = safetensors.torch.load(checkpoint.read_verified(WEIGHTS))
-    except (CheckpointError, safetensors.SafetensorError) as error:
-        raise ConfigError(f"model.pretrained: {error}") from None
     own = model.state_dict()
+    kept = _kept(checkpoint, own)
     towers = {name: value for name, value in kept.items() if name.startswith(_TOWERS)}
-    expected = {name: value.shape for name, value in own.items() if name.startswith(_TOWERS)}
-    if {name: value.shape for name, value in towers.items()} != expected:
+    expected = {name: (value.shape, value.dtype) for name, value in own.items() if name.startswith(_TOWERS)}
+    if {name: (value.shape, value.dtype) for name, value in towers.items()} != expected:
         raise ConfigError(
             f"model.pretrained: {checkpoint.folder / WEIGHTS}: its towers do not fit this backbone",
             hint="leave out model.statistics, scene and scene_width, or an architecture has changed since then",
         )
+    _refuse_other_labels(checkpoint, kept, own)
     taken = dict(towers)
     for name in ("head.context", "head.log_scale"):
         if name in kept and name in own and kept[name].shape == own[name].shape and not _is_per_label(own[name]):
@@ -114,6 +129,59 @@ def take_over(checkpoint: Checkpoint, model: nn.Module, graph: HexGraph) -> None
     for new, old in steps:
         taken["thresholds.steps"][new] = kept["thresholds.steps"][old]
     model.load_state_dict(taken, strict=False)
+
+
+def _kept(checkpoint: Checkpoint, own: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors of a checkpoint.
+
+    own     those of the model that takes them
+    raises  ConfigError  if the file is damaged, or larger than that of any model with this backbone
+    """
+    size = sum(value.nbytes for value in own.values())
+    stated = checkpoint.card["files"].get(WEIGHTS, {}).get("bytes", 0)
+    # Labels and statistics may differ from one model to the other; a tower that differs does not fit.
+    if stated > (most := 2 * size + 2**26):
+        raise ConfigError(
+            f"model.pretrained: {checkpoint.folder / WEIGHTS}: {stated:,} bytes, more than the {most:,} "
+            "that a model of this backbone can have"
+        )
+    try:
+        content = checkpoint.read_verified(WEIGHTS)
+        check_weights(content)
+        return safetensors.torch.load(content)
+    except CheckpointError as error:
+        raise ConfigError(f"model.pretrained: {error.message}", problems=error.problems, hint=error.hint) from None
+    except (BadWeightsError, safetensors.SafetensorError) as error:
+        raise ConfigError(f"model.pretrained: {checkpoint.folder / WEIGHTS}: {error}") from None
+
+
+def _refuse_other_labels(
+    checkpoint: Checkpoint, kept: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]
+) -> None:
+    """What is kept for each label has to be there for the labels of the card.
+
+    raises  ConfigError  naming what is not
+    """
+    counts = [levels - 2 for levels in checkpoint.graph.n_levels]
+    expected = {name: (len(counts), *own[name].shape[1:]) for name in _PER_LABEL if name in kept and name in own}
+    expected |= {"thresholds.first": (len(counts),), "thresholds.steps": (sum(counts),)}
+    if _is_per_label(kept.get("head.context")):
+        expected["head.context"] = (len(counts), *kept["head.context"].shape[1:])
+    problems = [
+        f"{name}: expected {list(shape)}, got {list(kept[name].shape) if name in kept else 'nothing'}"
+        for name, shape in expected.items()
+        if name not in kept or kept[name].shape != shape
+    ]
+    problems += [
+        f"{name}: expected {own[name].dtype}, got {value.dtype}"
+        for name, value in kept.items()
+        if name in own and value.dtype != own[name].dtype
+    ]
+    if problems:
+        raise ConfigError(
+            f"model.pretrained: {checkpoint.folder / WEIGHTS}: its head does not fit the graph on its card",
+            problems=problems,
+        )
 
 
 def _is_per_label(context: torch.Tensor | None) -> bool:

@@ -14,7 +14,9 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from iqa_cli.checkpoint import MOST_BYTES, WEIGHTS
 from iqa_cli.errors import CheckpointError
+from iqa_cli.regular import read_regular
 from iqa_cli.writing import write_atomically
 
 if TYPE_CHECKING:
@@ -154,7 +156,7 @@ def load_weights(path: Path, model: nn.Module) -> None:
     raises  CheckpointError  if the file is missing, damaged or does not fit
     """
     try:
-        model.load_state_dict(safetensors.torch.load_file(path))
+        model.load_state_dict(safetensors.torch.load(read_regular(path, MOST_BYTES[WEIGHTS])))
     except _DAMAGE as error:
         raise _damaged(path, error) from error
 

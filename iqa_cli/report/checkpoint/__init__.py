@@ -1,0 +1,1 @@
+"""Renderers of what `iqa checkpoint-check` found."""
