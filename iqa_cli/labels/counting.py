@@ -50,22 +50,32 @@ class Levels:
     def mistakes(self) -> Iterator[tuple[int, str]]:
         """(row, what is wrong): cells that are no levels, then rows that break the graph's rules."""
         for row, label in zip(*(found.tolist() for found in np.nonzero(self.nonsense)), strict=True):
-            last = self.graph.n_levels[label] - 1
-            worse = "1+" if last == 1 else f"1+..{last}+"
+            none, one, last = (self.first + level for level in (0, 1, self.graph.n_levels[label] - 1))
+            worse = f"{one}+" if last == one else f"{one}+..{last}+"
             name, cell = quote(self.graph.label_names[label]), quote(self.cells[label][row])
-            yield row, f"{name} is {cell}, expected 0..{last}, {worse}, -1 or blank"
-        yield from broken_rules(self.positions, self.at_least, self.graph)
+            yield row, f"{name} is {cell}, expected {none}..{last}, {worse}, -1 or blank"
+        yield from broken_rules(self.positions, self.at_least, self.graph, first=self.first)
 
     @property
     def is_possible(self) -> bool:
         """Whether nothing is wrong."""
         return next(self.mistakes(), None) is None
 
+    @property
+    def impossible_rows(self) -> int:
+        """How many of the n have a mistake."""
+        return len({row for row, _ in self.mistakes()})
+
+    @property
+    def is_mostly_none(self) -> bool:
+        """Whether at least half of the cells with a level say none."""
+        return 2 * int((self.positions == 0).sum()) >= int((self.positions != UNOBSERVED).sum())
+
 
 def understood(
     cells: Mapping[int, Sequence[str]], n: int, graph: HexGraph, *, noun: str = "row"
 ) -> tuple[Levels, str | None, str | None]:
-    """What n photos' cells say, by the label's position.
+    """What n photos' cells say, by the label's position; how they count is the likelier way if both have mistakes.
 
     noun     what the n are in the file
     returns  the levels, a note on how they count and a hint if they are wrong; either may be None
@@ -77,20 +87,18 @@ def understood(
     if from_0.is_possible:
         is_doubtful = not has_0 and (from_0.positions > 0).any() and from_1.is_possible
         return from_0, _doubt(graph) if is_doubtful else None, None
-    if has_0 or not from_1.is_possible:
-        return from_0, None, COUNT_FROM_0 if (from_0.nonsense & ~from_1.nonsense).any() else None
-    observed = from_1.positions != UNOBSERVED
-    if 2 * int((from_1.positions == 0).sum()) < int(observed.sum()):
+    has_above = bool((from_0.nonsense & ~from_1.nonsense).any())
+    if has_0:
+        return from_0, None, COUNT_FROM_0 if has_above else None
+    impossible, still = from_0.impossible_rows, from_1.impossible_rows
+    if still >= impossible:
+        return from_0, None, None
+    if not from_1.is_mostly_none:
         return from_0, None, f"{COUNT_FROM_0}; if 1 is none in this one, take 1 from every level"
-    impossible = len({row for row, _ in from_0.mistakes()})
-    return (
-        from_1,
-        (
-            f"levels are read as counted from 1: 1 is none, {max(graph.n_levels)} the worst "
-            f"(no cell is 0, and counted from 0, {impossible:,} of {counted(n, noun)} could not be)"
-        ),
-        None,
-    )
+    how = f"levels are read as counted from 1: 1 is none, {max(graph.n_levels)} the worst"
+    if still:
+        return from_1, None, f"{how}; no cell is 0"
+    return from_1, f"{how} (no cell is 0, and counted from 0, {impossible:,} of {counted(n, noun)} could not be)", None
 
 
 def _doubt(graph: HexGraph) -> str:
