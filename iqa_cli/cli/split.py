@@ -59,9 +59,10 @@ def split(
 ) -> None:
     """Split a label file into train, val and test, evenly by every level of every label, whole scenes together.
 
-    For instance: iqa split labels.csv --by "regex:^[^_]+" --out splits
+    For instance: iqa split labels.csv --images photos --by time:60 --out splits
 
-    Rows are written as they are. A photo in two parts is an error; scenes in two parts are a warning.
+    Rows are written as they are. A photo in two parts is an error; scenes in two parts are a warning, and so is a
+    level that occurs and that a part lacks.
 
     Exit codes: 0 done, 2 wrong usage, 3 wrong labels, a part that would be empty, photos in more than one part, or a
     missing library, 70 a bug in iqa, 130 interrupted.

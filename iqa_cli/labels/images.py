@@ -48,15 +48,12 @@ def image_path(folder: Path, name: str) -> Path:
 
 def _with_accents(folder: Path, name: str) -> Path | None:
     """The file of a name whose folders and file may each have their accents apart or joined; None without one."""
-    path = Path("/") if name.startswith("/") else folder
+    places = [Path("/") if name.startswith("/") else folder]
     for part in name.split("/"):
-        spellings = (part, *(unicodedata.normalize(form, part) for form in ("NFC", "NFD")))
-        there = (path / spelling for spelling in spellings if os.path.lexists(path / spelling))
-        found = next(there, None)
-        if found is None:
-            return None
-        path = found
-    return path
+        spellings = dict.fromkeys((part, *(unicodedata.normalize(form, part) for form in ("NFC", "NFD"))))
+        tried = (place / spelling for place in places for spelling in spellings)
+        places = [path for path in tried if os.path.lexists(path)]
+    return places[0] if places else None
 
 
 def missing_images(table: LabelTable, folder: Path) -> tuple[int, ...]:

@@ -59,14 +59,11 @@ def write_split(table: LabelTable, split: Split, files: Mapping[str, Path]) -> N
     header, *records = read_csv(table.path)
     if tuple(record.line for record in records) != table.lines:
         raise LabelsError(f"{table.path}: changed while it was being split", hint="run it again")
-    end = b"\r\n" if header.raw.endswith(b"\r\n") else b"\n"
     staged: dict[Path, Path] = {}
     try:
         for part, path in files.items():
             make_writable(path.parent)
-            rows = (header.raw, *(records[row].raw for row in split.rows(part)))
-            # The file's last line may lack its end, and be any part's row.
-            content = b"".join(row if row.endswith(b"\n") else row + end for row in rows)
+            content = b"".join((header.raw, *(records[row].raw for row in split.rows(part))))
             stage = path.with_name(f".{path.name}.new")
             staged[stage] = path
             write_atomically(stage, content)
