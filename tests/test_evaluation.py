@@ -195,8 +195,29 @@ def test_all_mistakes_come_at_once(write: Callable[..., Path]) -> None:
         'line 3, "./a.jpg": the same photo is in line 2',
         "line 4: no file name",
         "line 5: 2 cells, the header has 3; lists of levels need quotes",
-        "line 7 is not UTF-8 (byte 0xff at 2)",
+        'line 7 is not UTF-8 (byte 0xff at 2): "dÿ.jpg" in Windows-1252, "dˇ.jpg" in Mac Roman',
     )
+
+
+def test_predictions_are_read_however_they_were_saved(tmp_path: Path) -> None:
+    text = "filename;pred_label;gt_label;a_p0;a_p1;b_p0;b_p1;\r\nx.jpg;0,1;0,-1;0,75;0,25;0,5;0,5;\r\n;;;;;;;\r\n"
+    for content in (text.encode("utf-8-sig"), text.replace(";", "\t").encode("utf-16"), b"sep=;\r\n" + text.encode()):
+        (tmp_path / "p.csv").write_bytes(content)
+        found = read_predictions(tmp_path / "p.csv")
+        assert (found.names, found.labels) == (("x.jpg",), ("a", "b"))
+        assert (found.predicted.tolist(), found.truth.tolist()) == ([[0, 1]], [[0, -1]])
+        assert found.marginals is not None
+        assert [table.tolist() for table in found.marginals] == [[[0.75, 0.25]], [[0.5, 0.5]]]
+
+
+def test_predictions_that_count_from_1_are_read_so_and_that_is_said(write: Callable[..., Path]) -> None:
+    path = write(HEADER, 'a.jpg,"1,4","1,3"', 'b.jpg,"1,1","2,-1"')
+    found = read_predictions(path, ["a", "b"])
+    assert (found.predicted.tolist(), found.truth.tolist()) == ([[0, 3], [0, 0]], [[0, 2], [1, -1]])
+    (note,) = found.notes
+    assert note.startswith(f"{path}: levels are read as counted from 1: 1 is none, 4 the worst")
+    (note,) = read_predictions(write(HEADER, 'a.jpg,"1,3","1,2"'), ["a", "b"]).notes
+    assert "levels are read as counted from 0, so that 1 is" in note
 
 
 def test_names_that_do_not_fit_the_file_are_told_once(write: Callable[..., Path]) -> None:

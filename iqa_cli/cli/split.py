@@ -59,9 +59,10 @@ def split(
 ) -> None:
     """Split a label file into train, val and test, evenly by every level of every label, whole scenes together.
 
-    For instance: iqa split labels.csv --by "regex:^[^_]+" --out splits
+    For instance: iqa split labels.csv --images photos --by time:60 --out splits
 
-    Rows are written as they are. A photo in two parts is an error; scenes in two parts are a warning.
+    Rows are written as they are. A photo in two parts is an error; scenes in two parts are a warning, and so is a
+    level that occurs and that a part lacks.
 
     Exit codes: 0 done, 2 wrong usage, 3 wrong labels, a part that would be empty, photos in more than one part, or a
     missing library, 70 a bug in iqa, 130 interrupted.
@@ -111,6 +112,12 @@ def _split(
     files = part_files(tuple(shares), out)
     refuse_overwriting(files, source, force=force)
     table = read_labels(source, graph, no_labels=_columns(rule))
+    if table.first_level:
+        _say_notes(*table.notes)
+        raise LabelsError(
+            f"{source}: a part of it may not show any more that its levels count from {table.first_level}",
+            hint="take 1 from every level, so that 0 is none, and split that file",
+        )
     if table.split is not None:
         raise LabelsError(
             f"{source}: is split already, by its column `split`",
@@ -132,14 +139,12 @@ def _check(labels: list[Path], graph: HexGraph, rule: SceneRule | None, images: 
     from iqa_cli.cli.streams import say
     from iqa_cli.labels.leakage import leakage
     from iqa_cli.labels.parts import read_parts
-    from iqa_cli.report.text import shown
 
     parts = read_parts(labels, graph, no_labels=_columns(rule))
     found = leakage(parts, rule, images)
     _say_notes(*(note for table in parts.values() for note in table.notes), *found.notes)
     _print_table(parts, graph, f"{', '.join(map(str, labels))}: {sum(map(len, parts.values())):,} rows")
-    for warning in found.scene_warnings():
-        say(f"warning: {shown(warning)}")
+    _warn(found.scene_warnings())
     if not found.compared_scenes:
         say("note: scenes were not compared; --by tells which photos show the same one")
     found.refuse()
@@ -161,14 +166,23 @@ def _say_notes(*notes: str) -> None:
         say(f"note: {shown(note)}")
 
 
+def _warn(warnings: list[str]) -> None:
+    from iqa_cli.cli.streams import say
+    from iqa_cli.report.text import shown
+
+    for warning in warnings:
+        say(f"warning: {shown(warning)}")
+
+
 def _print_table(parts: Mapping[str, LabelTable], graph: HexGraph, title: str) -> None:
-    """The table of the parts on stdout."""
+    """The table of the parts on stdout, and on stderr what they lack."""
     import contextlib
 
-    from iqa_cli.labels.counts import count_photos
+    from iqa_cli.labels.counts import absent_levels, count_photos
     from iqa_cli.report.output import told_as_output_error
     from iqa_cli.report.split.table import print_split_table
 
     counts = {part: count_photos(table, graph) for part, table in parts.items()}
     with contextlib.suppress(BrokenPipeError), told_as_output_error("stdout"):
         print_split_table(counts, graph, title=title, file=sys.stdout)
+    _warn(absent_levels(counts, graph))

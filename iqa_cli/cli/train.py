@@ -44,10 +44,12 @@ def train(
             raise MissingExtra("iqa train", error.name or "a library", "train") from error
         trainer = Trainer(settings, config.resolve().parent, device, resume=resume)
         if trainer.share.rank == 0:
-            for name, reason in trainer.data.unreadable:
-                say(f"left out: {shown(name)}: {reason}")
             for note in trainer.data.notes:
                 say(f"note: {shown(note)}")
+            for warning in trainer.data.warnings:
+                say(f"warning: {shown(warning)}")
+            for name, reason in trainer.data.unreadable:
+                say(f"left out: {shown(name)}: {reason}")
             say(trainer.data.describe())
         with training_view() if trainer.share.rank == 0 else contextlib.nullcontext() as view:
             for epoch in trainer.run(None if view is None else view.step):

@@ -3,7 +3,8 @@
     filename,pred_label,gt_label,bright_p0,bright_p1,bright_p2,bright_p3,dark_p0,...
     a.jpg,"0,2,0,0,0,0","0,1,0,0,-1,0",0.93,0.05,0.01,0.01,0.1,...
 
-Levels count from 0 (none), as in label files; -1 or blank in `gt_label` is unobserved. `<label>_p<k>` is the
+Levels count from 0 (none), as in label files, and are taken as counted from 1 on the same grounds (`labels.counting`);
+-1 or blank in `gt_label` is unobserved. `<label>_p<k>` is the
 probability of level k; these columns are there for all labels and levels or for none, and name the labels. Without
 them the file names no labels. Other columns are passed over.
 """
@@ -14,13 +15,17 @@ import csv
 import io
 import math
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from iqa_cli.errors import LabelsError
+from iqa_cli.hexgraph import HexGraph, Label
 from iqa_cli.hexgraph.problems import quote
+from iqa_cli.labels.counting import understood
+from iqa_cli.labels.dialect import FILE_COLUMNS
 from iqa_cli.labels.levels import UNOBSERVED, read_level
 from iqa_cli.labels.lines import CsvRecord, read_csv
 from iqa_cli.labels.table import same_file_key
@@ -30,14 +35,16 @@ from iqa_cli.wording import counted, shortened
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
 SEED_LABELS = ("bright", "dark", "low_contrast", "high_contrast", "overexposed", "over_suppressed")
 """What six positions without names are: the column order of the research's label files, which is not that of its
 graph."""
 DEFAULT_LEVELS = 4
 """K where the file has no probabilities: none, ordinary, severe, blocking."""
+_LAST = sys.maxsize  # a line behind all others
 SUM_TOLERANCE = 0.01
 """How far from 1 the probabilities of a label may sum up: four levels rounded to two decimals."""
-_NAMES = ("filename", "image")
 _PROBABILITY = re.compile(r"(.+)_p(0|[1-9][0-9]{0,2})")
 
 
@@ -82,7 +89,7 @@ def read_predictions(path: str | Path, labels: Sequence[str] | None = None) -> P
     except LabelsError as error:
         if not reading.problems:
             raise
-        reading.problems.append(error.message.removeprefix(f"{path}: "))
+        reading.problems.append((_LAST, error.message.removeprefix(f"{path}: ")))
     return reading.predictions()
 
 
@@ -96,10 +103,11 @@ class _Reading:
         self._path = path
         self._columns = [cell.strip() for cell in header.cells]
         self._width = len(header.cells)
-        self.problems: list[str] = []
+        self.problems: list[tuple[int, str]] = []
+        """Each with its line."""
         folded = [name.casefold() for name in self._columns]
         twice = sorted({quote(name) for name in folded if name and folded.count(name) > 1})
-        named = [name for name in _NAMES if name in folded]
+        named = [name for name in FILE_COLUMNS if name in folded]
         absent = [name for name in ("pred_label", "gt_label") if name not in folded]
         if absent or not named:
             wanted = " and ".join([*(() if named else ("filename",)), *absent])
@@ -118,10 +126,10 @@ class _Reading:
         self._count = len(self._labels)
         self._n_levels = tuple(len(columns) for columns in self._shares.values()) or (DEFAULT_LEVELS,) * self._count
         self._counts: set[int] = set()
-        self._is_one_based = False
         self._names: list[str] = []
         self._lines: dict[str, int] = {}
-        self._rows: tuple[list[list[int]], list[list[int]]] = ([], [])
+        self._places: list[tuple[int, str]] = []
+        self._texts: tuple[list[list[str]], list[list[str]]] = ([], [])
         self._probabilities: list[list[float]] = []
 
     def _probability_columns(self) -> dict[str, list[int]]:
@@ -157,66 +165,90 @@ class _Reading:
 
     def add(self, record: CsvRecord) -> None:
         """The next row."""
-        place = f"line {record.line}"
+        line = record.line
+        place = f"line {line}"
         if len(record.cells) != self._width:
             cells = counted(len(record.cells), "cell")
-            self.problems.append(f"{place}: {cells}, the header has {self._width}; lists of levels need quotes")
+            told = f"{place}: {cells}, the header has {self._width}; lists of levels need quotes"
+            self.problems.append((line, told))
             return
         name = record.cells[self._name]
         if not name.strip():
-            self.problems.append(f"{place}: no file name")
+            self.problems.append((line, f"{place}: no file name"))
         else:
             place = f"{place}, {quote(name)}"
-            first = self._lines.setdefault(same_file_key(name), record.line)
-            if first != record.line:
-                self.problems.append(f"{place}: the same photo is in line {first}")
+            first = self._lines.setdefault(same_file_key(name), line)
+            if first != line:
+                self.problems.append((line, f"{place}: the same photo is in line {first}"))
         lists = [record.cells[column].split(",") for column in self._lists]
         self._counts.update(map(len, lists))
         if any(len(entries) != self._count for entries in lists):
             counts = " and ".join(
                 f"{len(entries)} in {self._columns[column]}" for column, entries in zip(self._lists, lists, strict=True)
             )
-            self.problems.append(f"{place}: {counts}, expected {self._count} levels")
+            self.problems.append((line, f"{place}: {counts}, expected {self._count} levels"))
             return
         self._names.append(name)
-        for column, entries, rows in zip(self._lists, lists, self._rows, strict=True):
-            rows.append([self._level(place, column, position, text) for position, text in enumerate(entries)])
+        self._places.append((line, place))
+        for entries, texts in zip(lists, self._texts, strict=True):
+            texts.append(entries)
         if self._shares:
-            self._add_probabilities(place, record.cells)
+            self._add_probabilities(line, place, record.cells)
 
-    def _level(self, place: str, column: int, position: int, text: str) -> int:
+    def _levels(self) -> tuple[list[NDArray[np.int64]], tuple[str, ...], str | None]:
+        """(n, L) predicted and true positions, how they count as notes, and a hint if they are wrong."""
+        predicted, truth = self._texts
+        first, note, hint = 0, None, None
+        if not self._shares:  # whose columns count from 0
+            levels = tuple(range(1, DEFAULT_LEVELS + 1))
+            graph = HexGraph("predictions", tuple(Label(name, levels) for name in self._labels))
+            columns = dict(enumerate(zip(*predicted, *truth, strict=True)))
+            found, note, hint = understood(columns, 2 * len(predicted), graph, noun="list")
+            first = found.first
+        arrays = [
+            np.array(
+                [
+                    [self._level(place, column, position, text, first) for position, text in enumerate(entries)]
+                    for place, entries in zip(self._places, rows, strict=True)
+                ],
+                np.int64,
+            )
+            for column, rows in zip(self._lists, self._texts, strict=True)
+        ]
+        return arrays, (f"{self._path}: {note}",) if note else (), hint
+
+    def _level(self, place: tuple[int, str], column: int, position: int, text: str, first: int) -> int:
         n_levels = self._n_levels[position]
-        reading = read_level(text, n_levels)
+        reading = read_level(text, n_levels, first)
         is_truth = column == self._lists[1]
         if reading is None or (reading.position == UNOBSERVED and not is_truth) or reading.at_least:
-            self._is_one_based |= text.strip() == str(n_levels)
             label = self._labels[position]
-            expected = f"0..{n_levels - 1}" + (", -1 or blank" if is_truth else "")
-            self.problems.append(
-                f"{place}: {self._columns[column]} of {quote(label)} is {quote(text)}, expected {expected}"
-            )
+            expected = f"{first}..{n_levels - 1 + first}" + (", -1 or blank" if is_truth else "")
+            told = f"{self._columns[column]} of {quote(label)} is {quote(text)}, expected {expected}"
+            self.problems.append((place[0], f"{place[1]}: {told}"))
             return 0
         return reading.position
 
-    def _add_probabilities(self, place: str, cells: Sequence[str]) -> None:
+    def _add_probabilities(self, line: int, place: str, cells: Sequence[str]) -> None:
         row: list[float] = []
         for label, columns in self._shares.items():
             shares = [_number(cells[column]) for column in columns]
             row += shares
             if any(not 0 <= share <= 1 for share in shares):
                 values = ", ".join(quote(cells[column]) for column in columns)
-                self.problems.append(f"{place}: probabilities of {quote(label)} are {values}, expected 0..1")
+                self.problems.append((line, f"{place}: probabilities of {quote(label)} are {values}, expected 0..1"))
             elif abs(sum(shares) - 1) > SUM_TOLERANCE:
-                self.problems.append(f"{place}: probabilities of {quote(label)} sum up to {sum(shares):.4g}, not 1")
+                told = f"{place}: probabilities of {quote(label)} sum up to {sum(shares):.4g}, not 1"
+                self.problems.append((line, told))
         self._probabilities.append(row)
 
     def predictions(self) -> Predictions:
         """What the file says; raises LabelsError if anything is wrong with it."""
         if not self._names and not self.problems:
             raise LabelsError(f"{self._path}: a header and no rows")
+        (predicted, truth), notes, hint = self._levels()
         if self.problems:
-            raise self._error()
-        predicted, truth = (np.array(rows, np.int64) for rows in self._rows)
+            raise self._error(hint)
         ends = np.cumsum(self._n_levels)[:-1]
         return Predictions(
             source=str(self._path),
@@ -228,12 +260,12 @@ class _Reading:
             marginals=tuple(np.split(np.array(self._probabilities, np.float64), ends, axis=1))
             if self._shares
             else None,
-            notes=()
+            notes=notes
             if self._is_named or self._shares
-            else (f"the file names no labels: taken as {', '.join(SEED_LABELS)}; --labels names others",),
+            else (*notes, f"the file names no labels: taken as {', '.join(SEED_LABELS)}; --labels names others"),
         )
 
-    def _error(self) -> LabelsError:
+    def _error(self, hint: str | None) -> LabelsError:
         """What is wrong with the file."""
         if len(self._counts) == 1 and self._count not in self._counts and not self._shares:
             # Every row agrees, so it is the names that do not fit: said once and not for every row.
@@ -245,14 +277,14 @@ class _Reading:
             )
         return LabelsError(
             f"{self._path}: {counted(len(self.problems), 'problem')}",
-            problems=shortened(self.problems),
-            hint="levels in a predictions file count from 0: 0 is none" if self._is_one_based else None,
+            problems=shortened([text for _, text in sorted(self.problems, key=lambda found: found[0])]),
+            hint=hint,
         )
 
 
 def _number(text: str) -> float:
-    """A number, or nan, which is in no range."""
+    """A number, with a point or a comma, or nan, which is in no range."""
     try:
-        return float(text)
+        return float(text.replace(",", "."))
     except ValueError:
         return math.nan

@@ -8,15 +8,13 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from iqa_cli.hexgraph.problems import Suggester, quote, suggested
+from iqa_cli.labels.dialect import FILE_COLUMNS
 from iqa_cli.labels.levels import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from iqa_cli.hexgraph import HexGraph
-
-FILE_COLUMNS = ("filename", "image")
-"""Names of the column of photos, in any case; the first is the seed's, the second PrISM's."""
 
 NOT_A_LABEL = "_"
 """A column whose name begins with this is never taken for a label."""
@@ -36,8 +34,8 @@ class Columns:
     """The scene a photo shows."""
     others: Mapping[str, int]
     """Everything that is no label, `split` and `scene` among it, by name as written."""
-    nameless: int
-    """How many columns have no name; they are not read."""
+    nameless: Sequence[int]
+    """Columns without a name; they are not read."""
 
 
 def assign_columns(header: Sequence[str], graph: HexGraph) -> tuple[Columns, list[str]]:
@@ -53,12 +51,12 @@ def assign_columns(header: Sequence[str], graph: HexGraph) -> tuple[Columns, lis
     files: list[int] = []
     labels: dict[int, int] = {}
     others: dict[str, int] = {}
-    nameless = 0
+    nameless: list[int] = []
     for column, cell in enumerate(header):
         name = cell.strip()
         found = names.find(name)
         if not name:
-            nameless += 1
+            nameless.append(column)
         elif name.casefold() in FILE_COLUMNS and not found:
             files.append(column)
         elif len(found) > 1:
@@ -74,7 +72,11 @@ def assign_columns(header: Sequence[str], graph: HexGraph) -> tuple[Columns, lis
         else:
             others[name] = column
     if not files:
-        problems.append(f"header: no column {quote(FILE_COLUMNS[0])} or {quote(FILE_COLUMNS[1])} with the file names")
+        names_of_files = Suggester(FILE_COLUMNS)
+        near = next((name for name in others if names_of_files.near(name)), None)
+        meant = "" if near is None else f" (is it {quote(near)}?)"
+        both = " or ".join(map(quote, FILE_COLUMNS))
+        problems.append(f"header: no column {both} with the file names{meant}")
     elif len(files) > 1:
         both = " and ".join(f"{column + 1} ({quote(header[column].strip())})" for column in files)
         problems.append(f"header: columns {both} both hold file names; rename or remove one")
@@ -90,17 +92,20 @@ def assign_columns(header: Sequence[str], graph: HexGraph) -> tuple[Columns, lis
     return columns, problems
 
 
-def stray_labels(others: Mapping[str, Sequence[str]], missing: Collection[str], graph: HexGraph) -> list[str]:
+def stray_labels(
+    others: Mapping[str, Sequence[str]], missing: Collection[str], graph: HexGraph, *, first: int = 0
+) -> list[str]:
     """Columns that look like labels of which the graph knows nothing: a problem for each.
 
     others   cells of the columns that are no labels of the graph
     missing  labels of the graph without a column
+    first    what the file writes for none, 0 or 1
 
     A column is meant as a label if all its cells are levels, or if its name is nearly that of a missing label.
     Whatever else a file holds (devices, dates, comments) is left alone.
     """
     problems = []
-    highest = max(graph.n_levels) - 1
+    highest = max(graph.n_levels) - 1 + first
     missing_names, all_names = Suggester(missing), Suggester(graph.label_names)
     for name, cells in others.items():
         if name.startswith(NOT_A_LABEL):
@@ -118,7 +123,7 @@ def _are_levels(cells: Sequence[str], highest: int) -> bool:
 
 
 def _number(text: str) -> float:
-    return float(text.rstrip("+ "))
+    return float(text.rstrip("+ ").replace(",", "."))
 
 
 def _twice(name: str, first: str, what: str) -> str:

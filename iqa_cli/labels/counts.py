@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from iqa_cli.hexgraph.problems import printable
 from iqa_cli.labels.levels import UNOBSERVED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from iqa_cli.hexgraph import HexGraph
     from iqa_cli.labels.table import LabelTable
+
+
+_NAMED = 6
+"""Levels that one warning names; the rest is counted."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,3 +88,23 @@ def together(parts: Sequence[PartCounts]) -> PartCounts:
             for same in zip(*(part.labels for part in parts), strict=True)
         ),
     )
+
+
+def absent_levels(parts: Mapping[str, PartCounts], graph: HexGraph) -> list[str]:
+    """A sentence for every part without a photo at a level that other parts have: nothing is learned or judged there.
+
+    parts  by name; photos known as "this level or worse" only are at no level
+    """
+    whole = together(list(parts.values()))
+    warnings = []
+    for part, counts in parts.items():
+        absent = [
+            f"{printable(label.name)} {graph.level_name(level, 'en')} ({everywhere.levels[position]:,} in all)"
+            for label, everywhere, here in zip(graph.labels, whole.labels, counts.labels, strict=True)
+            for position, level in enumerate(label.levels)
+            if everywhere.levels[position] and not here.levels[position]
+        ]
+        if absent:
+            more = f" and {len(absent) - _NAMED:,} more" if len(absent) > _NAMED else ""
+            warnings.append(f"{part} has no photo with {', '.join(absent[:_NAMED])}{more}")
+    return warnings

@@ -163,10 +163,11 @@ def _shared(tables: Mapping[str, LabelTable], images: Path | None) -> Iterator[S
     yield from (SharedPhoto(tuple(places)) for places in by_name.values() if len(places) > 1)
     if images is None:
         return
-    contents = content_keys(image_path(images, key) for key in by_name)
+    files = {key: image_path(images, tables[part].names[row]) for key, ((part, row), *_) in by_name.items()}
+    contents = content_keys(files.values())
     by_content: dict[str, list[tuple[str, int]]] = {}
     for key, places in by_name.items():
-        content = contents.get(image_path(images, key))
+        content = contents.get(files[key])
         if content is not None:
             by_content.setdefault(content, []).append(places[0])
     yield from (

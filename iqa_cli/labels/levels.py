@@ -4,8 +4,8 @@
     2+          level 2 or worse
     -1, blank   not looked at
 
-This is the edge where the files' counting from zero is understood. Positions count from zero as well, so nothing is
-shifted here or anywhere behind it; what people see in reports are the graph's own levels.
+This is the edge where the files' counting is understood, from 0 or, where `counting` finds that they do so, from 1.
+Positions count from 0; what people see in reports are the graph's own levels.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import NamedTuple
 UNOBSERVED = -1
 """Position of a level that nobody looked at."""
 
-# "2.0" and "-1.0" are what pandas makes of whole numbers in a column with a gap.
-_EXACT = re.compile(r"(-1|[0-9]{1,6})(?:\.0*)?")
+# "2.0" and "-1.0" are what pandas makes of whole numbers in a column with a gap; half of the world writes "2,0".
+_EXACT = re.compile(r"(-1|[0-9]{1,6})(?:\.0*|,0+)?")
 _AT_LEAST = re.compile(r"([0-9]{1,6}) ?\+")
 
 
@@ -30,11 +30,12 @@ class Reading(NamedTuple):
     """Whether it says "this or worse"."""
 
 
-def read_level(text: str, n_levels: int) -> Reading | None:
+def read_level(text: str, n_levels: int, first: int = 0) -> Reading | None:
     """What a cell says of a label with K levels, or None if it says nothing that is meant.
 
     text      the cell; spaces around it do not count
     n_levels  K
+    first     0 or 1: the number that is written for the first level, none
 
     "0+" is every level and so unobserved; "k+" of the last level is that level.
     """
@@ -42,11 +43,13 @@ def read_level(text: str, n_levels: int) -> Reading | None:
     if not text:
         return Reading(UNOBSERVED)
     if found := _EXACT.fullmatch(text):
-        position = int(found[1])
-        return Reading(position) if position < n_levels else None
+        if found[1] == "-1":
+            return Reading(UNOBSERVED)
+        position = int(found[1]) - first
+        return Reading(position) if 0 <= position < n_levels else None
     if found := _AT_LEAST.fullmatch(text):
-        position = int(found[1])
-        if position >= n_levels:
+        position = int(found[1]) - first
+        if not 0 <= position < n_levels:
             return None
         if position == 0:
             return Reading(UNOBSERVED)

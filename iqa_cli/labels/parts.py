@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from iqa_cli.errors import LabelsError, UsageError
 from iqa_cli.labels.read import read_labels
-from iqa_cli.labels.table import PARTS
+from iqa_cli.labels.table import PARTS, require_one_count
 from iqa_cli.wording import counted
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def read_parts(paths: Sequence[Path], graph: HexGraph, *, no_labels: Collection[
     A file is called by its stem, shortened to the part that it begins with: `train_6labels.csv` is train.
 
     no_labels  see `read_labels`
-    raises     LabelsError  with the mistakes of all files
+    raises     LabelsError  with the mistakes of all files, or if not all count their levels from the same number
                GraphError   if the graph contradicts itself
                UsageError   if there is one file and it has no column `split`, or a file is named twice
     """
@@ -46,6 +46,7 @@ def read_parts(paths: Sequence[Path], graph: HexGraph, *, no_labels: Collection[
         problems = [line for error in errors for line in (error.message, *(f"  {text}" for text in error.problems))]
         hint = next((error.hint for error in errors if error.hint), None)
         raise LabelsError(f"{counted(len(errors), 'label file')} with mistakes", problems=problems, hint=hint)
+    require_one_count(tables)
     if len(paths) > 1:
         return dict(zip(_names(paths), tables, strict=True))
     parts = tables[0].parts()

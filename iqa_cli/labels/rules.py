@@ -27,15 +27,14 @@ _ROWS_AT_ONCE = 4096
 
 
 def broken_rules(
-    positions: NDArray[np.int64], at_least: NDArray[np.bool_], graph: HexGraph
+    positions: NDArray[np.int64], at_least: NDArray[np.bool_], graph: HexGraph, *, first: int = 0
 ) -> Iterator[tuple[int, str]]:
     """(row, what is wrong) for every row that breaks the graph's rules; rising rows.
 
     positions  (n, L) int64, 0..K-1 or -1
     at_least   (n, L) bool
+    first      0 or 1: what the file writes for none, and so the words
     raises     GraphError  if the graph contradicts itself, so that no row could satisfy it
-
-    Levels in the words are those of the file, from 0.
     """
     if not len(positions) or not graph.tables:
         return
@@ -44,8 +43,8 @@ def broken_rules(
     n_labels = len(graph.labels)
     labels, told = distinct[:, :n_labels], distinct[:, n_labels:].astype(np.bool_)
     crf = NumpyCRF(compile_plan(graph))
-    found = dict(_bad_pairs(labels, told, graph))
-    found.update(_bad_wholes(crf, labels, told, graph, skip=found))
+    found = dict(_bad_pairs(labels, told, graph, first))
+    found.update(_bad_wholes(crf, labels, told, graph, first, skip=found))
     if not found:
         return
     for row, number in enumerate(kind.reshape(-1).tolist()):
@@ -53,7 +52,9 @@ def broken_rules(
             yield row, found[number]
 
 
-def _bad_pairs(positions: NDArray[np.int64], at_least: NDArray[np.bool_], graph: HexGraph) -> Iterator[tuple[int, str]]:
+def _bad_pairs(
+    positions: NDArray[np.int64], at_least: NDArray[np.bool_], graph: HexGraph, first: int
+) -> Iterator[tuple[int, str]]:
     """(row, words) of rows where the rules between two labels leave nothing."""
     is_open = open_cells(positions, at_least, graph.n_levels)
     start = np.concatenate([[0], np.cumsum(graph.n_levels)])
@@ -62,24 +63,29 @@ def _bad_pairs(positions: NDArray[np.int64], at_least: NDArray[np.bool_], graph:
         a, b = is_open[:, start[i] : start[i + 1]], is_open[:, start[j] : start[j + 1]]
         fits = ((a.astype(np.intp) @ legal).astype(np.bool_) & b).any(axis=1)
         for row in np.flatnonzero(~fits & (positions[:, [i, j]] != UNOBSERVED).all(axis=1)):
-            pair = " and ".join(_told(graph, label, positions[row], at_least[row]) for label in (i, j))
-            rule = _rule(graph, i, j, np.flatnonzero(a[row]), np.flatnonzero(b[row]))
+            pair = " and ".join(_told(graph, label, positions[row], at_least[row], first) for label in (i, j))
+            rule = _rule(graph, i, j, np.flatnonzero(a[row]), np.flatnonzero(b[row]), first)
             problems.setdefault(int(row), []).append(f"{pair} cannot be together: {rule}")
     yield from ((row, "; ".join(words)) for row, words in problems.items())
 
 
 def _bad_wholes(
-    crf: NumpyCRF, positions: NDArray[np.int64], at_least: NDArray[np.bool_], graph: HexGraph, skip: dict[int, str]
+    crf: NumpyCRF,
+    positions: NDArray[np.int64],
+    at_least: NDArray[np.bool_],
+    graph: HexGraph,
+    first: int,
+    skip: dict[int, str],
 ) -> Iterator[tuple[int, str]]:
     """(row, words) of partly labelled rows whose labels fit two by two, but not all together."""
     is_partial = (at_least | (positions == UNOBSERVED)).any(axis=1) & (positions != UNOBSERVED).any(axis=1)
     is_partial[list(skip)] = False
     rows = np.flatnonzero(is_partial)
-    for first in range(0, len(rows), _ROWS_AT_ONCE):
-        chunk = rows[first : first + _ROWS_AT_ONCE]
+    for begin in range(0, len(rows), _ROWS_AT_ONCE):
+        chunk = rows[begin : begin + _ROWS_AT_ONCE]
         for row in chunk[~_satisfiable(crf, positions[chunk], at_least[chunk], graph)]:
             culprits = _core(crf, positions[row], at_least[row], graph)
-            words = " and ".join(_told(graph, label, positions[row], at_least[row]) for label in culprits)
+            words = " and ".join(_told(graph, label, positions[row], at_least[row], first) for label in culprits)
             yield int(row), f"no state of the graph has {words}"
 
 
@@ -102,25 +108,25 @@ def _core(crf: NumpyCRF, positions: NDArray[np.int64], at_least: NDArray[np.bool
     return [int(label) for label in np.flatnonzero(left != UNOBSERVED)]
 
 
-def _told(graph: HexGraph, label: int, positions: NDArray[np.int64], at_least: NDArray[np.bool_]) -> str:
-    return f"{quote(graph.label_names[label])} {positions[label]}{'+' if at_least[label] else ''}"
+def _told(graph: HexGraph, label: int, positions: NDArray[np.int64], at_least: NDArray[np.bool_], first: int) -> str:
+    return f"{quote(graph.label_names[label])} {positions[label] + first}{'+' if at_least[label] else ''}"
 
 
-def _rule(graph: HexGraph, i: int, j: int, open_i: NDArray[np.intp], open_j: NDArray[np.intp]) -> str:
+def _rule(graph: HexGraph, i: int, j: int, open_i: NDArray[np.intp], open_j: NDArray[np.intp], first: int) -> str:
     """The first rule, in the file's order, that forbids something of what two labels leave open."""
     pairs = [(int(x), int(y)) for x in open_i for y in open_j]
     for number, excl in enumerate(graph.exclusions):
         ends = graph.index(excl.label_a), graph.index(excl.label_b)
         a_set, b_set = _positions(graph, ends[0], excl.a_levels), _positions(graph, ends[1], excl.b_levels)
         if any((x in a_set and y in b_set) for x, y in _turned(pairs, ends, i, j)):
-            a = f"{quote(excl.label_a)} {_listed(a_set)}"
-            return f"{a} excludes {quote(excl.label_b)} {_listed(b_set)} (exclusions[{number}])"
+            a = f"{quote(excl.label_a)} {_listed(a_set, first)}"
+            return f"{a} excludes {quote(excl.label_b)} {_listed(b_set, first)} (exclusions[{number}])"
     for number, sub in enumerate(graph.subsumptions):
         ends = graph.index(sub.label_a), graph.index(sub.label_b)
         for x, y in sub.map:
             (low,), (high,) = _positions(graph, ends[0], (x,)), _positions(graph, ends[1], (y,))
             if any((a >= low and b < high) for a, b in _turned(pairs, ends, i, j)):
-                words = f"{quote(sub.label_a)} {low}+ implies {quote(sub.label_b)} {high}+"
+                words = f"{quote(sub.label_a)} {low + first}+ implies {quote(sub.label_b)} {high + first}+"
                 return f"{words} (subsumptions[{number}])"
     raise AssertionError("a table forbids what no rule forbids")
 
@@ -136,8 +142,9 @@ def _positions(graph: HexGraph, label: int, levels: tuple[int, ...]) -> list[int
     return [graph.labels[label].levels.index(level) for level in levels]
 
 
-def _listed(positions: list[int]) -> str:
-    """Positions as a person writes them: 1, 1-3, 0,2."""
-    if len(positions) > 2 and positions == list(range(positions[0], positions[-1] + 1)):
-        return f"{positions[0]}-{positions[-1]}"
-    return ",".join(map(str, positions))
+def _listed(positions: list[int], first: int) -> str:
+    """Positions as a person writes them, none being `first`: 1, 1-3, 0,2."""
+    written = [position + first for position in positions]
+    if len(written) > 2 and written == list(range(written[0], written[-1] + 1)):
+        return f"{written[0]}-{written[-1]}"
+    return ",".join(map(str, written))

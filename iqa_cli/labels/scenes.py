@@ -3,7 +3,8 @@
 Frames of one scene, taken with another zoom or a second later, are nearly the same picture: a model that learned one
 has seen the other. Three ways to tell scenes:
 
-    regex:PATTERN   a regular expression searched in the name as the file has it: group 1, or the whole match
+    regex:PATTERN   a regular expression searched in the name as the file has it, `/` between folders: group 1, or the
+                    whole match
     time:SECONDS    photos of one camera (make and model), each at most so long after the one before (EXIF
                     DateTimeOriginal); a long series without a pause is one scene
     column:NAME     a column of the label file
@@ -16,6 +17,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
@@ -69,7 +71,7 @@ class ByName:
         return [[self._scene(name) for name in table.names] for table in tables]
 
     def _scene(self, name: str) -> str:
-        found = self.pattern.search(name)
+        found = self.pattern.search(unicodedata.normalize("NFC", name).replace("\\", "/"))
         return "" if found is None else (found[1 if self.pattern.groups else 0] or "")
 
 
@@ -198,8 +200,8 @@ def scenes_across(
 
     by      None takes the `scene` column if every table has one; else every photo is a scene of its own
     images  the folder of photos; with it, copies (equal bytes under two names) share a scene
-    raises  LabelsError  if the rule fits nothing: no name matches, no photo has a time, there is no such column; or
-                         if a photo is not in the folder
+    raises  LabelsError  if the rule fits nothing: no name matches, there is no such column or nothing in it; or if a
+                         photo is not in the folder
             UsageError   for a rule by time without a folder
     """
     if images is not None:
@@ -208,7 +210,8 @@ def scenes_across(
     if by is None and tables and all(table.scene is not None for table in tables):
         by = ByColumn("scene")
     told = [[""] * len(table) for table in tables] if by is None else by.of(tables, images)
-    if by is not None and not any(map(any, told)) and any(told):
+    # A pattern or a column that tells nothing is a mistake; photos without a time are as they are, which a note says.
+    if by is not None and not isinstance(by, ByTime) and not any(map(any, told)) and any(told):
         files = ", ".join(dict.fromkeys(str(table.path) for table in tables))
         raise LabelsError(f"{files}: no scenes: all {sum(map(len, told)):,} photos {by.lacking}")
     placed = [

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iqa_cli.errors import LabelsError, MissingExtra, UsageError
+from iqa_cli.hexgraph.problems import quote
 from iqa_cli.labels.levels import UNOBSERVED
+from iqa_cli.labels.scenes import is_alone
 from iqa_cli.labels.table import PARTS, same_file_key
 from iqa_cli.wording import counted
 
@@ -94,9 +96,10 @@ def split(table: LabelTable, scenes: Scenes, fractions: Mapping[str, float] = FR
     members = _members(table, scenes)
     if len(members) < len(fractions):
         shares = ",".join(f"{part}={share:g}" for part, share in fractions.items())
+        told = [quote(scene) for scene in dict.fromkeys(scenes.of) if not is_alone(scene)]
         raise LabelsError(
             f"{table.path}: {counted(len(table), 'photo')} of {counted(len(members), 'scene')} cannot be split into "
-            f"{shares} without an empty part",
+            f"{shares} without an empty part" + (f"; the rule finds {', '.join(told)}" if told else ""),
             hint="scenes stay whole: label photos of more scenes, ask for fewer parts, or tell scenes by a finer rule",
         )
     counts = _counts(table, members)

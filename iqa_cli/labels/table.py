@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from iqa_cli.errors import LabelsError
 from iqa_cli.hexgraph.problems import quote
 from iqa_cli.labels.levels import UNOBSERVED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -43,6 +44,8 @@ class LabelTable:
     """(n, L) bool, True where the file says "this level or worse"."""
     lines: tuple[int, ...]
     """1-based line of each row in the file, for messages."""
+    first_level: int = 0
+    """What the file writes for none: 0, or 1 where that is certain (`counting`). Positions count from 0 either way."""
     split: tuple[str, ...] | None = None
     """The `split` column, if there is one: which part each photo belongs to."""
     scene: tuple[str, ...] | None = None
@@ -128,6 +131,22 @@ def open_cells(
     return is_open
 
 
+def require_one_count(tables: Iterable[LabelTable]) -> None:
+    """Refuse tables of which some are read as counted from 0 and some from 1: few rows may not show what they mean.
+
+    raises  LabelsError  naming the files
+    """
+    files: dict[int, list[str]] = {}
+    for table in tables:
+        files.setdefault(table.first_level, []).append(str(table.path))
+    if len(files) > 1:
+        both = "; ".join(f"from {first}: {', '.join(files[first])}" for first in sorted(files))
+        raise LabelsError(
+            f"levels do not count from the same number in all files: {both}",
+            hint="take 1 from every level of the files that count from 1",
+        )
+
+
 def same_file_key(name: str) -> str:
-    """Equal for two names of one file in one folder: `./a.jpg`, `b/../a.jpg` and `a.jpg`."""
-    return posixpath.normpath(unicodedata.normalize("NFC", name))
+    r"""Equal for two names of one file in one folder: `./a.jpg`, `b/../a.jpg`, `b\..\a.jpg` and `a.jpg`."""
+    return posixpath.normpath(unicodedata.normalize("NFC", name).replace("\\", "/"))

@@ -58,14 +58,11 @@ def write_split(table: LabelTable, split: Split, files: Mapping[str, Path]) -> N
     header, *records = read_csv(table.path)
     if tuple(record.line for record in records) != table.lines:
         raise LabelsError(f"{table.path}: changed while it was being split", hint="run it again")
-    end = b"\r\n" if header.raw.endswith(b"\r\n") else b"\n"
     contents = {}
     for part, path in files.items():
         with told_as_not_replaced(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
-        rows = (header.raw, *(records[row].raw for row in split.rows(part)))
-        # The file's last line may lack its end, and be any part's row.
-        contents[path] = b"".join(row if row.endswith(b"\n") else row + end for row in rows)
+        contents[path] = b"".join((header.raw, *(records[row].raw for row in split.rows(part))))
     with staged(contents) as staged_files:
         for file in staged_files:
             file.commit()

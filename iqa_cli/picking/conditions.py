@@ -11,6 +11,7 @@ import dataclasses
 import fnmatch
 import os
 import posixpath
+import unicodedata
 from typing import TYPE_CHECKING
 
 from iqa_cli.photos.discover import as_utf8
@@ -104,20 +105,31 @@ def _listed(report: Report, paths: Sequence[str] | None) -> tuple[Collection[int
     if paths is None:
         return None, ()
     at: dict[str, list[int]] = {}
+    alike: dict[str, list[int]] = {}
     for index, row in enumerate(report.rows):
         for spelling in (row.source_file, row.also):
             if spelling is not None:
                 at.setdefault(spelling, []).append(index)
+                alike.setdefault(_as_elsewhere(spelling), []).append(index)
     listed: set[int] = set()
     missing = []
     for path in paths:
         # A list that went through Windows has a carriage return before the end of each line.
-        found = at.get(path) or at.get(path.removesuffix("\r"))
+        line = path.removesuffix("\r")
+        found = at.get(path) or at.get(line)
+        if found is None:
+            near = alike.get(_as_elsewhere(line), [])
+            found = near if len({report.rows[index].source_file for index in near}) == 1 else None
         if found is None:
             missing.append(path)
         else:
             listed.update(found)
     return listed, tuple(dict.fromkeys(missing))
+
+
+def _as_elsewhere(path: str) -> str:
+    r"""Equal for the spellings of one path on other systems: `\` between folders, accents joined to their letters."""
+    return unicodedata.normalize("NFC", path).replace("\\", "/")
 
 
 def _has_status(row: Row, conditions: Conditions) -> bool:

@@ -98,16 +98,21 @@ def _folded(name: str) -> str:
 def read_list(path: str | os.PathLike[str]) -> tuple[str, ...]:
     """The paths of a list: one a line, or each ended by a NUL; blank lines are passed over, nothing else is.
 
+    UTF-8, or UTF-16 with its mark, which is what PowerShell writes.
+
     returns  the paths, spelled as a report would
     raises   InvalidInput  if it cannot be read, or names nothing
     """
     name = shown(as_utf8(os.fspath(path)))
     try:
-        content = Path(path).read_bytes().removeprefix(codecs.BOM_UTF8)
+        content = Path(path).read_bytes()
     except OSError as error:
         raise InvalidInput(f"{name}: cannot be read ({error.strerror or error})") from None
     except ValueError as error:  # a NUL inside the name
         raise InvalidInput(f"{name}: cannot be read ({error})") from None
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        content = content.decode("utf-16", errors="backslashreplace").encode("utf-8", errors="backslashreplace")
+    content = content.removeprefix(codecs.BOM_UTF8)
     entries = content.split(b"\0" if b"\0" in content else b"\n")
     # Bytes that are no UTF-8 come from lists that another program made; a report spells them out.
     paths = tuple(entry.decode("utf-8", errors="backslashreplace") for entry in entries if entry.strip())

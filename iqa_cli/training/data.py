@@ -47,7 +47,9 @@ class Data(Protocol):
     unreadable: tuple[tuple[str, str], ...]
     """Files that were left out, with the reason."""
     notes: tuple[str, ...]
-    """What the user should know before hours are spent, such as scenes on both sides of a split."""
+    """What the user should know before hours are spent, such as labels without a column."""
+    warnings: tuple[str, ...]
+    """What makes the figures worth less, such as scenes on both sides of a split."""
 
     @property
     def learned(self) -> tuple[tuple[str, Sequence[str], Tensor], ...]:

@@ -40,6 +40,7 @@ class LabelledData:
         self._graph = graph
         sides = read_sides(config.data, graph, config.run.seed)
         self.notes = sides.notes
+        self.warnings = sides.warnings
         self._sides: dict[str, Pictures] = {}
         unreadable: list[tuple[str, str]] = []
         for side, (table, rows) in sides.rows.items():

@@ -55,6 +55,7 @@ class LadderData:
         """Photographs that were read, as paths relative to their folder."""
         self.unreadable = photographs.unreadable
         self.notes: tuple[str, ...] = ()
+        self.warnings: tuple[str, ...] = ()
         self._content_hash = photographs.content_hash()
         self._sides = dict(zip(_SIDES, split(photographs, config.data.holdout, config.run.seed), strict=True))
         self.pictures = photographs.pictures

@@ -72,6 +72,7 @@ class MixedData:
         self._refuse_one_kind()
         self._refuse_shared()
         self._weights = self._read_weights(*sides.rows["training"])
+        self.warnings = (*sides.warnings, *self._ladder.warnings)
         notes = [*sides.notes, *self._ladder.notes]
         if config.data.good_join:
             training = self._sides["training"]

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from iqa_cli.errors import ConfigError, LabelsError, UsageError
 from iqa_cli.labels import LabelTable, read_labels, require_images
+from iqa_cli.labels.counts import absent_levels, count_photos
 from iqa_cli.labels.leakage import leakage
 from iqa_cli.labels.scenes import ByColumn, scene_rule, scenes
 from iqa_cli.labels.split import split
+from iqa_cli.labels.table import require_one_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +34,9 @@ class Sides:
     rows: Mapping[str, tuple[LabelTable, Sequence[int]]]
     """By side: training, validation and, if there is one, test."""
     notes: tuple[str, ...]
-    """What the user should know, such as scenes on both sides."""
+    """What the user should know, such as labels without a column."""
+    warnings: tuple[str, ...]
+    """What makes figures worth less: scenes on both sides, levels that a side lacks."""
 
 
 def read_sides(config: DataConfig, graph: HexGraph, seed: int) -> Sides:
@@ -56,16 +60,19 @@ def read_sides(config: DataConfig, graph: HexGraph, seed: int) -> Sides:
                 hint="leave one of them out",
             )
         tables[side] = read_labels(path, graph, no_labels=no_labels)
+    require_one_count(tables.values())
     for table in tables.values():
         require_images(table, config.images)
     rows: dict[str, tuple[LabelTable, Sequence[int]]] = {
         side: (table, range(len(table))) for side, table in tables.items()
     }
     notes = [note for table in tables.values() for note in table.notes]
+    warnings = []
     if len(tables) > 1:
         shared = leakage(tables, rule, config.images)
         shared.refuse()
-        notes += [*shared.notes, *shared.scene_warnings()]
+        notes += shared.notes
+        warnings += shared.scene_warnings()
     if "validation" not in tables:
         table = tables["training"]
         found = scenes(table, rule, config.images)
@@ -74,7 +81,10 @@ def read_sides(config: DataConfig, graph: HexGraph, seed: int) -> Sides:
             notes.append("every photo counts as a scene of its own; [data] scene tells which belong together")
         parts = split(table, found, _shares(config.holdout), seed)
         rows |= {part: (table, parts.rows(part)) for part in parts.parts}
-    return Sides(config.images, rows, tuple(dict.fromkeys(notes)))
+    warnings += absent_levels(
+        {side: count_photos(table.take(own), graph) for side, (table, own) in rows.items()}, graph
+    )
+    return Sides(config.images, rows, tuple(dict.fromkeys(notes)), tuple(warnings))
 
 
 def _by_column(table: LabelTable) -> dict[str, LabelTable]:

@@ -207,6 +207,48 @@ def test_calls_that_cannot_work_are_exit_code_2(iqa: Run, arguments: list[str], 
     assert told in outcome.err
 
 
+@pytest.mark.parametrize("saved", ["semicolons", "utf-16", "backslashes"])
+def test_labels_as_a_spreadsheet_saved_them_give_the_same_figures(
+    iqa: Run, folder_arguments: list[object], roll: Path, saved: str
+) -> None:
+    labels = Path(str(folder_arguments[0]))
+    (roll / "sub").mkdir()
+    (roll / "a_fine.png").rename(roll / "sub" / "a_fine.png")
+    text = labels.read_text("utf-8").replace("a_fine", "sub/a_fine")
+    labels.write_text(text, encoding="utf-8")
+    plain = iqa(*folder_arguments)
+    semicolons = text.replace(",", ";").replace("\n", "\r\n")
+    if saved == "semicolons":
+        labels.write_text("sep=;\r\n" + semicolons.replace("3;", "3,0;"), encoding="utf-8-sig", newline="")
+    elif saved == "utf-16":
+        labels.write_text(text.replace(",", "\t"), encoding="utf-16")
+    else:
+        labels.write_text(semicolons.replace("/", "\\"), encoding="utf-8-sig", newline="")
+    again = iqa(*folder_arguments)
+    assert (plain.code, again.code) == (0, 0), again.err
+    assert again.out.replace("sub\\", "sub/") == plain.out
+    assert again.err == plain.err
+
+
+def test_levels_that_count_from_1_are_said_in_the_first_line(iqa: Run, folder_arguments: list[object]) -> None:
+    labels = Path(str(folder_arguments[0]))
+    labels.write_text(
+        "filename,dark,bright\na_fine.png,1,1\nb_bright.png,1,2\nc_blocking_dark.png,4,1\nd_fine.jpg,1,-1\n",
+        encoding="utf-8",
+    )
+    from_1 = iqa(*folder_arguments)
+    assert from_1.code == 0
+    assert from_1.err.splitlines()[0] == (
+        f"note: {labels}: levels are read as counted from 1: 1 is none, 4 the worst "
+        "(no cell is 0, and counted from 0, 3 of 4 rows could not be)"
+    )
+    labels.write_text(
+        "filename,dark,bright\na_fine.png,0,0\nb_bright.png,0,1\nc_blocking_dark.png,3,0\nd_fine.jpg,0,-1\n",
+        encoding="utf-8",
+    )
+    assert from_1.out == iqa(*folder_arguments).out
+
+
 def test_missing_and_wrong_inputs_are_exit_code_3(
     iqa: Run, folder_arguments: list[object], predictions: Path, tmp_path: Path
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -12,6 +14,7 @@ pytest.importorskip("iterstrat", reason="splitting needs the train extra")
 
 from in_process import Outcome, Run, run_iqa
 
+from iqa_cli.cli.split import split as split_command
 from iqa_cli.labels import split as splits
 
 HEADER = "filename,bright,dark,low_contrast,high_contrast,overexposed,over_suppressed\n"
@@ -158,6 +161,99 @@ def test_an_interruption_leaves_with_its_own_code_and_no_files(
         "note: every photo counts as a scene of its own; --by tells which belong together\ninterrupted\n",
     )
     assert [path.name for path in tmp_path.iterdir()] == ["labels.csv"]
+
+
+def test_a_level_that_a_part_lacks_is_a_warning(iqa: Run, labels: Path) -> None:
+    with labels.open("a", encoding="utf-8") as file:
+        file.write("rare.jpg,0,0,0,0,3,0\n")
+    code, out, err = iqa("labels.csv", "--by", "regex:^S[0-9]+", "--out", "parts")
+    assert code == 0
+    assert "blocking" not in err.partition("warning:")[0]
+    warnings = [line for line in err.splitlines() if line.startswith("warning: ")]
+    having = [part for part in ("train", "val", "test") if any("rare" in row for row in rows_of(f"parts/{part}.csv"))]
+    assert len(having) == 1
+    assert warnings == [
+        f"warning: {part} has no photo with overexposed blocking (1 in all)"
+        for part in ("train", "val", "test")
+        if part not in having
+    ]
+    assert err.splitlines()[-1].startswith("wrote parts/train.csv")
+    checked = iqa("--check", *(f"parts/{part}.csv" for part in ("train", "val", "test")), "--by", "regex:^S[0-9]+")
+    assert [line for line in checked.err.splitlines() if line.startswith("warning: ")] == warnings
+    assert checked.out.splitlines()[1:] == out.splitlines()[1:]
+
+
+def test_a_table_of_excel_is_split_as_it_is(iqa: Run) -> None:
+    rows = "".join(f"S{scene:02}_{shot}.jpg;0;{scene % 2}\r\n" for scene in range(20) for shot in range(2))
+    text = f"filename;bright;dark\r\n{rows}"
+    Path("labels.csv").write_bytes(text.encode("utf-16"))
+    assert iqa("labels.csv", "--by", "regex:^S[0-9]+").code == 0
+    parts = [Path(f"{part}.csv").read_bytes().decode("utf-16").splitlines() for part in ("train", "val", "test")]
+    assert {part[0] for part in parts} == {"filename;bright;dark"}
+    assert sorted(row for part in parts for row in part[1:]) == sorted(text.splitlines()[1:])
+    assert iqa("--check", "train.csv", "val.csv", "test.csv", "--by", "regex:^S[0-9]+").code == 0
+
+
+def test_a_file_that_counts_from_1_is_not_split(iqa: Run) -> None:
+    Path("labels.csv").write_text(HEADER + "".join(f"{n}.jpg,1,{1 + n % 3},1,1,1,1\n" for n in range(9)), "utf-8")
+    code, out, err = iqa("labels.csv", "--out", "parts")
+    assert (code, out) == (3, "")
+    assert err.startswith("note: labels.csv: levels are read as counted from 1: 1 is none")
+    assert "error: labels.csv: a part of it may not show any more that its levels count from 1\n" in err
+    assert not Path("parts").exists()
+    Path("other.csv").write_text(HEADER + "x.jpg,0,0,0,0,0,0\n", encoding="utf-8")
+    code, _, err = iqa("--check", "labels.csv", "other.csv")
+    assert code == 3
+    assert "levels do not count from the same number in all files: from 0: other.csv; from 1: labels.csv" in err
+
+
+def test_too_few_scenes_are_named(iqa: Run) -> None:
+    Path("labels.csv").write_text("image,dark\n" + "".join(f"my_dcim/{n}.jpg,0\n" for n in range(9)), encoding="utf-8")
+    code, _, err = iqa("labels.csv", "--by", "regex:^[^_]+")
+    assert code == 3
+    assert "error: labels.csv: 9 photos of 1 scene cannot be split into" in err
+    assert '; the rule finds "my"' in err
+
+
+def commands_of_the_documents() -> list[str]:
+    """Every `iqa split` that a document or a help text shows."""
+    root = Path(__file__).parents[2]
+    texts = [path.read_text("utf-8") for path in (root / "README.md", *sorted((root / "docs").glob("*.md")))]
+    texts = [text for text in texts if not text.startswith("# Commands")]
+    shown = [line for text in texts for line in re.findall(r"^iqa split .*$", text, flags=re.MULTILINE)]
+    return [*shown, *re.findall(r"iqa split .*$", str(split_command.__doc__), flags=re.MULTILINE)]
+
+
+def roll(folders: bool) -> list[str]:
+    """Names as phones, cameras and laboratories give them."""
+    names = [f"IMG_202607{day:02}_1000{shot:02}.jpg" for day in range(1, 9) for shot in range(2)]
+    names += [f"S{scene:02}_{shot}.jpg" for scene in range(8) for shot in range(2)]
+    return [f"my_dcim/{100 + n % 2}PHONE/{name}" if folders else name for n, name in enumerate(names)]
+
+
+@pytest.mark.parametrize("has_times", [True, False], ids=["times", "no times"])
+@pytest.mark.parametrize("folders", [True, False], ids=["folders", "no folders"])
+def test_the_commands_of_the_documents_run_as_they_stand(iqa: Run, folders: bool, has_times: bool) -> None:
+    lines = ["filename,dark,bright"]
+    for number, name in enumerate(roll(folders)):
+        path = Path("photos") / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        exif = Image.Exif()
+        if has_times:
+            exif.get_ifd(0x8769)[0x9003] = f"2026:07:{1 + number // 2:02} 10:00:{number % 2:02}"
+        Image.new("RGB", (8, 8), (4 * number, 0, 0)).save(path, exif=exif)
+        lines.append(f"{name},{number % 4 if number % 3 else 0},0")
+    Path("labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    rows = [f"{line},{'train' if number % 3 else 'test'}" for number, line in enumerate(lines[1:])]
+    Path("one-file.csv").write_text("\n".join([f"{lines[0]},split", *rows]) + "\n", encoding="utf-8")
+    commands = commands_of_the_documents()
+    assert len(commands) >= 6
+    for command in commands:
+        arguments = shlex.split(command, comments=True)[2:]
+        outcome = iqa(*arguments, *(() if "--check" in arguments else ("--force",)))
+        assert outcome.code == 0, (command, outcome.err)
+        if "--check" not in arguments:
+            assert sum(len(rows_of(f"splits/{part}.csv")) for part in ("train", "val", "test")) == len(lines) - 1
 
 
 def test_a_column_of_small_numbers_may_tell_scenes(iqa: Run) -> None:

@@ -56,7 +56,8 @@ UNDEFINED = dataclasses.replace(FIGURES, qwk=float("nan"))
 
 class FakeData:
     unreadable = (("x" * 90 + "\x1b.jpg", "cut off"),)
-    notes = ("2 of 9 scenes are in training as well",)
+    notes = ("no column for dark",)
+    warnings = ("2 of 9 scenes are in training as well",)
 
     def describe(self) -> str:
         return "2 photographs, 6 labels"
@@ -114,8 +115,9 @@ def test_a_run_reports_on_stdout_and_tells_its_progress_on_stderr_unwrapped(iqa:
     assert [line for line in out.splitlines() if "other" in line and " - " in line]
     assert "nan" not in out
     assert err.splitlines() == [
+        "note: no column for dark",
+        "warning: 2 of 9 scenes are in training as well",
         f"left out: {'x' * 90}\\x1b.jpg: cut off",
-        "note: 2 of 9 scenes are in training as well",
         "2 photographs, 6 labels",
         "epoch 1/2  loss 1.5000  validation: NLL 2.250  QWK 0.750  AUC 0.8750 (best)  60 s, 0:01:00 left",
         "epoch 2/2  loss 1.5000  validation: NLL 2.250  QWK 0.750  AUC 0.8750  60 s, 0:00:00 left",

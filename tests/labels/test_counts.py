@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iqa_cli.labels import read_labels
-from iqa_cli.labels.counts import LabelCounts, PartCounts, count_photos, together
+from iqa_cli.labels.counts import LabelCounts, PartCounts, absent_levels, count_photos, together
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +32,24 @@ def test_parts_add_up_to_the_whole(read: Callable[..., LabelTable], graph: HexGr
     parts = [count_photos(table.take(rows), graph) for rows in ([0, 5], [1, 2, 4], [3], [])]
     assert together(parts) == count_photos(table, graph)
     assert parts[3] == PartCounts(0, 0, 0, 0, (LabelCounts(0, (0,) * 4, 0, 0),) * 6)
+
+
+def test_levels_that_a_part_lacks_are_named_with_how_many_there_are(
+    read: Callable[..., LabelTable], graph: HexGraph
+) -> None:
+    table = read("a,0,0,0,0,0,0", "b,2,0,0,0,0,0", "c,2,0,0,0,0,3", "d,1+,0,,1,0,0", "e,0,3,2,0,1,0")
+
+    def absent(**rows: list[int]) -> list[str]:
+        return absent_levels({part: count_photos(table.take(taken), graph) for part, taken in rows.items()}, graph)
+
+    assert absent(train=[0, 1, 2, 3, 4]) == []
+    train, test = absent(train=[0, 1, 3, 4], test=[0, 2])
+    assert train == "train has no photo with over_suppressed blocking (1 in all)"
+    assert test == (
+        "test has no photo with dark blocking (1 in all), high_contrast ordinary (1 in all), "
+        "low_contrast severe (1 in all), overexposed ordinary (1 in all)"
+    )
+    assert absent(train=[0, 1, 2, 3, 4], test=[])[0].endswith("high_contrast ordinary (1 in all) and 6 more")
 
 
 def test_the_published_files_have_these_counts(seed_files: list[Path], graph: HexGraph) -> None:

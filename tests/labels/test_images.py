@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import unicodedata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +15,6 @@ from iqa_cli.labels.copies import content_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from iqa_cli.labels import LabelTable
 
@@ -41,8 +43,71 @@ def test_missing_photos_are_named_with_what_there_is_instead(tmp_path: Path, rea
         'line 3, "IMG_2.jpg" (there is "IMG_2.heic")',
         'line 4, "no/a.jpg"',
     ]
+    assert "another folder" in str(error.value.hint)
     with pytest.raises(LabelsError, match="no such folder"):
         require_images(table, tmp_path / "elsewhere")
+
+
+def test_a_name_is_found_as_other_systems_spell_it(tmp_path: Path, read: Callable[..., LabelTable]) -> None:
+    apart, joined = (unicodedata.normalize(form, "Kühe") for form in ("NFD", "NFC"))
+    for name in (f"{apart}.jpg", f"{joined}/{apart}2.jpg", f"{apart}/{joined}3.jpg", "sub/s.jpg", "with\\stroke.jpg"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    (tmp_path / os.fsdecode(b"caf\xe9.jpg")).touch()
+    found = {
+        f"{joined}.jpg": f"{apart}.jpg",
+        f"{joined}/{joined}2.jpg": f"{joined}/{apart}2.jpg",
+        f"{joined}\\{apart}3.jpg": f"{apart}/{joined}3.jpg",
+        "sub\\s.jpg": "sub/s.jpg",
+        "with\\stroke.jpg": "with\\stroke.jpg",
+        "caf\\xe9.jpg": os.fsdecode(b"caf\xe9.jpg"),
+    }
+    table = read(*(f"{name},0,0,0,0,0,0" for name in found))
+    assert missing_images(table, tmp_path) == ()
+    assert {name: str(image_path(tmp_path, name).relative_to(tmp_path)) for name in found} == found
+    assert missing_images(read("SUB\\s.jpg,0,0,0,0,0,0"), tmp_path) == (0,)
+
+
+def test_one_photo_under_two_spellings_comes_twice(read: Callable[..., LabelTable]) -> None:
+    with pytest.raises(LabelsError) as error:
+        read("sub/s.jpg,0,0,0,0,0,0", "sub\\s.jpg,0,0,0,0,0,0")
+    assert error.value.problems == ('line 3, "sub\\s.jpg": the same photo is in line 2, with the same labels',)
+
+
+def test_a_photo_elsewhere_in_the_folder_is_offered_the_likeliest_first(
+    tmp_path: Path, read: Callable[..., LabelTable]
+) -> None:
+    for name in ("a.jpg", "x/b.jpg", "y/b.jpg", "Z/c.jpg", "x/d.heic"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    names = ("a.jpg", "b.jpg", "Y/b.jpg", "C:\\camera\\z\\C.JPG", "d.jpg", "e.jpg", " a.jpg")
+    with pytest.raises(LabelsError) as error:
+        require_images(read(*(f"{name},0,0,0,0,0,0" for name in names)), tmp_path)
+    assert [line.partition(" (")[2] for line in error.value.problems] == [
+        'there is "x/b.jpg" and 1 more)',
+        'there is "y/b.jpg" and 1 more)',
+        'there is "Z/c.jpg")',
+        'there is "x/d.heic")',
+        "",
+        'there is "a.jpg")',
+    ]
+    assert error.value.hint == "write the names as the files are called, or take out the rows"
+
+
+@pytest.mark.parametrize(("named", "right"), [("photos/day", "photos"), ("photos", "photos/day"), ("photos", ".")])
+def test_a_folder_in_which_all_names_are_right_is_offered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[..., LabelTable], named: str, right: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path("photos/day")
+    folder.mkdir(parents=True)
+    for name in ("a.jpg", "b.jpg"):
+        (folder / name).touch()
+    table = read(*(f"{(folder / name).relative_to(right)},0,0,0,0,0,0" for name in ("a.jpg", "b.jpg")))
+    with pytest.raises(LabelsError) as error:
+        require_images(table, Path(named))
+    assert error.value.hint == f"all of them are in {right}: name that folder"
 
 
 def test_of_many_missing_photos_twenty_are_named(tmp_path: Path, read: Callable[..., LabelTable]) -> None:

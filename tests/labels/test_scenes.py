@@ -55,6 +55,14 @@ def test_a_name_tells_its_scene_by_the_first_group_or_the_whole_match(
     assert found.count == len(expected)
 
 
+@pytest.mark.parametrize(
+    "names", [("S1_a.jpg", "S1_b.jpg", "S2_a.jpg"), ("x_y/S1_a.jpg", "x_y\\S1_b.jpg", "x_y/S2.jpg")]
+)
+def test_the_pattern_of_the_documents_tells_scenes_with_folders_and_without(read: Read, names: tuple[str, ...]) -> None:
+    found = scenes(read(*(name + NONE for name in names)), scene_rule(r"regex:^(?:.*/)?[^/_]+"))
+    assert groups(found.of) == [[0, 1], [2]]
+
+
 def test_photos_that_a_rule_cannot_place_are_alone_and_counted(read: Read) -> None:
     table = read(*(name + NONE for name in NAMES))
     found = scenes(table, scene_rule("regex:^CA"))
@@ -125,8 +133,9 @@ def test_times_are_read_from_the_photos(read: Read, tmp_path: Path) -> None:
     )
     with pytest.raises(UsageError, match="need the photos"):
         scenes(table, scene_rule("time:30"))
-    with pytest.raises(LabelsError, match="no scenes: all 1 photo"):
-        scenes(table.take([3]), scene_rule("time:30"), tmp_path)
+    timeless = scenes(table.take([3]), scene_rule("time:30"), tmp_path)
+    assert all(map(is_alone, timeless.of))
+    assert "1 of 1 photo have no time" in timeless.notes[0]
 
 
 def test_copies_join_the_scenes_that_hold_them(read: Read, tmp_path: Path) -> None:

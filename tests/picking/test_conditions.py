@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -115,6 +116,22 @@ def test_a_listed_path_is_known_with_the_apostrophe_of_a_csv_and_without(tmp_pat
         assert [row.source_file for row in select(report, Conditions(paths=(path,))).rows] == ["=a.jpg"]
 
 
+def test_a_listed_path_is_known_as_other_systems_spell_it_unless_two_are_alike(tmp_path: Path) -> None:
+    apart, joined = (unicodedata.normalize(form, "Kühe") for form in ("NFD", "NFC"))
+    names = (f"D/{apart}.jpg", "D/a.jpg", f"E/{apart}.jpg", f"E/{joined}.jpg", "D/b\\c.jpg")
+    (tmp_path / "a.csv").write_bytes(as_csv([photo(name) for name in names]))
+    report = read_report(tmp_path / "a.csv")
+
+    def listed(*paths: str) -> list[str]:
+        return [row.source_file for row in select(report, Conditions(paths=paths)).rows]
+
+    assert listed(f"D/{joined}.jpg") == listed(f"D\\{joined}.jpg\r") == [names[0]]
+    assert listed("D\\a.jpg", "D/b\\c.jpg") == ["D/a.jpg", "D/b\\c.jpg"]
+    assert listed(names[2]) == [names[2]]
+    assert listed(f"E\\{joined}.jpg") == []
+    assert listed("D/A.jpg") == []
+
+
 @pytest.mark.parametrize(
     ("text", "bounds"), [("100-400", (100, 400)), ("100-", (100, None)), ("-400", (None, 400)), (" 64 ", (64, 64))]
 )
@@ -179,6 +196,12 @@ def test_an_unknown_label_is_refused_with_the_nearest(report: Report) -> None:
 def test_lists(tmp_path: Path, content: str, paths: tuple[str, ...]) -> None:
     (tmp_path / "list").write_text(content, encoding="utf-8", newline="")
     assert read_list(tmp_path / "list") == paths
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_a_list_that_a_shell_of_windows_wrote(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "list").write_text("D\\a.jpg\r\n雪.jpg\r\n", encoding=encoding, newline="")
+    assert read_list(tmp_path / "list") == ("D\\a.jpg\r", "雪.jpg\r")
 
 
 def test_bytes_that_are_no_utf8_are_spelled_as_in_a_report(tmp_path: Path) -> None:

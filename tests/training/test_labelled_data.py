@@ -151,7 +151,28 @@ def test_shared_scenes_are_told_but_allowed(tmp_path: Path, shots: Path) -> None
         validation=table(tmp_path / "val.csv", NAMES[9:]),
         scene="regex:^[a-h]",
     )
-    assert any("1 of 4 scenes" in note for note in loaded(settings).notes)
+    assert any("1 of 4 scenes" in warning for warning in loaded(settings).warnings)
+
+
+def test_a_level_that_a_side_lacks_is_warned_of(tmp_path: Path, shots: Path) -> None:
+    path = table(tmp_path / "labels.csv", NAMES)
+    lines = path.read_text("utf-8").splitlines()
+    lines[1] = row(NAMES[0], dark=3)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    data = loaded(config(tmp_path, shots, labels=path))
+    having = {side for side in ("training", "validation") if NAMES[0] in data._sides[side].names}
+    (lacking,) = {"training", "validation"} - having
+    assert data.warnings == (f"{lacking} has no photo with dark blocking (1 in all)",)
+    assert loaded(config(tmp_path, shots)).warnings == ()
+
+
+def test_tables_that_count_from_different_numbers_are_refused(tmp_path: Path, shots: Path) -> None:
+    labels = table(tmp_path / "train.csv", NAMES[:8])
+    validation = tmp_path / "val.csv"
+    rows = [f"{name},1,{3 if name.endswith('_2.png') else 1},1,1,1,1" for name in NAMES[8:]]
+    validation.write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
+    with pytest.raises(LabelsError, match="do not count from the same number"):
+        loaded(config(tmp_path, shots, labels=labels, validation=validation))
 
 
 def test_a_scene_rule_that_means_nothing_is_the_configs_mistake(tmp_path: Path, shots: Path) -> None:
