@@ -23,13 +23,13 @@ WRITING = (
     "fsync,fdatasync",
     "rename,renameat,renameat2",
     "ftruncate",
-    "fcntl",
     "unlink,unlinkat",
 )
 """Calls that a start of Python does not need, so that any of them may fail."""
-READING = ("openat,open", "read,pread64", "newfstatat,fstat,statx,stat,lstat", "getdents64")
-"""These fail for photos, cache and outputs only: a Python that cannot read itself is not ours to mend."""
-ERRORS = ("EIO", "ENOSPC", "EACCES", "ENOMEM", "EMFILE", "EINTR")
+READING = ("openat,open", "read,pread64", "newfstatat,fstat,statx,stat,lstat", "getdents64", "fcntl")
+"""These fail for photos, cache and outputs only: a Python that cannot read itself is not ours to mend. fcntl locks the
+cache."""
+ERRORS = ("EIO", "ENOSPC", "EACCES", "ENOMEM", "EMFILE", "ENOLCK", "EINTR")
 
 
 def attack(plan: Plan, amount: int) -> Outcome:
