@@ -9,10 +9,12 @@ The checkpoint's model looks at nothing but m, the mean of its input (0..1), and
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import io
 import json
+import subprocess
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +26,7 @@ from iqa_cli.paths import find_graph
 from iqa_cli.writing import placing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 SIZE = 16
@@ -37,6 +39,23 @@ DARK_UP_TO = (0.4, 0.25, 0.1)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or fills the cache of whoever runs it."""
     monkeypatch.setenv("IQA_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture
+def mount() -> Iterator[Callable[..., None]]:
+    """Mounts something at a place, by options of `mount`, until the test ends; skips the test where it must not."""
+    with contextlib.ExitStack() as mounted:
+
+        def at(place: Path, *options: object) -> None:
+            try:
+                done = subprocess.run(["mount", *map(str, options), place], capture_output=True, check=False)
+            except OSError:
+                done = None
+            if done is None or done.returncode != 0:
+                pytest.skip("only root may mount, and not everywhere")
+            mounted.callback(subprocess.run, ["umount", place], check=True)
+
+        yield at
 
 
 @pytest.fixture(params=["system", "link", "look"])
