@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import io
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,13 +24,30 @@ if _FOLDER not in sys.path:
 from drawn_checkpoints import write_good  # noqa: E402 - see above
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or fills the cache of whoever runs it."""
     monkeypatch.setenv("IQA_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture
+def mount() -> Iterator[Callable[..., None]]:
+    """Mounts something at a place, by options of `mount`, until the test ends; skips the test where it must not."""
+    with contextlib.ExitStack() as mounted:
+
+        def at(place: Path, *options: object) -> None:
+            try:
+                done = subprocess.run(["mount", *map(str, options), place], capture_output=True, check=False)
+            except OSError:
+                done = None
+            if done is None or done.returncode != 0:
+                pytest.skip("only root may mount, and not everywhere")
+            mounted.callback(subprocess.run, ["umount", place], check=True)
+
+        yield at
 
 
 @pytest.fixture(params=["system", "link", "look"])

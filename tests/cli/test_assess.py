@@ -359,6 +359,23 @@ def test_a_link_to_a_report_stays_a_link(iqa: Run, roll: Path, tmp_path: Path) -
     assert [path.name for path in (tmp_path / "share").iterdir()] == ["real.csv"]
 
 
+def test_a_report_that_cannot_be_replaced_is_refused_before_the_model_loads(
+    iqa: Run, roll: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mount: Callable[..., None]
+) -> None:
+    monkeypatch.setattr(pipeline.Auditor, "load", None)
+    path, other = tmp_path / "audit.csv", tmp_path / "other.csv"
+    for file in (path, other):
+        file.write_text("SourceFile,status,yesterday\n", encoding="utf-8")
+    mount(path, "--bind", other)
+    code, out, err = iqa(roll, "--csv", path)
+    assert (code, out) == (2, "")
+    assert err.splitlines() == [
+        f"error: {path}: cannot be replaced (it is mounted by itself, as into a container)",
+        "hint: a new file is made beside it and takes its place: name one in a folder that is yours",
+    ]
+    assert path.read_text(encoding="utf-8") == "SourceFile,status,yesterday\n"
+
+
 @pytest.mark.skipif(not Path("/dev/null").exists(), reason="needs /dev/null")
 def test_a_device_is_written_to(iqa: Run, roll: Path) -> None:
     number = Path("/dev/null").stat().st_ino
