@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from iqa_cli.cli.options import DecodeMode, Lang, Level, Strictness
+from iqa_cli.cli.options import DecodeMode, Device, Lang, Level, Strictness
 from iqa_cli.errors import ExitCode, NothingReadable
 
 if TYPE_CHECKING:
@@ -74,6 +74,13 @@ def assess(
             min=1, metavar="N", help="Photos to work on at once; by default one per processor, and more is no faster."
         ),
     ] = None,
+    device: Annotated[
+        Device,
+        typer.Option(
+            help="Where the model runs: cuda is an NVIDIA card, by way of onnxruntime-gpu; auto takes one for a large "
+            "model such as a ViT, if it is there."
+        ),
+    ] = Device.AUTO,
     cache: Annotated[
         bool,
         typer.Option(
@@ -125,6 +132,7 @@ def assess(
                 explain=jsonl is not None or html is not None,
                 thumbnails=html is not None,
                 use_processes=True,
+                device=device.code,
             )
             with termination_as_interrupt(), _opened_cache(auditor, cache, say) as known:
                 outputs.start(auditor.graph, lang.code, lambda: _provenance(paths, model, decode, strictness))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iqa_cli.checkpoint import GRAPH_KEY, ONNX, Checkpoint
-from iqa_cli.errors import CheckpointError
+from iqa_cli.errors import CheckpointError, UsageError
 from iqa_cli.models.prepare import normalise
 
 if TYPE_CHECKING:
@@ -15,17 +15,22 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from iqa_cli.records import Device
+
 
 class OnnxModel:
     """A checkpoint's `model.onnx`, loaded once; may be called from several threads at once.
 
     checkpoint  the checkpoint; its card says how pictures are prepared and what comes out
     threads     onnxruntime's own threads; 1 leaves the other cores to decoding
+    device      see `device.session_on`
     raises      CheckpointError  if the file is missing, damaged, or does not fit the card's graph and preprocessing
+                UsageError       for the device cuda where there is none
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, threads: int = 1) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, threads: int = 1, device: Device = "cpu") -> None:
         # Imported here: it costs 0.4 s, which a bad path or a damaged card should not have to wait for.
+        from iqa_cli.models.device import runs_on, session_on
         from iqa_cli.models.quiet_onnxruntime import onnxruntime
 
         content = checkpoint.read_verified(ONNX)
@@ -34,11 +39,15 @@ class OnnxModel:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors only; warnings about unused initialisers mean nothing to a user
         try:
-            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            self._session = session_on(device, checkpoint, content, options)
+        except UsageError:
+            raise
         except Exception as error:  # onnxruntime has exception types of its own
             raise CheckpointError(
                 f"{checkpoint.folder / ONNX}: onnxruntime cannot load it ({type(error).__name__}: {error})"
             ) from error
+        self.device = runs_on(self._session)
+        """Where it computes: cpu or cuda."""
         checkpoint.refuse_other_graph(self._session.get_modelmeta().custom_metadata_map.get(GRAPH_KEY))
         self._preprocessing = checkpoint.preprocessing
         entry = self._session.get_inputs()[0]

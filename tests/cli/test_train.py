@@ -162,10 +162,9 @@ def test_a_missing_library_names_the_extra(iqa: Run, monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     code, _, err = iqa()
     assert code == 3
-    assert err.splitlines() == [
-        "error: iqa train needs onnxscript, which is not installed",
-        "hint: pip install 'iqa-cli[train]' brings it; from a checkout: pip install '.[train]'",
-    ]
+    error, hint = err.splitlines()
+    assert error == "error: iqa train needs onnxscript, which is not installed"
+    assert hint.startswith("hint: in a clone of iqa: pip install '.[train]'")
 
 
 def test_only_the_first_of_several_processes_speaks(iqa: Run, monkeypatch: pytest.MonkeyPatch) -> None:
