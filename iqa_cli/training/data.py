@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
+from iqa_cli.wording import counted
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from torch import Tensor
 
@@ -41,6 +43,21 @@ class Share:
         return count // self.world
 
 
+FEW = 20
+"""Photographs of a side below which its figures are mostly chance: of 19, one that is judged otherwise moves accuracy
+by 5 %, and two epochs of one run differ by as much."""
+
+
+def too_few(counts: Mapping[str, int]) -> tuple[str, ...]:
+    """Warnings of sides that are too small to tell anything; photographs by side."""
+    what = {"validation": "which epoch is the best is half chance", "test": "what the card says of it is half chance"}
+    return tuple(
+        f"{counted(counts[side], 'photograph')} for {side}: fewer than {FEW} tell little, {meaning}"
+        for side, meaning in what.items()
+        if side in counts and counts[side] < FEW
+    )
+
+
 class Data(Protocol):
     """A source of batches. Everything random in it comes from the run's seed and the number of the epoch."""
 
@@ -48,6 +65,8 @@ class Data(Protocol):
     """Files that were left out, with the reason."""
     notes: tuple[str, ...]
     """What the user should know before hours are spent, such as scenes on both sides of a split."""
+    warnings: tuple[str, ...]
+    """What makes the figures of the run doubtful."""
 
     @property
     def learned(self) -> tuple[tuple[str, Sequence[str], Tensor], ...]:
