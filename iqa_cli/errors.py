@@ -22,6 +22,7 @@ cannot be read is no exception at all: it is an `Unreadable` record and a row of
 from __future__ import annotations
 
 import enum
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -122,10 +123,25 @@ class MissingExtra(InvalidInput):
     """A command needs a library that the base install does not bring."""
 
     def __init__(self, command: str, module: str, extra: str) -> None:
+        # iqa is in no package registry, so its name alone installs nothing; the libraries are known by theirs.
+        libraries = " ".join(f"'{requirement}'" for requirement in _requirements(extra))
+        anywhere = f"; elsewhere: pip install {libraries}" if libraries else ""
         super().__init__(
             f"{command} needs {module}, which is not installed",
-            hint=f"pip install 'iqa-cli[{extra}]' brings it; from a checkout: pip install '.[{extra}]'",
+            hint=f"in a clone of iqa: pip install '.[{extra}]'{anywhere}",
         )
+
+
+def _requirements(extra: str) -> list[str]:
+    """What an extra asks for, as this installation's own metadata says; nothing where there is none."""
+    import importlib.metadata
+
+    try:
+        listed = importlib.metadata.requires("iqa-cli") or ()
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    marker = re.compile(rf"""\s*;\s*extra\s*==\s*(['"]){re.escape(extra)}\1\s*$""")
+    return [marker.sub("", requirement) for requirement in listed if marker.search(requirement)]
 
 
 class TrainingDiverged(InvalidInput):

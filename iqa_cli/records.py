@@ -24,6 +24,8 @@ Measured = Literal["fits", "less", "more"]
 """What a measurement says to a level: it was seen there, or is far from that and speaks for a lower or higher one."""
 Decode = Literal["scaled", "full", "thumbnail"]
 """How much of a file is decoded: a JPEG at a fraction of its size, every pixel, or the preview of the camera."""
+Device = Literal["auto", "cpu", "cuda"]
+"""Where a model runs: `auto` takes a graphics card for a large model, if there is one."""
 UnclearSurroundings = Literal["edge", "small", "blurred"]
 """Why it is not safe to say what is picture and what was put around it: an even strip with a straight edge that may be
 either, hardly any picture inside, or a blurred copy of the picture on two sides of it."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import re
+import shlex
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import unquote
@@ -128,6 +129,48 @@ def test_the_list_of_commands_is_current() -> None:
 def test_every_command_is_shown_in_use_beside_the_list() -> None:
     shown = "\n".join(code_in(path.read_text("utf-8")) for path in DOCS.glob("*.md") if path.name != "commands.md")
     assert [name for name in commands() if not re.search(rf"\biqa {name}\b", shown)] == []
+
+
+def shown_lines() -> list[tuple[str, list[str]]]:
+    """The lines of commands in the documents' code blocks, with the document, split into words without comments."""
+    found = []
+    for path in (README, ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))):
+        for block in re.findall(r"^```(?:sh|text)\n(.*?)^```", path.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL):
+            for line in block.replace("\\\n", " ").splitlines():
+                if re.match(r"(iqa|python|make|torchrun) ", line):
+                    words = shlex.split(line, comments=True)
+                    # What comes after a pipe or a redirection is the shell's.
+                    end = next((place for place, word in enumerate(words) if word in ("|", ">", "<", "&&", ";")), None)
+                    found.append((f"{name_of(path)}: {line}", words[:end]))
+    return found
+
+
+def test_every_command_that_is_shown_is_one_that_iqa_takes() -> None:
+    """Names, options, choices and ranges; what it does is for other tests."""
+    shown = [(place, words[1:]) for place, words in shown_lines() if words[0] == "iqa"]
+    assert len(shown) > 40
+    known = commands()
+    for place, words in shown:
+        name = next((n for n in (" ".join(words[:2]), words[0]) if n in known), None)
+        assert name is not None, place
+        rest = words[len(name.split()) :]
+        if "..." in rest:  # a part of a command
+            continue
+        try:
+            known[name].make_context(name, rest)
+        except Exception as error:  # noqa: BLE001 - whatever the parser raises, the document is wrong
+            pytest.fail(f"{place}: {error}")
+
+
+def test_every_script_and_config_that_is_shown_is_in_a_clone() -> None:
+    named = [
+        (place, word)
+        for place, words in shown_lines()
+        for word in words
+        if re.fullmatch(r"(configs|demo|docs|benchmarks)/\S+\.(toml|py)", word)
+    ]
+    assert {"configs/quick.toml", "configs/default.toml", "demo/make_photographs.py"} <= {word for _, word in named}
+    assert [place for place, word in named if not (ROOT / word).is_file()] == []
 
 
 def test_every_public_name_is_in_the_library_reference() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -103,6 +105,25 @@ def test_wheel_brings_the_command(wheel: Path) -> None:
 
 def test_wheel_stays_small_enough_to_download(wheel: Path) -> None:
     assert wheel.stat().st_size < 32 * MIB
+
+
+def test_extras_are_by_need_and_train_brings_all_that_the_others_do() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    names = {extra: {re.split(r"[<>=]", entry)[0] for entry in extras[extra]} for extra in ("eval", "split", "train")}
+    assert names["eval"] == {"scikit-learn"}
+    assert names["split"] == {"iterative-stratification"}
+    assert set(extras["eval"]) | set(extras["split"]) < set(extras["train"])
+
+
+def test_an_installed_wheel_says_by_name_which_libraries_a_command_lacks(installed: Path, tmp_path: Path) -> None:
+    """iqa is in no registry: `pip install 'iqa-cli[eval]'` would find nothing."""
+    code = "from iqa_cli.errors import MissingExtra as M\nprint(M('iqa eval', 'scikit-learn', 'eval').hint)"
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    hint = "in a clone of iqa: pip install '.[eval]'; elsewhere: pip install 'scikit-learn>=1.6'"
+    assert found.stdout.strip() == hint
 
 
 def test_installed_wheel_finds_its_graphs_and_checkpoints(installed: Path, tmp_path: Path) -> None:

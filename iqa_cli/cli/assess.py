@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from iqa_cli.cli.options import DecodeMode, Lang, Level, Strictness
+from iqa_cli.cli.options import DecodeMode, Device, Lang, Level, Strictness
 from iqa_cli.errors import ExitCode, InvalidInput, NothingReadable
 
 if TYPE_CHECKING:
@@ -98,6 +98,13 @@ def assess(
     exclude_from: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Pass over what this file lists, a pattern a line.")
     ] = None,
+    device: Annotated[
+        Device,
+        typer.Option(
+            help="Where the model runs: cuda is an NVIDIA card, by way of onnxruntime-gpu; auto takes one for a large "
+            "model such as a ViT, if it is there."
+        ),
+    ] = Device.AUTO,
     cache: Annotated[
         bool,
         typer.Option(
@@ -147,6 +154,7 @@ def assess(
                 explain=jsonl is not None or html is not None,
                 thumbnails=html is not None,
                 use_processes=True,
+                device=device.code,
             )
             when_hurried(auditor.hurry)
             with _opened_cache(auditor, cache, say) as known:

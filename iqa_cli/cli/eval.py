@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from iqa_cli.cli.options import Device
 from iqa_cli.errors import ExitCode, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -68,11 +69,14 @@ def evaluate(
         int | None,
         typer.Option(min=1, metavar="N", help="Photos to decode at once; by default one per processor."),
     ] = None,
+    device: Annotated[
+        Device | None, typer.Option(show_default=False, help="Where the model runs, as for `iqa assess`.")
+    ] = None,
 ) -> None:
     """Say how good a model is on labelled photos, beside always answering "none".
 
     iqa eval LABELS.csv --images DIR --checkpoint NAME judges photos and compares; iqa eval --predictions FILE
-    compares predictions that were made before. Needs the train extra.
+    compares predictions that were made before. Needs the eval extra.
 
     Exit codes: 0 done, 2 wrong usage, 3 a missing or invalid input or an output that cannot be written, 4 no
     photo could be read, 70 a bug in iqa, 130 interrupted.
@@ -80,7 +84,13 @@ def evaluate(
     from iqa_cli.cli.streams import say
 
     if labels_csv is None:
-        for option, value in (("--images", images), ("--checkpoint", checkpoint), ("--split", split), ("--jobs", jobs)):
+        for option, value in (
+            ("--images", images),
+            ("--checkpoint", checkpoint),
+            ("--split", split),
+            ("--jobs", jobs),
+            ("--device", device),
+        ):
             if value is not None:
                 raise UsageError(f"{option} needs a label file", hint=f"iqa eval LABELS.csv --images DIR {option} ...")
         if predictions is None:
@@ -97,7 +107,9 @@ def evaluate(
         raise UsageError("--labels names the positions of a --predictions file; LABELS.csv names its own")
     try:
         if labels_csv is not None and images is not None:
-            _evaluate_photos(labels_csv, images, checkpoint or "default", split, predictions, json, csv, jobs)
+            _evaluate_photos(
+                labels_csv, images, checkpoint or "default", split, predictions, json, csv, jobs, device or Device.AUTO
+            )
         elif predictions is not None:
             _evaluate_file(predictions, _names_in(labels), json, csv)
     except KeyboardInterrupt:
@@ -127,6 +139,7 @@ def _evaluate_photos(
     json: str | None,
     csv: str | None,
     jobs: int | None,
+    device: Device,
 ) -> None:
     """Judge labelled photos, keep the predictions if they are wanted, and compare."""
     from iqa_cli.checkpoint import load_checkpoint
@@ -150,7 +163,7 @@ def _evaluate_photos(
         sinks = open_sinks(outputs, labelled.photos, stack)
         from iqa_cli.pipeline import Auditor
 
-        auditor = Auditor(model, jobs=jobs)
+        auditor = Auditor(model, jobs=jobs, device=device.code)
         when_hurried(auditor.hurry)
         with progress(len(labelled.photos)) as advance:
             found = judge(auditor, labelled, on_photo=advance)

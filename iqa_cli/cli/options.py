@@ -50,6 +50,19 @@ class DecodeMode(enum.StrEnum):
         return self.value
 
 
+class Device(enum.StrEnum):
+    """Where a model runs."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+    @property
+    def code(self) -> Literal["auto", "cpu", "cuda"]:
+        """The library's name for it."""
+        return self.value
+
+
 class Lang(enum.StrEnum):
     """Languages of the report."""
 

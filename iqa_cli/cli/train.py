@@ -14,7 +14,17 @@ if TYPE_CHECKING:
 
 def train(
     config: Annotated[Path, typer.Option("--config", help="The training config, a TOML file.")],
-    resume: Annotated[bool, typer.Option("--resume", help="Go on after the last finished epoch of this run.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on after the last finished epoch of this run; a finished one goes on if [optim] epochs is raised.",
+        ),
+    ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Start anew over a finished checkpoint or the state of an unfinished run."),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="Write the checkpoint here instead of [run] out, the state for --resume beside it."),
@@ -24,46 +34,76 @@ def train(
     """Train a model and write it as a checkpoint that `iqa assess --checkpoint` takes."""
     import contextlib
     import dataclasses
+    import os
 
     from iqa_cli.cli.streams import say
     from iqa_cli.cli.training_view import training_view
     from iqa_cli.config import load_config
-    from iqa_cli.errors import ExitCode, MissingExtra
-    from iqa_cli.report.text import shown
+    from iqa_cli.errors import ExitCode, MissingExtra, UsageError
+    from iqa_cli.training.present import refuse_missing
 
+    if resume and overwrite:
+        raise UsageError("--resume goes on with a run, --overwrite starts anew: give one of them")
     settings = load_config(config)
     if out is not None:
         settings = dataclasses.replace(settings, run=settings.run.written_to(out.resolve()))
+    refuse_missing(config, settings)
     trainer: Trainer | None = None
     try:
-        try:
-            from iqa_cli.training.trainer import Trainer
-        except ModuleNotFoundError as error:
-            if (error.name or "").startswith("iqa_cli"):
-                raise
-            raise MissingExtra("iqa train", error.name or "a library", "train") from error
-        trainer = Trainer(settings, config.resolve().parent, device, resume=resume)
-        if trainer.share.rank == 0:
-            for note in trainer.data.notes:
-                say(f"note: {shown(note)}")
-            for warning in trainer.data.warnings:
-                say(f"warning: {shown(warning)}")
-            for name, reason in trainer.data.unreadable:
-                say(f"left out: {shown(name)}: {reason}")
-            say(trainer.data.describe())
-        with training_view() if trainer.share.rank == 0 else contextlib.nullcontext() as view:
-            for epoch in trainer.run(None if view is None else view.step):
-                if view is not None:
-                    view.epoch(epoch)
+        # Of several processes that torch's launcher started only the first speaks.
+        first = os.environ.get("RANK", "0") == "0"
+        with training_view() if first else contextlib.nullcontext() as view:
+            try:
+                from iqa_cli.training.trainer import Trainer
+            except ModuleNotFoundError as error:
+                if (error.name or "").startswith("iqa_cli"):
+                    raise
+                raise MissingExtra("iqa train", error.name or "a library", "train") from error
+            if view is not None:
+                view.stage("reading the photographs")
+            trainer = Trainer(settings, config.resolve().parent, device, resume=resume, overwrite=overwrite)
+            if view is None:
+                for _ in trainer.run():
+                    pass
+                return
+            _introduce(trainer)
+            for epoch in trainer.run(view.step, view.stage):
+                view.epoch(epoch)
     except KeyboardInterrupt:
         say(f"interrupted: {_kept(trainer, settings.optim.epochs)}")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
-    if trainer.share.rank:
-        return
     side = "test" if "test" in trainer.judged else "validation"
-    _print_table(trainer.judged[side].labels, f"Held-out photographs ({side}), epoch {trainer.chosen}")
+    figures = trainer.judged[side].labels
+    _print_table(figures, f"Held-out photographs ({side}), epoch {trainer.chosen}")
+    _warn_of_constant(figures)
     say(f"wrote {settings.run.out}, epoch {trainer.chosen}")
     say(f"metrics.csv and curves.png are in {settings.work}")
+
+
+def _introduce(trainer: Trainer) -> None:
+    """What is known before the first epoch."""
+    from iqa_cli.cli.streams import say
+    from iqa_cli.report.text import shown
+
+    for note in (*trainer.data.notes, *trainer.notes):
+        say(f"note: {shown(note)}")
+    for warning in trainer.data.warnings:
+        say(f"warning: {shown(warning)}")
+    for name, reason in trainer.data.unreadable:
+        say(f"left out: {shown(name)}: {reason}")
+    say(trainer.data.describe())
+
+
+def _warn_of_constant(figures: dict[str, LabelMetrics]) -> None:
+    """A model that says the same of every photograph is of no use, whatever else its figures say."""
+    from iqa_cli.cli.streams import say
+    from iqa_cli.metrics.ordinal import mean_of
+
+    if mean_of(figures, "qwk") <= 0:
+        say(
+            "warning: a mean kappa of 0 or less is what saying the same of every photograph gets: this model tells "
+            "nothing apart; it needs more photographs, more epochs or other rates"
+        )
 
 
 def _kept(trainer: Trainer | None, epochs: int) -> str:

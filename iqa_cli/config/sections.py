@@ -59,6 +59,8 @@ class DataConfig:
     """Whether labelled photographs are mirrored at random; tone does not know left from right."""
     provenance: str = ""
     """Where the photographs come from and under which licences; copied into the card."""
+    obtain: str = ""
+    """What to do where the photographs are missing: said with the error, to whoever got the config without them."""
 
     def __post_init__(self) -> None:
         """At least one source, and what belongs to it."""
@@ -204,7 +206,8 @@ class OptimConfig:
     weight_decay: float = 0.02
     """Decoupled weight decay; not applied to biases, norms and thresholds."""
     epochs: int = 30
-    """Passes over the data, at most."""
+    """Passes over the data, at most. With `--resume` it may be another number than before: a finished run goes on to a
+    greater one."""
     batch_size: int = 128
     """Pictures per forward pass (on each device)."""
     accumulate: int = 1
@@ -214,7 +217,7 @@ class OptimConfig:
     clip_norm: float = 1.0
     """Largest norm of a step's gradient."""
     patience: int = 0
-    """Epochs without a better validation threshold AUC after which training stops; 0 never stops early."""
+    """Epochs without a better one, as `keep` has it, after which training stops; 0 never stops early."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -229,7 +232,8 @@ class RunConfig:
     seed: int = 0
     """Makes a run on one machine repeatable, bit for bit on the CPU."""
     keep: Literal["best", "last"] = "best"
-    """Which epoch becomes the checkpoint: the best by validation threshold AUC, or the last."""
+    """Which epoch becomes the checkpoint: the last, or the best by validation threshold AUC among those whose kappa is
+    above 0. One that says the same of every photograph has a kappa of 0, however well its probabilities rank them."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """bfloat16 runs the towers under autocast; scores are in float32 and the CRF in float64 always."""
     compile: bool = False

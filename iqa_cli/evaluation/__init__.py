@@ -7,7 +7,7 @@
     evaluation = evaluate(judge(auditor, labelled_photos("labels.csv", "photos", auditor.graph)))
     evaluation = evaluate(read_predictions("predictions.csv"))
 
-`evaluate` needs scikit-learn, which the train extra brings.
+`evaluate` needs scikit-learn, which the eval extra brings.
 """
 
 from iqa_cli.evaluation.evaluate import evaluate, refuse_without_scikit_learn

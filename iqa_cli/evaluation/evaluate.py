@@ -19,7 +19,7 @@ def refuse_without_scikit_learn() -> None:
     raises  MissingExtra  if scikit-learn, which computes the figures, is not installed
     """
     if importlib.util.find_spec("sklearn") is None:
-        raise MissingExtra("iqa eval", "scikit-learn", "train")
+        raise MissingExtra("iqa eval", "scikit-learn", "eval")
 
 
 def evaluate(

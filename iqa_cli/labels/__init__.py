@@ -1,7 +1,7 @@
 """Labelled photos: reading label CSVs, grouping photos into scenes, splitting them, and proving the split sound.
 
 `read_labels` makes a `LabelTable` of a file. Nothing here decodes a picture or knows about models; what needs a
-library of the train extra imports it inside its function.
+library of the split extra imports it inside its function.
 """
 
 from iqa_cli.labels.images import image_path, missing_images, require_images

@@ -167,7 +167,7 @@ def _stratified(properties: NDArray[np.bool_], shares: tuple[float, ...], seed: 
     try:
         from iterstrat.ml_stratifiers import MultilabelStratifiedShuffleSplit
     except ModuleNotFoundError as error:
-        raise MissingExtra("iqa split", "iterative-stratification", "train") from error
+        raise MissingExtra("iqa split", "iterative-stratification", "split") from error
     dealt = np.zeros(len(properties), dtype=np.intp)
     left = np.arange(len(properties))
     for part in range(len(shares) - 1, 0, -1):

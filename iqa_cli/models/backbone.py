@@ -12,6 +12,7 @@ import difflib
 import importlib.util
 import logging
 import pickle
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,6 +20,7 @@ import huggingface_hub
 import open_clip
 import safetensors
 import torch
+from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 from open_clip.tokenizer import SimpleTokenizer
 from torch import Tensor, nn
 
@@ -102,8 +104,9 @@ def build_backbone(architecture: str, pretrained: str | Literal[False]) -> Backb
             f"model.backbone: {architecture} needs transformers, which is not installed",
             hint="pip install transformers, or choose a backbone with CLIP's own text tower",
         )
+    hub = _Hub(architecture, pretrained)
     try:
-        with _root_logger_kept():
+        with _root_logger_kept(), hub.asked_once():
             clip = open_clip.create_model(
                 architecture,
                 pretrained=pretrained or None,
@@ -116,7 +119,7 @@ def build_backbone(architecture: str, pretrained: str | Literal[False]) -> Backb
             raise
         # torch's own words would tell the user to load it as a pickle, which runs whatever code is in it.
         foreign = isinstance(error, pickle.UnpicklingError)
-        reason = "not a file of weights" if foreign else f"{type(error).__name__}: {error}"
+        reason = "not a file of weights" if foreign else hub.silence_behind(error) or f"{type(error).__name__}: {error}"
         raise ConfigError(
             f"model.pretrained: weights {pretrained!r} for {architecture} could not be loaded ({reason})",
             hint=_where_weights_go(architecture, pretrained),
@@ -127,6 +130,57 @@ def build_backbone(architecture: str, pretrained: str | Literal[False]) -> Backb
         preprocessing=_preprocessing(clip, pretrained is not False),
         embedding=int(config["embed_dim"]),
     )
+
+
+class _Hub:
+    """The hub that a tag's weights come from, if they come from one.
+
+    Its library asks for half a minute and logs every try, and open_clip then asks for the same weights in another form.
+    Here it is asked once whether it answers; if it does not, what its cache holds is all there is.
+    """
+
+    def __init__(self, architecture: str, pretrained: str | Literal[False]) -> None:
+        entry = open_clip.get_pretrained_cfg(architecture, pretrained) if pretrained else None
+        self._is_needed = bool(entry and entry.get("hf_hub"))
+        self._silence = ""
+
+    def silence_behind(self, error: Exception) -> str:
+        """Why the hub was asked for nothing, if that is what open_clip's error comes from; else nothing."""
+        return self._silence if "Failed to download" in str(error) else ""
+
+    @contextlib.contextmanager
+    def asked_once(self) -> Iterator[None]:
+        """For a download within."""
+        if not self._is_needed:
+            yield
+            return
+        constants, logger = huggingface_hub.constants, logging.getLogger("huggingface_hub")
+        was_offline, level = constants.HF_HUB_OFFLINE, logger.level
+        if was_offline:
+            self._silence = "the environment says that the hub is not to be asked, and its cache lacks them"
+        elif not _answers(constants.ENDPOINT):
+            self._silence = f"{constants.ENDPOINT} does not answer, and the hub's cache lacks them"
+        bars = are_progress_bars_disabled()
+        try:
+            constants.HF_HUB_OFFLINE = bool(self._silence)
+            logger.setLevel(logging.ERROR)
+            if not sys.stderr.isatty():
+                disable_progress_bars()
+            yield
+        finally:
+            constants.HF_HUB_OFFLINE = was_offline
+            logger.setLevel(level)
+            if not bars and are_progress_bars_disabled():
+                enable_progress_bars()
+
+
+def _answers(endpoint: str) -> bool:
+    """Whether anything at all comes back from a host within ten seconds."""
+    try:
+        huggingface_hub.get_session().head(endpoint, timeout=10)
+    except Exception:  # noqa: BLE001 - each release of the hub's library has another HTTP client with errors of its own
+        return False
+    return True
 
 
 def _where_weights_go(architecture: str, pretrained: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from iqa_cli.checkpoint import GRAPH_KEY, ONNX, Checkpoint
-from iqa_cli.errors import CheckpointError
+from iqa_cli.errors import CheckpointError, UsageError
 from iqa_cli.models.prepare import normalise
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from iqa_cli.models.onnx_check import Work
     from iqa_cli.models.onnx_file import OnnxFile
+    from iqa_cli.records import Device
 
 SHIPPED_CARDS = frozenset({"ffcb0e4a193e926593768c65a37077c23a17c4b20abdafa02ff4cd485c25b209"})
 """SHA-256 of the cards of checkpoints that came with this iqa. The card vouches for every file beside it, and the tests
@@ -48,12 +49,15 @@ class OnnxModel:
 
     checkpoint  the checkpoint; its card says how pictures are prepared and what comes out
     threads     onnxruntime's own threads; 1 leaves the other cores to decoding
+    device      see `device.session_on`
     raises      CheckpointError  if the file is missing, damaged, holds what our exports do not, does not fit the card's
                                  graph and preprocessing, or gives no scores for a black picture
+                UsageError       for the device cuda where there is none
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, threads: int = 1) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, threads: int = 1, device: Device = "cpu") -> None:
         # Imported here: it costs 0.4 s, which a bad path or a damaged card should not have to wait for.
+        from iqa_cli.models.device import runs_on, session_on
         from iqa_cli.models.quiet_onnxruntime import onnxruntime
 
         self._path = checkpoint.folder / ONNX
@@ -73,9 +77,13 @@ class OnnxModel:
         # As it was checked: bytes that are ONNX to one reader may be onnxruntime's own format to another.
         options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
-            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            self._session = session_on(device, checkpoint, content, options)
+        except UsageError:
+            raise
         except Exception as error:  # onnxruntime has exception types of its own
             raise self._broken("onnxruntime cannot load it", error) from error
+        self.device = runs_on(self._session)
+        """Where it computes: cpu or cuda."""
         self._input = self._session.get_inputs()[0].name
         if not shipped:
             self.try_out()

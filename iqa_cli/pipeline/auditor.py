@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from iqa_cli.pipeline.judge import Judge
     from iqa_cli.pipeline.reading import Pixels
     from iqa_cli.pipeline.workers import Reports
-    from iqa_cli.records import Decode, Language, PhotoRef, PhotoReport
+    from iqa_cli.records import Decode, Device, Language, PhotoRef, PhotoReport
 
     Group = list[tuple[PhotoRef, PhotoReport | None]]
     """Photos in order, with the reports of those that are known."""
@@ -75,6 +75,8 @@ class Auditor:
     thumbnails     also keep a small copy of each picture, for pages
     use_processes  long runs may go on in processes where threads would wait for each other; a script that asks for it
                    has to keep what it does under `if __name__ == "__main__"`, as `multiprocessing` says
+    device         where the model runs: "cpu"; "cuda", a card by way of onnxruntime-gpu; "auto" takes a card for a
+                   large model such as a ViT, if there is one. Scores of a card may differ in their last places
     raises         UsageError  if jobs is below 1, or strictness is not from -10 to 10
 
     The model is loaded when the first photo has to be judged: one that cannot be loaded is a CheckpointError then.
@@ -91,6 +93,7 @@ class Auditor:
         explain: bool = False,
         thumbnails: bool = False,
         use_processes: bool = False,
+        device: Device = "cpu",
     ) -> None:
         if jobs is not None and jobs < 1:
             raise UsageError(f"jobs must be at least 1, got {jobs}")
@@ -105,8 +108,16 @@ class Auditor:
         self._explain = explain
         self._thumbnails = thumbnails
         self._use_processes = use_processes
+        self._device: Device = device
         self._make = functools.partial(
-            _make_judge, checkpoint, decode, lang, strictness=strictness, explain=explain, thumbnails=thumbnails
+            _make_judge,
+            checkpoint,
+            decode,
+            lang,
+            strictness=strictness,
+            explain=explain,
+            thumbnails=thumbnails,
+            device=device,
         )
         self._loading = threading.Lock()
         self._loaded: Judge | None = None
@@ -124,6 +135,7 @@ class Auditor:
         explain: bool = False,
         thumbnails: bool = False,
         use_processes: bool = False,
+        device: Device = "cpu",
     ) -> Auditor:
         """An auditor for a checkpoint given by name or path.
 
@@ -140,6 +152,7 @@ class Auditor:
             explain=explain,
             thumbnails=thumbnails,
             use_processes=use_processes,
+            device=device,
         )
 
     @property
@@ -153,6 +166,7 @@ class Auditor:
             explain=self._explain,
             thumbnails=self._thumbnails,
             iqa=__version__,
+            **({"device": "cuda"} if self._on_cuda() else {}),
             **{library: _version_of(library) for library in _LIBRARIES},
         )
 
@@ -215,6 +229,14 @@ class Auditor:
         """
         self._is_hurried = True
 
+    def _on_cuda(self) -> bool:
+        """Whether a card computes the scores. Only where it might does that need the model to be loaded: what a card
+        can do shows when it is used.
+        """
+        from iqa_cli.models.device import may_be_cuda
+
+        return may_be_cuda(self._device, self._checkpoint) and self._judge().device == "cuda"
+
     def _judge(self) -> Judge:
         """What judges in this process, loaded once."""
         with self._loading:
@@ -229,7 +251,8 @@ class Auditor:
         """
         useful = min(self._jobs, _processors(), _MOST_PROCESSES)
         pays = useful > (1 if self._decode == "thumbnail" else MOST_THREADS)
-        return useful if self._use_processes and pays else 0
+        # Every process would load a model of its own onto the card.
+        return useful if self._use_processes and pays and not self._on_cuda() else 0
 
 
 def _make_judge(checkpoint: Checkpoint, decode: Decode, lang: Language, **options: Any) -> Judge:
@@ -287,6 +310,7 @@ def assess(
     strictness: float = 0.0,
     explain: bool = False,
     cache: bool | str | os.PathLike[str] = False,
+    device: Device = "cpu",
 ) -> Iterator[PhotoReport]:
     """Reports of all photos in files and folders, sorted by path; an unreadable photo is a report as well.
 
@@ -301,6 +325,7 @@ def assess(
     explain     also say which rules of the graph changed which label
     cache       whether photos that were judged before and have not changed are taken from the cache, and the others
                 remembered; or the folder of a cache of your own
+    device      where the model runs, as for `Auditor`
     raises      InvalidInput     if a path does not exist
                 CheckpointError  if the checkpoint does not exist or its card is damaged
                 UsageError       if jobs is below 1, or strictness is not from -10 to 10
@@ -311,7 +336,9 @@ def assess(
     found = discover(paths)
     for folder, reason in found.skipped:
         logger.warning("%s: not searched (%s)", folder, reason)
-    auditor = Auditor.load(checkpoint, decode=decode, jobs=jobs, lang=lang, strictness=strictness, explain=explain)
+    auditor = Auditor.load(
+        checkpoint, decode=decode, jobs=jobs, lang=lang, strictness=strictness, explain=explain, device=device
+    )
     if cache is False:
         return auditor.run(found.photos)
     return _remembered(auditor, found.photos, None if cache is True else cache)

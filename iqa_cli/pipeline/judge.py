@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from iqa_cli.checkpoint import Checkpoint
     from iqa_cli.pipeline.reading import Look, Pixels
-    from iqa_cli.records import Decode, Language, PhotoRef, Status
+    from iqa_cli.records import Decode, Device, Language, PhotoRef, Status
 
 SMALLEST_SIDE = 32
 """Pixels. Below it a picture is an icon: what the model says about it means nothing."""
@@ -55,6 +55,7 @@ class Judge:
         strictness: float = 0.0,
         explain: bool = False,
         thumbnails: bool = False,
+        device: Device = "cpu",
     ) -> None:
         self.graph = checkpoint.graph
         self._manner = Manner(decode, checkpoint.preprocessing, thumbnails)
@@ -66,7 +67,9 @@ class Judge:
         offsets = np.asarray(checkpoint.offsets) + strictness
         self._offsets = np.repeat(offsets, [count - 1 for count in self.graph.n_levels])
         """(N,) log-odds that are added before levels are named."""
-        self._model = OnnxModel(checkpoint)
+        self._model = OnnxModel(checkpoint, device=device)
+        self.device = self._model.device
+        """Where the model computes: cpu or cuda."""
 
     def photos(self, refs: Sequence[PhotoRef], should_stop: Callable[[], bool] = lambda: False) -> list[PhotoReport]:
         """The reports of some photos.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from iqa_cli.errors import ConfigError
-from iqa_cli.training.data import Batch, Share, counts_of
+from iqa_cli.training.data import Batch, Share, counts_of, too_few
 from iqa_cli.training.features import frozen_features, tower_hash
 from iqa_cli.training.pictures import Pictures, load_pictures
 from iqa_cli.training.sides import read_sides
@@ -52,6 +52,7 @@ class LabelledData:
                     problems=[f"{name}: {reason}" for name, reason in damaged[:10]],
                 )
         self.unreadable = tuple(unreadable)
+        self.warnings += too_few({side: len(pictures) for side, pictures in self._sides.items()})
         self._refuse_blind()
         self._features: dict[str, tuple[Tensor, ...]] = {}
 

@@ -9,7 +9,7 @@ import torch
 
 from iqa_cli.errors import ConfigError
 from iqa_cli.training.checks import refuse_forbidden, refuse_unmeasured_labels
-from iqa_cli.training.data import Batch, Share, counts_of, exactly
+from iqa_cli.training.data import Batch, Share, counts_of, exactly, too_few
 from iqa_cli.training.ladder import Drawn, Ladder, batches
 from iqa_cli.training.photographs import is_plainly_good, load_photographs, split
 
@@ -64,6 +64,7 @@ class LadderData:
         self._doubtful = 0
         if config.data.select:
             self._leave_out(~is_plainly_good(photographs.pictures))
+        self.warnings = too_few({side: len(indices) for side, indices in self._sides.items()})
         self._validation: list[Batch] | None = None
 
     def _leave_out(self, doubtful: Tensor) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from iqa_cli.errors import ConfigError
-from iqa_cli.training.data import Batch, Share, exactly
+from iqa_cli.training.data import Batch, Share, exactly, too_few
 from iqa_cli.training.framing import framed
 from iqa_cli.training.ladder_data import CROP_ROOM, LadderData
 from iqa_cli.training.likeness import alike
@@ -69,10 +69,13 @@ class MixedData:
             if not len(self._sides[side]):
                 raise ConfigError(f"data: no readable labelled photograph for {side}, at least one is needed")
         self.unreadable = tuple(unreadable)
+        too_small = too_few(
+            {side: len(self._ladder.names_of(side)) + len(self._sides.get(side, ())) for side in ("validation", "test")}
+        )
         self._refuse_one_kind()
         self._refuse_shared()
         self._weights = self._read_weights(*sides.rows["training"])
-        self.warnings = (*sides.warnings, *self._ladder.warnings)
+        self.warnings = (*sides.warnings, *too_small)
         notes = [*sides.notes, *self._ladder.notes]
         if config.data.good_join:
             training = self._sides["training"]

@@ -25,7 +25,7 @@ from iqa_cli.training.state import BEST, load_weights, weights_of
 from iqa_cli.writing import make_writable, write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from torch import Tensor
@@ -67,9 +67,12 @@ class Outcome:
         return measured(self.data, self.graph)
 
 
-def write_outcome(outcome: Outcome, model: ToneModel, crf: TorchCRF, device: torch.device) -> dict[str, Judged]:
+def write_outcome(
+    outcome: Outcome, model: ToneModel, crf: TorchCRF, device: torch.device, tell: Callable[[str], None]
+) -> dict[str, Judged]:
     """Write everything. The model comes with the weights of the last epoch and leaves with those that were chosen.
 
+    tell     called with a few words before each thing that takes its time
     returns  figures of the checkpoint: `validation` and, if there are test pictures, `test`
     raises   OutputError  if a file cannot be written
     """
@@ -78,16 +81,20 @@ def write_outcome(outcome: Outcome, model: ToneModel, crf: TorchCRF, device: tor
         _remove(work / LAST)  # of an earlier run
     else:
         make_writable(work / LAST)
+        tell("writing the checkpoint of the last epoch")
         validation = judge(model, crf, outcome.data.validation(), device)
         _write(outcome, work / LAST, len(outcome.rows), model, device, {"validation": validation})
         load_weights(work / BEST, model)
+    tell("writing the checkpoint: calibrating on the validation pictures")
     judged, offsets = _calibrated(outcome, model, crf, device)
     test = outcome.data.test()
     if test is not None:
+        tell("writing the checkpoint: judging the test pictures")
         judged["test"] = judge(model, crf, test, device, offsets)
     figures = judged["test"].labels if "test" in judged else None
     png = curves_png(outcome.rows, outcome.graph.label_names, outcome.chosen, figures)
     write_atomically(work / "curves.png", png)
+    tell("writing the checkpoint: measuring pictures and exporting the model")
     _write(outcome, outcome.config.run.out, outcome.chosen, model, device, judged, offsets)
     return judged
 

@@ -1,22 +1,23 @@
 """The state of a run between epochs, as safetensors: model, optimiser, progress. Nothing in it can run code.
 
-A state is there as long as a run is unfinished, and no longer: what a finished run leaves is its checkpoint.
+`STATE` is there as long as a run is unfinished. A run that is over leaves it as `FINISHED`, for more epochs.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import safetensors
 import safetensors.torch
 import torch
 from torch import nn
 
-from iqa_cli.checkpoint import MOST_BYTES, WEIGHTS
-from iqa_cli.errors import CheckpointError
+from iqa_cli.checkpoint import CARD, MOST_BYTES, WEIGHTS
+from iqa_cli.errors import CheckpointError, OutputError
 from iqa_cli.regular import read_regular
+from iqa_cli.wording import counted
 from iqa_cli.writing import write_atomically
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STATE = "state.safetensors"
+FINISHED = "finished.safetensors"
+"""What the state is called when the checkpoint is written."""
 BEST = "best.safetensors"
 """The weights of the best epoch so far, beside the state."""
 _SLOTS = ("exp_avg", "exp_avg_sq", "step")
@@ -34,12 +37,14 @@ _SLOTS = ("exp_avg", "exp_avg_sq", "step")
 class Progress:
     """How far a run is."""
 
-    identity: str
-    """What two runs must share for one to continue the other."""
+    identity: Mapping[str, Any]
+    """What two runs must share for one to continue the other, by key."""
     epochs: int
     """Finished ones."""
     rows: tuple[Mapping[str, float], ...]
     """Their rows of metrics.csv."""
+    over: bool = False
+    """Whether the run was finished and has its checkpoint."""
 
     def __post_init__(self) -> None:
         """Refuse rows that do not fit the epochs."""
@@ -61,6 +66,7 @@ def save_state(work: Path, model: nn.Module, optimiser: torch.optim.Optimizer, p
     # whether any are missing.
     metadata = {"progress": json.dumps(dataclasses.asdict(progress)), "tensors": json.dumps(sorted(tensors))}
     write_atomically(work / STATE, safetensors.torch.save(tensors, metadata=metadata))
+    (work / FINISHED).unlink(missing_ok=True)  # of the run that this one continues or replaces
 
 
 def read_progress(work: Path) -> Progress | None:
@@ -68,38 +74,64 @@ def read_progress(work: Path) -> Progress | None:
 
     raises  CheckpointError  if the state is damaged
     """
-    path = work / STATE
-    if not path.is_file():
+    path = _state_in(work)
+    if path is None:
         return None
     try:
         with safetensors.safe_open(path, framework="pt") as stream:
             metadata: dict[str, str] = stream.metadata() or {}
         entry = json.loads(metadata["progress"])
         rows = tuple(dict(row) for row in entry["rows"])
-        return Progress(identity=str(entry["identity"]), epochs=int(entry["epochs"]), rows=rows)
+        if isinstance(entry["identity"], str):
+            raise CheckpointError(
+                f"{path}: the state of a run of an older iqa, which this one cannot resume",
+                hint="--overwrite starts anew, or give another --out",
+            )
+        identity = dict(entry["identity"])
+        return Progress(identity=identity, epochs=int(entry["epochs"]), rows=rows, over=path.name == FINISHED)
     except _DAMAGE as error:
         raise _damaged(path, error) from error
 
 
-def progress_of(work: Path, *, resume: bool) -> Progress | None:
+def _state_in(work: Path) -> Path | None:
+    """The state in a work folder, that of an unfinished run first."""
+    return next((work / name for name in (STATE, FINISHED) if (work / name).is_file()), None)
+
+
+def refuse_overwriting(out: Path) -> None:
+    """A finished checkpoint may be hours of work.
+
+    raises  CheckpointError  if there is one in the folder that a new run would write to
+    """
+    if (out / CARD).is_file():
+        raise CheckpointError(
+            f"{out}: a finished checkpoint is there, which a new run would overwrite",
+            hint="--out names another folder, --overwrite replaces it, --resume gives it more epochs",
+        )
+
+
+def progress_of(work: Path, *, resume: bool, overwrite: bool = False) -> Progress | None:
     """What a run that starts in a work folder finds done: None for a new one.
 
     raises  CheckpointError  if there is nothing to resume, if a new run would overwrite the state of an unfinished
-                             one, and for a damaged state
+                             one and was not told to, and for a damaged state
     """
+    if overwrite and not resume:
+        return None
     progress = read_progress(work)
     if resume and progress is None:
         raise CheckpointError(
-            f"nothing to resume in {work}: no run is unfinished there",
+            f"nothing to resume in {work}: no run has left its state there",
             hint="start without --resume, or give the --out that the run had",
         )
-    if not resume and progress is not None:
-        epochs = "1 epoch" if progress.epochs == 1 else f"{progress.epochs} epochs"
+    if resume:
+        return progress
+    if progress is not None and not progress.over:
         raise CheckpointError(
-            f"{work / STATE}: the state of an unfinished run, {epochs} done",
-            hint="--resume goes on with it; for a new run delete it, or give another --out or [run] work",
+            f"{work / STATE}: the state of an unfinished run, {counted(progress.epochs, 'epoch')} done",
+            hint="--resume goes on with it; for a new run give another --out or [run] work, or --overwrite",
         )
-    return progress
+    return None
 
 
 def load_state(work: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
@@ -107,7 +139,7 @@ def load_state(work: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -
 
     raises  CheckpointError  if the state is damaged or does not fit
     """
-    path = work / STATE
+    path = _state_in(work) or work / STATE
     try:
         with safetensors.safe_open(path, framework="pt") as stream:
             expected: list[str] = json.loads((stream.metadata() or {})["tensors"])
@@ -184,6 +216,19 @@ def _damaged(path: Path, error: Exception) -> CheckpointError:
     return CheckpointError(
         f"{path}: damaged ({type(error).__name__}: {error})", hint="delete it to start the run again"
     )
+
+
+def keep_finished(work: Path) -> None:
+    """Call a state that of a finished run, for more epochs later.
+
+    raises  OutputError  if that cannot be done
+    """
+    state = work / STATE
+    if state.is_file():
+        try:
+            state.replace(work / FINISHED)
+        except OSError as error:
+            raise OutputError(f"{state}: cannot be renamed ({error.strerror or error})") from error
 
 
 def remove_state(work: Path) -> None:

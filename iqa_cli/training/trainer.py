@@ -9,13 +9,12 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
-import hashlib
 import importlib.util
 import io
 import json
 import math
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn.parallel import DistributedDataParallel
@@ -45,12 +44,15 @@ from iqa_cli.training.state import (
     BEST,
     STATE,
     Progress,
+    keep_finished,
     load_state,
     progress_of,
+    refuse_overwriting,
     remove_state,
     save_state,
     save_weights,
 )
+from iqa_cli.wording import counted
 from iqa_cli.writing import make_writable, remove_leftovers, write_atomically
 
 if TYPE_CHECKING:
@@ -121,14 +123,16 @@ class Trainer:
     base       folder that paths in the card are told relative to, usually the config file's
     device     `auto` takes CUDA where there is one; else `cpu`, `cuda` or `cuda:N`
     resume     go on after the last finished epoch of the state in the work folder
+    overwrite  start anew whatever lies there: a finished checkpoint, the state of an unfinished run
     data       what to learn from instead of what the config names; several runs may share one
 
     raises  UsageError       for a device that is not there
             OutputError      if nothing can be written where the config says
             ConfigError      for a graph, backbone or data that cannot be trained on
             LabelsError      for label tables that are wrong, and for splits that share photographs
-            CheckpointError  if `resume` finds no state, or one that does not fit the config, and
-                             without `resume` if a start would overwrite the state of an unfinished run
+            CheckpointError  if `resume` finds no state, one that does not fit the config, or a run that is over;
+                             without it, and without `overwrite`, if a start would overwrite a finished checkpoint or
+                             the state of an unfinished run
     """
 
     def __init__(
@@ -138,6 +142,7 @@ class Trainer:
         device: str = "auto",
         *,
         resume: bool = False,
+        overwrite: bool = False,
         data: Data | None = None,
     ) -> None:
         self.config = config
@@ -149,7 +154,9 @@ class Trainer:
             raise MissingExtra("[run] tensorboard = true", "tensorboard", "tensorboard")
         for folder in (config.run.out, config.work):
             make_writable(folder)
-        progress = progress_of(config.work, resume=resume)
+        progress = progress_of(config.work, resume=resume, overwrite=overwrite)
+        if not (resume or overwrite):
+            refuse_overwriting(config.run.out)
         if self.share.rank == 0:  # large ones, of a run that was killed
             remove_leftovers(config.work / STATE, config.work / BEST)
             remove_leftovers(*(config.run.out / name for name in (CARD, WEIGHTS, ONNX)))
@@ -177,6 +184,9 @@ class Trainer:
             raise ConfigError(f"optim: no batch of two pictures is left for each of {self.share.world} processes")
         self.finished = False
         """Whether the checkpoint is written and the state with it gone."""
+        self.notes: tuple[str, ...] = ()
+        """What the user should know of this run, beside what the data say."""
+        self._tell: Callable[[str], None] = _nobody
         self.judged: Mapping[str, Judged] = {}
         """Figures of the checkpoint once it is written: `validation` and, if there are test pictures, `test`."""
         if progress:
@@ -200,10 +210,15 @@ class Trainer:
 
     @property
     def best(self) -> int:
-        """Number of the best epoch so far, 0 before any: highest validation threshold AUC, then lowest validation loss,
-        as on few photographs many epochs rank them equally well.
+        """Number of the best epoch so far, 0 before any: highest validation threshold AUC among those whose kappa is
+        above 0, then lowest validation loss, as on few photographs many epochs rank them equally well.
+
+        An epoch that names the same levels whatever it is shown may still rank photographs well, and is of no use.
         """
-        merit = [(-1.0 if math.isnan(row["tauc"]) else row["tauc"], -row["validation_loss"]) for row in self._rows]
+        merit = [
+            (row["qwk"] > 0, -1.0 if math.isnan(row["tauc"]) else row["tauc"], -row["validation_loss"])
+            for row in self._rows
+        ]
         return 1 + merit.index(max(merit)) if merit else 0
 
     @property
@@ -211,16 +226,20 @@ class Trainer:
         """Number of the epoch that becomes the checkpoint: the best one or the last one, as the config says."""
         return self.best if self.config.run.keep == "best" else self.kept
 
-    def run(self, on_step: Callable[[Step], None] | None = None) -> Iterator[Epoch]:
+    def run(
+        self, on_step: Callable[[Step], None] | None = None, on_stage: Callable[[str], None] | None = None
+    ) -> Iterator[Epoch]:
         """Train; one `Epoch` after each pass; the checkpoint is written before the last one is given.
 
-        on_step  called after every batch, for those who watch
+        on_step   called after every batch, for those who watch
+        on_stage  called with a few words when something else begins that takes its time: judging, exporting
 
         raises  TrainingDiverged  if loss, scores or gradients are no numbers any more; the checkpoint of the best epoch
                                   before is written first
                 ConfigError       if the graph forbids labels that the tone ladder makes
                 OutputError       if a file cannot be written; the state of the last epoch is still there
         """
+        self._tell = on_stage or _nobody
         with process_group(self.share, self._device):
             yield from self._run(on_step)
 
@@ -248,10 +267,11 @@ class Trainer:
     def _over(self) -> bool:
         """Whether no epoch is left: all done, or none of the last `patience` was better than the best before."""
         patience = self.config.optim.patience
-        return self.kept == self.config.optim.epochs or (0 < patience <= self.kept - self.best)
+        return self.kept >= self.config.optim.epochs or (0 < patience <= self.kept - self.best)
 
     def _concluded(self, number: int, loss: float, started: float) -> Epoch:
         """Judge an epoch, keep its state and, after the last one, write the checkpoint."""
+        self._tell(f"epoch {number + 1}: judging the validation pictures")
         judged = self._judged(number)
         row = _row(number + 1, loss, judged)
         self._rows = (*self._rows, row)
@@ -265,6 +285,7 @@ class Trainer:
             best=self.best,
         )
         row["seconds"] = epoch.seconds
+        self._tell(f"epoch {number + 1}: keeping the state")
         try:
             progress = Progress(self._identity(), epoch.number, self._rows)
             save_state(self.config.work, self._model, self._optimiser, progress)
@@ -292,26 +313,51 @@ class Trainer:
         if self.best == self.kept:
             save_weights(self.config.work / BEST, self._model)
 
-    def _identity(self) -> str:
-        """What two runs must share for one to continue the other: all that the weights depend on."""
+    def _identity(self) -> dict[str, Any]:
+        """What two runs must share for one to continue the other, by key: all that the weights depend on."""
         config = self.config.as_document(self._base)
         document = {
-            "config": {key: config[key] for key in ("model", "loss", "optim")},
-            "precision": self.config.run.precision,
-            "world": self.share.world,
-            "seed": self.config.run.seed,
-            "graph": self.graph.hash,
-            "data": self.data.identity(),
+            f"{section}.{key}": value
+            for section in ("model", "loss", "optim")
+            for key, value in config[section].items()
         }
-        return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+        document |= {
+            "run.precision": self.config.run.precision,
+            "run.seed": self.config.run.seed,
+            "graph.name": self.graph.hash,
+            "processes": self.share.world,
+            **{f"data.{key}": value for key, value in self.data.identity().items()},
+        }
+        plain: dict[str, Any] = json.loads(json.dumps(document))  # as it comes back from the file
+        return plain
 
     def _resume(self, progress: Progress) -> None:
-        if progress.identity != self._identity():
+        now = self._identity()
+        differ = {
+            key: (progress.identity.get(key), now.get(key))
+            for key in sorted(progress.identity.keys() | now.keys())
+            if progress.identity.get(key) != now.get(key)
+        }
+        if refused := [_difference(key, *differ[key]) for key in differ if key not in MAY_CHANGE]:
             raise CheckpointError(
-                f"{self.config.work / STATE}: belongs to another config, graph or set of photographs",
+                f"{self.config.work}: the run that is to be resumed was another one",
+                problems=refused,
                 hint="undo what was changed, or start anew: without --resume, with another --out",
             )
+        if progress.over and self._over():
+            raise CheckpointError(
+                f"{self.config.work}: that run is finished, after {counted(self.kept, 'epoch')}",
+                hint=f"set [optim] epochs above {self.kept} to go on with it"
+                + (f", and patience above {self.kept - self.best} or to 0" if self.config.optim.patience else ""),
+            )
         load_state(self.config.work, self._model, self._optimiser)
+        if "optim.epochs" in differ:
+            was, epochs = differ["optim.epochs"]
+            note = (
+                f"optim.epochs was {was} and is {epochs} now: rates go on as a run of {epochs} would have them after "
+                f"{self.kept}, so the weights are not those of a run that had {epochs} from the start"
+            )
+            self.notes = (note,)
         if self.share.rank == 0:
             self._keep_best()
 
@@ -415,9 +461,27 @@ class Trainer:
             chosen=self.chosen,
             stopped=stopped,
         )
-        self.judged = write_outcome(outcome, self._model, self._crf, self._device)
-        remove_state(self.config.work)
+        self.judged = write_outcome(outcome, self._model, self._crf, self._device, self._tell)
+        if stopped:
+            remove_state(self.config.work)  # it would only stop there again
+        else:
+            keep_finished(self.config.work)
         self.finished = True
+
+
+MAY_CHANGE = frozenset({"optim.epochs", "optim.patience"})
+"""Keys that a run may be resumed with another value of: how long it goes on."""
+
+
+def _nobody(_: str) -> None:
+    """Told of stages that nobody asked for."""
+
+
+def _difference(key: str, was: Any, now: Any) -> str:
+    """One line on a key of two runs; what is compared by hash has no values that a person could read."""
+    if any(isinstance(value, str) and len(value) == 64 for value in (was, now)):
+        return f"{key}: not the same content"
+    return f"{key}: {was!r} in that run, {now!r} now"
 
 
 def _diverged(what: str, place: str) -> TrainingDiverged:

@@ -569,3 +569,16 @@ def test_a_file_that_is_not_an_earlier_report_is_never_replaced(
     assert code == 2
     assert "write-protected" in err
     assert notes.read_bytes() == written
+
+
+def test_a_card_that_is_not_there_is_wrong_usage_and_says_what_brings_it(
+    iqa: Run, roll: Path, checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
+    arguments = [roll, "--checkpoint", checkpoint_folder]
+    code, out, err = iqa(*arguments, "--device", "cuda")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: device 'cuda' cannot be used: this onnxruntime is for processors only\nhint: ")
+    assert "onnxruntime-gpu" in err
+    by_device = [iqa(*arguments, "--csv", "-", "--device", device).out for device in ("auto", "cpu")]
+    assert by_device[0] == by_device[1] == iqa(*arguments, "--csv", "-", "--no-cache").out

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("sklearn", reason="iqa eval needs the train extra")
+pytest.importorskip("sklearn", reason="iqa eval needs the eval extra")
 
 from in_process import Outcome, Run, run_iqa
+from own_process import loaded_by
 
 ROOT = Path(__file__).parents[2]
 SEED_FILE = ROOT.parent / "shared" / "seed" / "predictions_val.csv"
@@ -273,6 +274,17 @@ def test_missing_and_wrong_inputs_are_exit_code_3(
         assert outcome.err.startswith("error: ")
 
 
+def test_neither_judging_labelled_photos_nor_reading_predictions_loads_torch(
+    folder_arguments: list[object], tmp_path: Path
+) -> None:
+    heavy = {"torch", "torchvision", "open_clip", "timm", "onnx", "onnxscript", "matplotlib"}
+    kept = tmp_path / "predictions.csv"
+    loaded = loaded_by("eval", *map(str, folder_arguments), "--predictions", str(kept))
+    assert "sklearn" in loaded
+    assert not loaded & heavy
+    assert not loaded_by("eval", "--predictions", str(kept)) & heavy
+
+
 def test_without_scikit_learn_nothing_is_judged(
     iqa: Run, folder_arguments: list[object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -280,7 +292,7 @@ def test_without_scikit_learn_nothing_is_judged(
     outcome = iqa(*folder_arguments, "--predictions", tmp_path / "p.csv")
     assert (outcome.code, outcome.out) == (3, "")
     assert "iqa eval needs scikit-learn" in outcome.err
-    assert "pip install 'iqa-cli[train]'" in outcome.err
+    assert "pip install '.[eval]'" in outcome.err
     assert not (tmp_path / "p.csv").exists()
 
 

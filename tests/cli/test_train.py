@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import queue
+import subprocess
 import sys
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,9 +16,10 @@ pytest.importorskip("open_clip", reason="training needs the train extra")
 pytest.importorskip("onnxscript", reason="export needs the train extra")
 
 from in_process import Outcome, Run, run_iqa
+from own_process import ROOT
 from rich.console import Console
 
-from iqa_cli.cli.training_view import LiveView
+from iqa_cli.cli.training_view import LineView, LiveView
 from iqa_cli.hexgraph.read import read_graph
 from iqa_cli.metrics.records import LabelMetrics
 from iqa_cli.paths import find_graph
@@ -57,7 +60,7 @@ UNDEFINED = dataclasses.replace(FIGURES, qwk=float("nan"))
 class FakeData:
     unreadable = (("x" * 90 + "\x1b.jpg", "cut off"),)
     notes = ("no column for dark",)
-    warnings = ("2 of 9 scenes are in training as well",)
+    warnings = ("2 of 9 scenes are in training as well", "2 photographs for validation: too few")
 
     def describe(self) -> str:
         return "2 photographs, 6 labels"
@@ -69,8 +72,9 @@ class FakeTrainer:
     interrupted: str = ""
     started: FakeTrainer | None = None
 
-    def __init__(self, config: TrainConfig, base: Path, device: str, *, resume: bool) -> None:
+    def __init__(self, config: TrainConfig, base: Path, device: str, *, resume: bool, overwrite: bool = False) -> None:
         self.stop("loading")
+        self.overwrite, self.notes = overwrite, ("optim.epochs was 1",) if resume else ()
         self.config, self.base, self.device = config, base, device
         self.data, self.share = FakeData(), Share()
         self.graph = read_graph(find_graph("smartphone-6"))
@@ -82,7 +86,7 @@ class FakeTrainer:
         if self.interrupted == where:
             raise KeyboardInterrupt
 
-    def run(self, _: Callable[[Step], None]) -> Iterator[Epoch]:
+    def run(self, *_: Callable[..., None]) -> Iterator[Epoch]:
         for number in range(self.kept + 1, 3):
             self.stop(f"epoch {number}")
             self.kept = number
@@ -94,6 +98,7 @@ class FakeTrainer:
 @pytest.fixture
 def iqa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     """Runs `iqa train` with a fake trainer in this process."""
+    (tmp_path / "photos").mkdir()
     (tmp_path / "run.toml").write_text(
         '[data]\nladder = "photos"\n[optim]\nepochs = 2\n[run]\nout = "mine"\nwork = "state"\n', encoding="utf-8"
     )
@@ -117,6 +122,7 @@ def test_a_run_reports_on_stdout_and_tells_its_progress_on_stderr_unwrapped(iqa:
     assert err.splitlines() == [
         "note: no column for dark",
         "warning: 2 of 9 scenes are in training as well",
+        "warning: 2 photographs for validation: too few",
         f"left out: {'x' * 90}\\x1b.jpg: cut off",
         "2 photographs, 6 labels",
         "epoch 1/2  loss 1.5000  validation: NLL 2.250  QWK 0.750  AUC 0.8750 (best)  60 s, 0:01:00 left",
@@ -164,47 +170,136 @@ def test_a_missing_library_names_the_extra(iqa: Run, monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     code, _, err = iqa()
     assert code == 3
-    assert err.splitlines() == [
-        "error: iqa train needs onnxscript, which is not installed",
-        "hint: pip install 'iqa-cli[train]' brings it; from a checkout: pip install '.[train]'",
-    ]
+    error, hint = err.splitlines()
+    assert error == "error: iqa train needs onnxscript, which is not installed"
+    assert hint.startswith("hint: in a clone of iqa: pip install '.[train]'")
 
 
 def test_only_the_first_of_several_processes_speaks(iqa: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     start = FakeTrainer.__init__
 
-    def second(self: FakeTrainer, config: TrainConfig, base: Path, device: str, *, resume: bool) -> None:
-        start(self, config, base, device, resume=resume)
+    def second(self: FakeTrainer, *arguments: Any, **options: bool) -> None:
+        start(self, *arguments, **options)
         self.share = Share(1, 2)
 
     def not_shown() -> None:
         raise AssertionError
 
+    monkeypatch.setenv("RANK", "1")
     monkeypatch.setattr(FakeTrainer, "__init__", second)
     monkeypatch.setattr("iqa_cli.cli.training_view.training_view", not_shown)
     assert iqa() == Outcome(0, "", "")
+
+
+def test_what_the_config_names_and_nobody_has_is_told_before_anything_heavy_is_loaded(tmp_path: Path) -> None:
+    """As somebody who cloned the repository meets the recipe of the shipped checkpoint."""
+    config = tmp_path / "run.toml"
+    config.write_text(
+        '[data]\nladder = "good"\nlabels = "labels.csv"\nimages = "real"\napart_from = ["judged"]\n'
+        'obtain = "a script makes them: sh fetch.sh"\n[model]\npretrained = "checkpoint:../first"\n'
+        'scene = "a"\nscene_weights = "a.pth"\n[run]\nout = "mine"\n',
+        encoding="utf-8",
+    )
+    code = (
+        "import sys\n"
+        f"sys.argv = ['iqa', 'train', '--config', {str(config)!r}]\n"
+        "from iqa_cli.cli.app import main\n"
+        "try:\n    main()\n"
+        "except SystemExit as leaving:\n    print(leaving.code, 'torch' in sys.modules, 'numpy' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.split() == ["3", "False", "False"]
+    lines = done.stderr.splitlines()
+    assert lines[0] == f"error: {config}: 6 things that it names are not there"
+    assert [line.split(":")[0].strip() for line in lines[1:-1]] == [
+        "data.ladder",
+        "data.images",
+        "data.apart_from",
+        "data.labels",
+        "model.scene_weights",
+        "model.pretrained",
+    ]
+    assert lines[-1] == "hint: a script makes them: sh fetch.sh"
+    assert not (tmp_path / "mine").exists()
+
+
+def test_what_is_resumed_and_what_is_overwritten_is_asked_for(iqa: Run) -> None:
+    both = iqa("--resume", "--overwrite")
+    assert (both.code, both.out) == (2, "")
+    assert both.err.startswith("error: --resume goes on with a run, --overwrite starts anew")
+    assert "note: optim.epochs was 1\n" in iqa("--resume").err
+    assert FakeTrainer.started is not None
+    assert not FakeTrainer.started.overwrite
+    assert iqa("--overwrite").code == 0
+    assert FakeTrainer.started.overwrite
+
+
+def test_a_model_that_tells_nothing_apart_is_warned_of(iqa: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    constant = dataclasses.replace(FIGURES, qwk=0.0)
+    assert "warning: a mean kappa" not in iqa().err
+    start = FakeTrainer.__init__
+
+    def useless(self: FakeTrainer, *arguments: Any, **options: bool) -> None:
+        start(self, *arguments, **options)
+        self.judged = {"test": SimpleNamespace(labels={LABEL: constant, "other": UNDEFINED})}
+
+    monkeypatch.setattr(FakeTrainer, "__init__", useless)
+    assert "warning: a mean kappa of 0 or less is what saying the same of every photograph gets" in iqa().err
+
+
+def test_a_log_hears_what_is_being_done_when_nothing_else_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: queue.Queue[str] = queue.Queue()
+    monkeypatch.setattr("iqa_cli.cli.training_view.say", said.put)
+    view = LineView(every_s=0.01)
+    assert said.get(timeout=60) == "... loading libraries"
+    view.step(Step(1, 3, 9, 3.25, 80.4))
+    wanted = "... epoch 1: batch 3 of 9, loss 3.2500, 80 pictures/s"
+    assert any(said.get(timeout=60) == wanted for _ in range(10_000))
+    view.stage("writing the checkpoint")
+    assert any(said.get(timeout=60) == "... writing the checkpoint" for _ in range(10_000))
+    view.close()
+    quiet = LineView()
+    quiet.epoch(Epoch(1, 2, 1.5, 60.0, 2.25, {LABEL: FIGURES}, 1))
+    quiet.close()
+    lines = list(said.queue)
+    assert [line for line in lines if not line.startswith("... ")] == lines[-1:]
+    assert lines[-1].startswith("epoch 1/2")
 
 
 def test_the_live_view_says_what_is_being_done_and_ends_with_the_table() -> None:
     screen: list[str] = []
 
     class Live:
+        is_started = False
+
+        def start(self) -> None:
+            self.is_started = True
+
+        def stop(self) -> None:
+            self.is_started = False
+
         def update(self, picture: RenderableType) -> None:
             console = Console(width=80)
             with console.capture() as captured:
                 console.print(picture)
             screen[:] = captured.get().splitlines()
 
-    view = LiveView(Live())
+    live = Live()
+    view = LiveView(live)
+    view.stage("reading the photographs")
+    assert not live.is_started  # notes and warnings are still to come, and stand above it
     view.step(Step(1, 1, 2, 3.25, 80.0))
+    assert live.is_started
     assert "1/2  loss 3.2500  80 pictures/s" in screen[-1]
     assert "left" not in screen[-1]  # nothing is known of it yet
-    view.step(Step(1, 2, 2, 3.25, 80.0))
-    assert screen[-1].strip() == "epoch 1  judging and saving ..."
+    view.stage("epoch 1: judging the validation pictures")
+    assert screen[-1].strip() == "epoch 1: judging the validation pictures ..."
     view.epoch(Epoch(1, 2, 1.5, 60.0, 2.25, {LABEL: FIGURES}, 1))
     assert screen[-1].split() == ["1/2", "1.5000", "2.250", "0.750", "0.8750", "0:01:00", "best", "so", "far"]
     view.step(Step(2, 1, 2, 3.25, 80.0))
     assert screen[-1].rstrip().endswith("0:00:30 left")
-    view.step(Step(2, 2, 2, 3.25, 80.0))
+    view.stage("writing the checkpoint")
     view.epoch(Epoch(2, 2, 1.5, 60.0, 2.25, {LABEL: FIGURES}, 1))
     assert screen[-1].split()[0] == "2/2"
+    view.close()
+    assert (live.is_started, screen[-1].split()[0]) == (False, "2/2")

@@ -12,7 +12,7 @@ from drawn_graphs import quick
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-pytest.importorskip("iterstrat", reason="splitting needs the train extra")
+pytest.importorskip("iterstrat", reason="splitting needs the split extra")
 
 from iqa_cli.errors import LabelsError, MissingExtra, UsageError
 from iqa_cli.labels import LabelTable, read_labels
@@ -146,7 +146,7 @@ def test_a_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
     table = table_of([[0, 0]] * 9)
     with pytest.raises(MissingExtra, match="iqa split needs iterative-stratification") as error:
         split(table, scenes(table))
-    assert "iqa-cli[train]" in str(error.value)
+    assert "pip install '.[split]'" in str(error.value)
 
 
 def test_fractions_are_read() -> None:

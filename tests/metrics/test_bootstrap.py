@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn", reason="metrics need the train extra")
+pytest.importorskip("sklearn", reason="metrics need the eval extra")
 
 from drawn_predictions import LABELS, drawn
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-pytest.importorskip("sklearn", reason="metrics need the train extra")
+pytest.importorskip("sklearn", reason="metrics need the eval extra")
 
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 

@@ -23,8 +23,10 @@ torch = pytest.importorskip("torch", reason="models need the train extra")
 open_clip = pytest.importorskip("open_clip", reason="models need the train extra")
 pytest.importorskip("onnxscript", reason="export needs the train extra")
 
-import safetensors.torch  # noqa: E402 - the train extra may be missing
+import huggingface_hub  # noqa: E402 - the train extra may be missing
+import safetensors.torch  # noqa: E402
 
+from iqa_cli.models import backbone  # noqa: E402
 from iqa_cli.models.backbone import build_backbone, encode_embedded_text, text_tower  # noqa: E402
 from iqa_cli.models.export import onnx_bytes  # noqa: E402
 from iqa_cli.models.heads import CoopHead, FcHead, OrdinalThresholds, word_features  # noqa: E402
@@ -374,12 +376,40 @@ def test_missing_hub_weights_name_the_file_and_its_place(monkeypatch: pytest.Mon
         raise RuntimeError("no network")
 
     monkeypatch.setattr(open_clip, "create_model", offline)
+    monkeypatch.setattr(backbone, "_answers", lambda _: True)
     with pytest.raises(ConfigError, match="weights 'openai' for ViT-B-32") as error:
         build_backbone("ViT-B-32", "openai")
     hint = error.value.hint or ""
     assert "hf download timm/vit_base_patch32_clip_224.openai open_clip_model.safetensors" in hint
     assert "models--timm--vit_base_patch32_clip_224.openai" in hint
     assert "model.pretrained" in hint
+
+
+def test_a_hub_that_does_not_answer_is_asked_once_and_quietly(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Its library would try six times for each of two files and log every try."""
+    asked = []
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+
+    class Session:
+        def head(self, url: str, timeout: float) -> None:
+            asked.append((url, timeout))
+            raise OSError("no network")
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("asked again")
+
+    monkeypatch.setattr(huggingface_hub, "get_session", Session)
+    monkeypatch.setattr("time.sleep", never)
+    with pytest.raises(ConfigError) as told:
+        build_backbone("ViT-B-32", "openai")
+    assert len(asked) == 1
+    assert told.value.message.endswith("does not answer, and the hub's cache lacks them)")
+    assert "hf download" in (told.value.hint or "")
+    assert capfd.readouterr() == ("", "")
+    assert not huggingface_hub.constants.HF_HUB_OFFLINE  # as it was
 
 
 def test_an_unknown_tag_lists_the_known_ones() -> None:

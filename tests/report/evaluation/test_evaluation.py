@@ -11,7 +11,7 @@ import re
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn", reason="figures need the train extra")
+pytest.importorskip("sklearn", reason="figures need the eval extra")
 
 from iqa_cli.evaluation import evaluate
 from iqa_cli.metrics.records import FIGURES, INTERVALS, Evaluation, Predictions

@@ -262,7 +262,7 @@ def test_without_graphviz_boxes_are_drawn_and_lines_say_what_to_install(monkeypa
     assert draw_graph(read_graph(find_graph("smartphone-12")))
     with pytest.raises(MissingExtra, match="pygraphviz") as caught:
         draw_graph(read_graph(find_graph("prism-53")))
-    assert "iqa-cli[draw]" in str(caught.value)
+    assert "pip install '.[draw]'" in str(caught.value)
 
 
 def test_two_readings_of_one_file_give_the_same_picture_whatever_the_order_of_names() -> None:

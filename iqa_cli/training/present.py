@@ -1,0 +1,57 @@
+"""What a config names and this machine does not have, found before any library of training is loaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iqa_cli.config.sections import CHECKPOINT_PREFIX
+from iqa_cli.errors import CheckpointError, ConfigError
+from iqa_cli.paths import find_checkpoint
+from iqa_cli.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from iqa_cli.config import TrainConfig
+
+
+def refuse_missing(path: Path, config: TrainConfig) -> None:
+    """Whoever copied a config hears of everything that it needs at once, and in seconds.
+
+    path    of the config, for the message
+    raises  ConfigError  naming every folder and file that is not there, with what `data.obtain` says
+    """
+    missing = list(_missing(config))
+    if missing:
+        raise ConfigError(
+            f"{path}: {counted(len(missing), 'thing')} that it names {'is' if len(missing) == 1 else 'are'} not there",
+            problems=missing,
+            hint=config.data.obtain or "paths are relative to the config file",
+        )
+
+
+def _missing(config: TrainConfig) -> Iterator[str]:
+    data = config.data
+    for key, folder in (
+        ("ladder", data.ladder),
+        ("images", data.images),
+        *(("apart_from", f) for f in data.apart_from),
+    ):
+        if folder is not None and not folder.is_dir():
+            yield f"data.{key}: {folder}: no such folder"
+    files = (
+        ("data.labels", data.labels),
+        ("data.validation", data.validation),
+        ("data.test", data.test),
+        ("model.scene_weights", config.model.scene_weights),
+    )
+    for key, file in files:
+        if file is not None and not file.is_file():
+            yield f"{key}: {file}: no such file"
+    pretrained = config.model.pretrained or ""
+    if pretrained.startswith(CHECKPOINT_PREFIX):
+        try:
+            find_checkpoint(pretrained.removeprefix(CHECKPOINT_PREFIX))
+        except CheckpointError as error:
+            yield f"model.pretrained: {error.message}"
