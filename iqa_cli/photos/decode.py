@@ -23,7 +23,7 @@ from PIL import Image
 
 from iqa_cli.photos import damage, isobmff, jpeg, jpeg_decoder, truncated
 from iqa_cli.photos.cicp import UNSPECIFIED, ColourCoding
-from iqa_cli.photos.exif import capture_of_block, capture_of_image
+from iqa_cli.photos.exif import capture_of_header, capture_of_image
 from iqa_cli.photos.files import SIGNATURE_BYTES, read_file, refusal, sniff
 from iqa_cli.photos.headers import Header, read_header
 from iqa_cli.photos.heif import HeifPicture
@@ -106,7 +106,7 @@ def _from_bytes(data: bytes, mode: Decoded) -> tuple[Photo | Unreadable, Capture
         if kind is None:
             return Unreadable(refusal(data[:SIGNATURE_BYTES])), capture
         header = read_header(kind, data)
-        capture, notes = capture_of_block(header.exif, header.width, header.height)
+        capture, notes = capture_of_header(header)
         excess = _too_large(header.width, header.height)
         if excess is not None:
             return excess, capture

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from iqa_cli.photos.metadata import MARK_BYTES, Segments
+
 if TYPE_CHECKING:
     from iqa_cli.photos.files import Windows
 
@@ -63,8 +65,8 @@ class JpegLayout:
     """Colour components of the picture."""
     block_rows: int
     """Rows that are coded together: 8, or 16 where colour is stored at half height."""
-    exif: bytes | None
-    """The TIFF block of the first EXIF segment."""
+    exif: tuple[bytes, ...]
+    """The EXIF blocks as TIFF streams, the camera's mostly the only one."""
     scans: tuple[Scan, ...]
     """The scans whose header is complete, in file order."""
     has_end: bool
@@ -75,6 +77,8 @@ class JpegLayout:
     """The first picture of the file from its first scan on, without its end marker; in the bytes that were given."""
     plain: bytes | None = None
     """The file itself if nothing but segments that decoders pass over sets it apart from `stream()`."""
+    xmp: bytes | None = None
+    """The XMP packet; None if there is none."""
 
     def stream(self, tail: bytes = b"") -> bytes:
         """The picture as a JPEG file of its own, ending with `tail` and an end marker."""
@@ -102,7 +106,7 @@ def read_layout(data: bytes) -> JpegLayout:
     width = height = 0
     components: frozenset[int] = frozenset()
     block_rows = 8
-    exif: bytes | None = None
+    metadata = Segments()
     scans: list[Scan] = []
     kept = [data[:2]]
     first_scan = None
@@ -135,8 +139,8 @@ def read_layout(data: bytes) -> JpegLayout:
             height, width = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
             components = frozenset(body[6 : 6 + 3 * body[5] : 3])
             block_rows = 8 * max((factors & 15 for factors in body[7 : 7 + 3 * body[5] : 3]), default=1)
-        if marker == 0xE1 and exif is None and body.startswith(b"Exif\0"):
-            exif = body[6:]
+        if marker == 0xE1:
+            metadata.add(body)
         if marker == 0xDA:
             first_scan = marker_at if first_scan is None else first_scan
             scans.append(_scan(body))
@@ -158,12 +162,13 @@ def read_layout(data: bytes) -> JpegLayout:
         height,
         components,
         block_rows,
-        exif,
+        metadata.exif(),
         tuple(scans),
         has_end,
         b"".join(kept),
         memoryview(data)[start:end],
         data if is_plain and has_end and end + len(EOI) == len(data) else None,
+        xmp=metadata.xmp,
     )
 
 
@@ -172,7 +177,7 @@ class JpegHead:
     """What stands before the first scan of a JPEG file, without the segments that nobody asks for."""
 
     data: bytes
-    """A JPEG file of its own: EXIF, colour profile, tables, size, the header of the first scan, no picture."""
+    """A JPEG file of its own: EXIF, XMP, colour profile, tables, size, the header of the first scan, no picture."""
     profile: bytes
     """The segments of the colour profile, as they are; empty if there is none."""
     pictures: bytes
@@ -192,10 +197,10 @@ def read_head(file: Windows) -> JpegHead | None:
     kept = [file.read(0, 2)]
     profile: list[bytes] = []
     index, index_at = b"", 0
-    has_exif = False
+    metadata = Segments()
     at = 2
     for _ in range(_MAX_HEAD_SEGMENTS):
-        start = file.read(at, 16)
+        start = file.read(at, 4 + MARK_BYTES)
         if len(start) < 4 or start[0] != 0xFF or start[1] in _NO_LENGTH or start[1] == 0:
             return None
         marker = start[1]
@@ -206,9 +211,9 @@ def read_head(file: Windows) -> JpegHead | None:
         after = at + 2 + length
         if length < 2 or after > file.size:
             return None
-        is_exif = marker == 0xE1 and start.startswith(b"Exif\0", 4) and not has_exif
+        is_metadata = marker == 0xE1 and metadata.wants(start[4:])
         is_index = marker == 0xE2 and start.startswith(b"MPF\0", 4) and not index
-        if is_exif or is_index or _is_needed(marker, start[4:]):
+        if is_metadata or is_index or _is_needed(marker, start[4:]):
             segment = file.read(at, 2 + length)
             if is_index:
                 index, index_at = segment[8:], at + 8
@@ -216,7 +221,8 @@ def read_head(file: Windows) -> JpegHead | None:
                 kept.append(segment)
             if marker == 0xE2 and not is_index:
                 profile.append(segment)
-            has_exif = has_exif or is_exif
+            if is_metadata:
+                metadata.add(segment[4:])
         if marker == 0xDA:
             return JpegHead(b"".join(kept), b"".join(profile), index, index_at, after)
         at = after
