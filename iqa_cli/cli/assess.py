@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import os
 import sys
 import time
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from iqa_cli.cli.options import DecodeMode, Device, Lang, Level, Strictness
-from iqa_cli.errors import ExitCode, InvalidInput, NothingReadable
+from iqa_cli.errors import ExitCode, InvalidInput, NothingReadable, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,6 +42,10 @@ def assess(
         str | None,
         typer.Option(metavar="FILE", help="Write a row for every photo found to this file; - writes to stdout."),
     ] = None,
+    csv_bom: Annotated[
+        bool,
+        typer.Option("--csv-bom", help="Begin that file with the mark by which Excel knows UTF-8 (byte order mark)."),
+    ] = False,
     jsonl: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Write everything known, a JSON object a line; - writes to stdout."),
@@ -135,6 +140,8 @@ def assess(
     from iqa_cli.report.text import shown
     from iqa_cli.wording import counted, shortened
 
+    if csv_bom and csv is None:
+        raise UsageError("--csv-bom is about the file of --csv, which is missing", hint="--csv audit.csv --csv-bom")
     tally = Tally(top=top, min_level=min_severity.number)
     outputs: Outputs | None = None
     try:
@@ -158,7 +165,8 @@ def assess(
             )
             when_hurried(auditor.hurry)
             with _opened_cache(auditor, cache, say) as known:
-                outputs.start(auditor.graph, lang.code, lambda: _provenance(paths, model, decode, strictness))
+                about = functools.partial(_provenance, paths, model, decode, strictness)
+                outputs.start(auditor.graph, lang.code, about, csv_bom=csv_bom)
                 complete = _audit(auditor, found, known, outputs, tally, to_the_end=fail_on is not None)
     except KeyboardInterrupt:
         rows = "" if outputs is None or not outputs.said_of_kept else f", {outputs.said_of_kept}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import itertools
 import os
@@ -56,19 +57,22 @@ class Outputs:
         """Whether everything that this run could print has lost its reader."""
         return self.on_stdout and not self._writers and self._page is None
 
-    def start(self, graph: HexGraph, lang: Language, provenance: Callable[[], Provenance]) -> None:
+    def start(
+        self, graph: HexGraph, lang: Language, provenance: Callable[[], Provenance], *, csv_bom: bool = False
+    ) -> None:
         """Make the renderers; what stands in the place of a file or of the page stays there until the end.
 
         graph       of the reports
         lang        of the page
         provenance  what the page says of itself, if there is one
+        csv_bom     whether the CSV begins with a byte order mark
         """
         # Imported here: they need numpy, which a file that cannot be written should not have to wait for.
         from iqa_cli.report.audit.csv_file import CsvWriter
         from iqa_cli.report.audit.jsonl import JsonLinesWriter
 
         if self._csv is not None:
-            self._writers.append((self._csv, CsvWriter(self._csv, graph.label_names)))
+            self._writers.append((self._csv, CsvWriter(self._csv, graph.label_names, bom=csv_bom)))
         if self._jsonl is not None:
             self._writers.append((self._jsonl, JsonLinesWriter(self._jsonl)))
         if self._html is not None:
@@ -228,7 +232,9 @@ _HEAD = 256
 
 def _is_ours(head: bytes) -> bool:
     """Whether a file that begins so was written by iqa."""
-    return head.startswith(_OURS) or (head.startswith(b"{") and b'"format_version"' in head)
+    return head.removeprefix(codecs.BOM_UTF8).startswith(_OURS) or (
+        head.startswith(b"{") and b'"format_version"' in head
+    )
 
 
 def _head(path: Path) -> bytes:

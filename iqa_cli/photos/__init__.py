@@ -2,12 +2,13 @@
 
     paths --discover--> PhotoRef --read_photo--> (Photo | Unreadable, Capture)
 
-`discover` needs the standard library only; Pillow and exifread are imported with `read_photo`, on first use, so that a
+`discover` needs the standard library only; Pillow is imported with `read_photo`, on first use, so that a
 mistyped path is reported before anything heavy is loaded; pillow-heif and Pillow's rarer formats with the first picture
 of their kind.
 
 One opening of a file serves both halves: `files` reads the bytes, `headers` (with `jpeg` and `isobmff`) finds
-size and EXIF block without a decoder, `exif` (with `tiff`) reads the settings, `decode` makes the picture
+size, EXIF and XMP (`metadata`) without a decoder, `exif` (with `tiff`, `xmp` and `settings`) reads the settings,
+`decode` makes the picture
 (`truncated` for JPEG files that end early, `colour` and `pixels` for what follows the decoder, `surroundings` for bars
 and borders around the picture). `cicp` knows what the numbers of a picture stand for, `rendition` makes sRGB of PQ and
 HLG, `heif` decodes them in 16 bit. `preview` gets by with the head of a file (`heif_thumbnail` makes the picture

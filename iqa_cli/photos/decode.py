@@ -23,7 +23,7 @@ from PIL import Image
 
 from iqa_cli.photos import costs, damage, isobmff, jpeg, jpeg_decoder, raw, tiff, truncated
 from iqa_cli.photos.cicp import UNSPECIFIED, ColourCoding
-from iqa_cli.photos.exif import capture_of_block, capture_of_image
+from iqa_cli.photos.exif import capture_of_header, capture_of_image
 from iqa_cli.photos.files import SIGNATURE_BYTES, read_file, refusal, sniff
 from iqa_cli.photos.headers import Header, read_header
 from iqa_cli.photos.heif import HeifPicture
@@ -112,7 +112,7 @@ def _from_bytes(data: bytes, mode: Decoded) -> tuple[Photo | Unreadable, Capture
         if kind is None:
             return Unreadable(refusal(data[:SIGNATURE_BYTES])), capture
         header = read_header(kind, data)
-        capture, notes = capture_of_block(header.exif, header.width, header.height)
+        capture, notes = capture_of_header(header)
         excess = Unreadable(header.excess) if header.excess else None
         if header.jpeg is None:  # of a JPEG it counts what scaled decoding holds
             excess = excess or _too_large(header.width, header.height)
@@ -209,7 +209,7 @@ def _from_raw(
         if header.jpeg is None or header.excess:
             return Unreadable(header.excess or raw.NO_PREVIEW), capture
         if capture == Capture():  # in files that are not built like a TIFF it stands in the preview
-            capture = capture_of_block(header.exif, 0, 0)[0]
+            capture = capture_of_header(header)[0]
         mode = costs.affordable_mode(header.jpeg, mode)
         photo = _from_jpeg(header.jpeg, mode, preview.orientation, notes)
         shown = (header.width, header.height)

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from iqa_cli.photos import jxl, tiff
 from iqa_cli.photos.cicp import ColourCoding, of_bytes
-from iqa_cli.photos.isobmff import PictureBoxes, read_boxes
+from iqa_cli.photos.isobmff import PictureBoxes, read_boxes, xmp_spans
 from iqa_cli.photos.jpeg import JpegLayout, read_layout
 from iqa_cli.photos.limits import MAX_EXIF_BYTES
+from iqa_cli.photos.metadata import MAX_XMP_BYTES, Texts
 from iqa_cli.photos.raw import is_raw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from iqa_cli.photos.files import Kind
 
@@ -59,13 +60,28 @@ class Header:
     """Whether a PNG comes in seven passes."""
     excess: str = ""
     """Why the file was not walked to its end and is not to be decoded, for a person; empty if it was."""
+    later_exif: tuple[bytes, ...] = ()
+    """EXIF blocks behind the first, which programs add."""
+    xmp: bytes | None = None
+    """The XMP packet; None if there is none, and for HEIF and AVIF with EXIF."""
 
 
 def read_header(kind: Kind, data: bytes) -> Header:
     """Walk the container; never raises, whatever the bytes are."""
     if kind == "jpeg":
         layout = read_layout(data)
-        return Header(kind, layout.width, layout.height, layout.exif, jpeg=layout, excess=layout.excess)
+        first = layout.exif[0] if layout.exif else None
+        later = layout.exif[1:]
+        return Header(
+            kind,
+            layout.width,
+            layout.height,
+            first,
+            jpeg=layout,
+            excess=layout.excess,
+            later_exif=later,
+            xmp=layout.xmp,
+        )
     if kind == "png":
         return _png(data)
     if kind == "webp":
@@ -80,7 +96,17 @@ def read_header(kind: Kind, data: bytes) -> Header:
         return Header(kind, *(_gif_size(data) if kind == "gif" else _bmp_size(data)), None)
     boxes = read_boxes(data)
     size = (boxes.width, boxes.height)
-    return Header(kind, *size, boxes.exif, boxes.claimed_bytes, boxes=boxes, coding=boxes.coding, excess=boxes.excess)
+    header = Header(kind, *size, boxes.exif, boxes.claimed_bytes, boxes=boxes, coding=boxes.coding, excess=boxes.excess)
+    if header.exif or header.excess:
+        return header
+    return dataclasses.replace(header, xmp=_joined(data, xmp_spans(data)))
+
+
+def _joined(data: bytes, spans: Collection[tuple[int, int]]) -> bytes | None:
+    """The XMP packet at these places; None if there is none, or more than one ought to have."""
+    if sum(last - first for first, last in spans) > MAX_XMP_BYTES:
+        return None
+    return b"".join(data[first:last] for first, last in spans) or None
 
 
 def _tiff(data: bytes) -> Header:
@@ -111,6 +137,7 @@ def _png(data: bytes) -> Header:
     colour, is_interlaced = 2, False
     exif = coding = None
     excess = ""
+    texts = Texts()
     for count, (kind, body, end) in enumerate(_chunks(data, 8, "big", trailer=4)):
         claimed = end
         if count == MAX_PNG_CHUNKS:
@@ -127,6 +154,8 @@ def _png(data: bytes) -> Header:
             coding = of_bytes(bytes(body))
         elif kind == b"eXIf" and exif is None:
             exif = bytes(body[:MAX_EXIF_BYTES]).removeprefix(b"Exif\0\0")
+        elif kind in (b"zTXt", b"tEXt", b"iTXt"):
+            texts.add(kind, body)
         elif kind == b"IEND":
             break
     else:
@@ -135,20 +164,21 @@ def _png(data: bytes) -> Header:
         "png",
         width,
         height,
-        exif,
+        exif or texts.exif,
         claimed,
         coding=coding,
         depth=depth,
         colour=colour,
         is_interlaced=is_interlaced,
         excess=excess,
+        xmp=texts.xmp,
     )
 
 
 def _webp(data: bytes) -> Header:
     """RFC 9649: VP8X, VP8L or VP8 hold the size, EXIF the settings; the RIFF header holds the length."""
     width = height = coded = 0
-    exif = None
+    exif = xmp = None
     excess = ""
     for count, (kind, body, _) in enumerate(_chunks(data, 12, "little", trailer=0)):
         if count == MAX_WEBP_CHUNKS:
@@ -165,8 +195,10 @@ def _webp(data: bytes) -> Header:
             width, height = (int.from_bytes(body[n : n + 2], "little") & 0x3FFF for n in (6, 8))
         elif kind == b"EXIF" and exif is None:
             exif = bytes(body[:MAX_EXIF_BYTES]).removeprefix(b"Exif\0\0")
+        elif kind == b"XMP " and xmp is None:
+            xmp = bytes(body[:MAX_XMP_BYTES])
     claimed = int.from_bytes(data[4:8], "little") + 8
-    return Header("webp", width, height, exif, claimed, coded_bytes=coded, excess=excess)
+    return Header("webp", width, height, exif, claimed, coded_bytes=coded, excess=excess, xmp=xmp)
 
 
 def _chunks(data: bytes, at: int, order: str, trailer: int) -> Iterator[tuple[bytes, memoryview, int]]:

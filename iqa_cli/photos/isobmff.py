@@ -41,6 +41,8 @@ _ORIENTATION: dict[tuple[int, int | None], int] = {
 }  # fmt: skip
 
 _NCLX_BYTES = 11  # of a `colr` box that states numbers; one with a profile may have millions
+_XMP_TYPE = b"\0application/rdf+xml\0"
+_MAX_NAME = 80  # of an item, before its type
 
 _TURNS = frozenset({b"irot", b"imir", b"clap"})
 
@@ -242,6 +244,18 @@ def hide_exif(data: bytes, boxes: PictureBoxes) -> bytes:
     """The same file with its EXIF item renamed, so that a decoder passes it over and a damaged one does no harm."""
     at = boxes.exif_type_at
     return data if at is None else data[:at] + b"none" + data[at + 4 :]
+
+
+def xmp_spans(data: bytes) -> tuple[_Span, ...]:
+    """Where in the file the XMP packet lies; empty if there is none.
+
+    data  a HEIF or AVIF file, or its beginning up to the end of the `meta` box
+    """
+    meta, _ = _meta(data)
+    for wanted, at in _items(data, meta):
+        if data[at : at + 4] == b"mime" and _XMP_TYPE in data[at + 4 : at + 4 + _MAX_NAME]:
+            return next((tuple(spans) for item, spans in _item_spans(data, meta) if item == wanted), ())
+    return ()
 
 
 def walk(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from iqa_cli.photos.metadata import MARK_BYTES, Segments
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -82,8 +84,8 @@ class JpegLayout:
     """Blocks of 8 x 8 samples of each component, padding left out."""
     is_progressive: bool
     """Whether the picture comes in passes over all of it, so that a decoder keeps every coefficient."""
-    exif: bytes | None
-    """The TIFF block of the first EXIF segment."""
+    exif: tuple[bytes, ...]
+    """The EXIF blocks as TIFF streams, the camera's mostly the only one."""
     scans: tuple[Scan, ...]
     """The scans whose header is complete, in file order."""
     has_end: bool
@@ -96,6 +98,8 @@ class JpegLayout:
     """The file itself if nothing but segments that decoders pass over sets it apart from `stream()`."""
     excess: str = ""
     """Why the file was not walked to its end, for a person; empty if it was."""
+    xmp: bytes | None = None
+    """The XMP packet; None if there is none."""
 
     @property
     def file(self) -> bytes:
@@ -130,7 +134,7 @@ def read_layout(data: bytes) -> JpegLayout:
     block_rows = 8
     blocks: dict[int, int] = {}
     is_progressive = False
-    exif: bytes | None = None
+    metadata = Segments()
     scans: list[Scan] = []
     kept = [data[:2]]
     kept_bytes = segments = 0
@@ -176,8 +180,8 @@ def read_layout(data: bytes) -> JpegLayout:
             block_rows = 8 * max((factor & 15 for factor in factors), default=1)
             blocks = _blocks(width, height, body[6 : 6 + 3 * body[5] : 3], factors)
             is_progressive = marker & 3 == 2
-        if marker == 0xE1 and exif is None and body.startswith(b"Exif\0"):
-            exif = body[6:]
+        if marker == 0xE1:
+            metadata.add(body)
         if marker == 0xDA:
             first_scan = marker_at if first_scan is None else first_scan
             scans.append(_scan(body))
@@ -202,13 +206,14 @@ def read_layout(data: bytes) -> JpegLayout:
         block_rows,
         blocks,
         is_progressive,
-        exif,
+        metadata.exif(),
         tuple(scans),
         has_end,
         b"".join(kept),
         memoryview(data)[start:end],
         data if is_plain and has_end and end + len(EOI) == len(data) else None,
         excess,
+        xmp=metadata.xmp,
     )
 
 
@@ -217,7 +222,7 @@ class JpegHead:
     """What stands before the first scan of a JPEG file, without the segments that nobody asks for."""
 
     data: bytes
-    """A JPEG file of its own: EXIF, colour profile, tables, size, the header of the first scan, no picture."""
+    """A JPEG file of its own: EXIF, XMP, colour profile, tables, size, the header of the first scan, no picture."""
     profile: bytes
     """The segments of the colour profile, as they are; empty if there is none."""
     pictures: bytes
@@ -237,10 +242,10 @@ def read_head(file: Windows) -> JpegHead | None:
     kept = [file.read(0, 2)]
     profile: list[bytes] = []
     index, index_at = b"", 0
-    has_exif = False
+    metadata = Segments()
     at = 2
     for _ in range(_MAX_HEAD_SEGMENTS):
-        start = file.read(at, 16)
+        start = file.read(at, 4 + MARK_BYTES)
         if len(start) < 4 or start[0] != 0xFF or start[1] in _NO_LENGTH or start[1] == 0:
             return None
         marker = start[1]
@@ -251,9 +256,9 @@ def read_head(file: Windows) -> JpegHead | None:
         after = at + 2 + length
         if length < 2 or after > file.size:
             return None
-        is_exif = marker == 0xE1 and start.startswith(b"Exif\0", 4) and not has_exif
+        is_metadata = marker == 0xE1 and metadata.wants(start[4:])
         is_index = marker == 0xE2 and start.startswith(b"MPF\0", 4) and not index
-        if is_exif or is_index or _is_needed(marker, start[4:]):
+        if is_metadata or is_index or _is_needed(marker, start[4:]):
             segment = file.read(at, 2 + length)
             if is_index:
                 index, index_at = segment[8:], at + 8
@@ -261,7 +266,8 @@ def read_head(file: Windows) -> JpegHead | None:
                 kept.append(segment)
             if marker == 0xE2 and not is_index:
                 profile.append(segment)
-            has_exif = has_exif or is_exif
+            if is_metadata:
+                metadata.add(segment[4:])
         if marker == 0xDA:
             return JpegHead(b"".join(kept), b"".join(profile), index, index_at, after)
         at = after

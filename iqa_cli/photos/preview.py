@@ -15,7 +15,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from iqa_cli.photos import heif_thumbnail, isobmff, jpeg, jpeg_decoder, tiff, truncated
-from iqa_cli.photos.exif import capture_of_block
+from iqa_cli.photos.exif import capture_of_block, capture_of_header
 from iqa_cli.photos.files import FIRST_WINDOW_BYTES, SIGNATURE_BYTES, Windows, sniff
 from iqa_cli.photos.headers import read_header
 from iqa_cli.photos.heif import HeifPicture
@@ -140,7 +140,7 @@ def _of_jpeg(file: Windows) -> Preview:
         return Preview()
     if file.size - head.ends_at < _MIN_DENSITY * header.width * header.height:
         return Preview()
-    capture, notes = capture_of_block(header.exif, *size)
+    capture, notes = capture_of_header(header)
     previews = (_open_jpeg(data, head.profile) for data in _in_jpeg(file, head, header.exif))
     seen = _first_good(previews, size, capture.orientation or 1, capture, notes)
     if seen.photo is not None and header.exif and tiff.stated_size(header.exif) not in (None, size):
@@ -171,7 +171,8 @@ def _of_heif(file: Windows) -> Preview:
     if not (boxes.width and boxes.height) or boxes.picture_end > file.size:
         return Preview()
     exif = isobmff.tiff_block(_join(file, boxes.exif_spans))
-    capture, notes = capture_of_block(exif, boxes.width, boxes.height)
+    xmp = None if exif else _join(file, isobmff.xmp_spans(head))
+    capture, notes = capture_of_block(exif, boxes.width, boxes.height, xmp=xmp)
     previews = _in_heif(file, isobmff.find_thumbnail(head), exif)
     # How the boxes turn the picture counts for all that is in the file (23008-12, 6.5.10).
     return _first_good(previews, (boxes.width, boxes.height), boxes.orientation, capture, notes)

@@ -1,7 +1,7 @@
 """The rows of a report in CSV, as `report/audit/csv_file.py` writes them.
 
-The columns that a pick needs are looked up by name, so new ones may join. CSV carries no version: a report that lacks
-one of them is of another.
+The columns that a pick needs are looked up by name, so new ones may join. A report that lacks one of them is of another
+version, and so is one that says so; the first ones had no column for it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from iqa_cli.errors import InvalidInput
 from iqa_cli.picking.lines import Lines
 from iqa_cli.picking.rows import STATUSES, Row
+from iqa_cli.report.audit.csv_version import FORMAT_VERSION, VERSION_COLUMN
 from iqa_cli.report.text import harmless
 
 if TYPE_CHECKING:
@@ -85,11 +86,18 @@ class _Columns:
             )
         self.labels = tuple(labels)
         self._at = at
+        self._version = at.get(VERSION_COLUMN)
         self._levels = levels
         self._probabilities = [at[label + _PROBABILITY] for label in labels]
 
     def row(self, cells: Sequence[str], lines: Lines) -> Row:
-        """One photo. Raises InvalidInput if the cells are not those of a report."""
+        """One photo. Raises InvalidInput if the cells are not those of a report, or of another version."""
+        if self._version is not None and cells[self._version] != str(FORMAT_VERSION):
+            raise InvalidInput(
+                f"{lines.name}: a report of another version of iqa ({VERSION_COLUMN} {cells[self._version][:40]}, "
+                f"this one reads {FORMAT_VERSION})",
+                hint="let this iqa assess write it: iqa assess PATH --csv audit.csv",
+            )
         path = cells[self._at["SourceFile"]]
         status = cells[self._at["status"]]
         if status not in STATUSES:

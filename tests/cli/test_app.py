@@ -20,7 +20,6 @@ HEAVY = {
     "PIL",
     "pillow_heif",
     "simplejpeg",
-    "exifread",
     "onnxruntime",
     "torch",
     "open_clip",

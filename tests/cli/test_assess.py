@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+import pandas as pd
 import pytest
 from in_process import Outcome, Run, run_iqa
 from PIL import Image
@@ -23,7 +25,9 @@ from sklearn.datasets import load_sample_image
 
 from iqa_cli import pipeline
 from iqa_cli.cli.app import main
+from iqa_cli.picking.report import read_report
 from iqa_cli.pipeline import reading
+from tests.photos.exif_blocks import oddities
 
 if TYPE_CHECKING:
     from iqa_cli.records import PhotoRef
@@ -582,3 +586,39 @@ def test_a_card_that_is_not_there_is_wrong_usage_and_says_what_brings_it(
     assert "onnxruntime-gpu" in err
     by_device = [iqa(*arguments, "--csv", "-", "--device", device).out for device in ("auto", "cpu")]
     assert by_device[0] == by_device[1] == iqa(*arguments, "--csv", "-", "--no-cache").out
+
+
+def test_a_csv_for_excel_begins_with_a_mark_and_is_read_again(iqa: Run, tmp_path: Path, save_grey: SaveGrey) -> None:
+    save_grey("card/Übung 照片.jpg", 5)
+    target = tmp_path / "audit.csv"
+    assert iqa(tmp_path / "card", "--csv", target, "--lang", "zh").code == 0
+    plain = target.read_bytes()
+    for _ in range(2):  # an earlier report with a mark is known as ours, too
+        assert iqa(tmp_path / "card", "--csv", target, "--csv-bom", "--lang", "zh").code == 0
+        assert target.read_bytes() == codecs.BOM_UTF8 + plain
+    (row,) = read_report(target).rows
+    assert row.source_file == f"{tmp_path}/card/Übung 照片.jpg"
+    (path,) = pd.read_csv(target)["SourceFile"]
+    assert path == row.source_file
+    assert iqa(tmp_path / "card", "--csv", target).code == 0
+    assert target.read_bytes().startswith(b"SourceFile,")
+
+
+def test_a_mark_without_a_csv_is_wrong_usage(iqa: Run, roll: Path) -> None:
+    code, out, err = iqa(roll, "--csv-bom")
+    assert (code, out) == (2, "")
+    assert "--csv-bom is about the file of --csv, which is missing" in err
+
+
+def test_settings_that_cannot_be_read_are_named_in_the_row(iqa: Run, tmp_path: Path) -> None:
+    (tmp_path / "card").mkdir()
+    for name in ("as_it_should", "gbk", "half_past_midnight", "bias_unsigned"):
+        (tmp_path / "card" / f"{name}.jpg").write_bytes(oddities()[name])
+    assert iqa(tmp_path / "card", "--csv", tmp_path / "audit.csv").code == 0
+    rows = {Path(row["SourceFile"]).stem: row for row in rows_of(tmp_path / "audit.csv")}
+    assert rows["bias_unsigned"]["ExposureCompensation"] == rows["as_it_should"]["ExposureCompensation"] == "-0.7"
+    assert rows["gbk"]["Make"] == rows["half_past_midnight"]["DateTimeOriginal"] == ""
+    said = {name: row["note"].split("; ") for name, row in rows.items()}
+    assert "left out of the camera settings: Make (text that is not UTF-8)" in said["gbk"]
+    assert 'left out of the camera settings: DateTimeOriginal ("2024:05:31 24:30:00")' in said["half_past_midnight"]
+    assert not any("left out" in note for note in said["as_it_should"])

@@ -38,6 +38,24 @@ def refusal(path: Path, content: bytes) -> str:
     return str(caught.value)
 
 
+def with_version(*version: str) -> bytes:
+    """A report that says that it is of this version; without one it has no column for it."""
+    header, *rows = csv.reader(io.StringIO(as_csv(PHOTOS).decode(), newline=""))
+    at = header.index("iqa.format_version")
+    content = io.StringIO(newline="")
+    csv.writer(content, lineterminator="\n").writerows(
+        [*row[:at], *(cell if version else ()), *row[at + 1 :]]
+        for row, cell in [(header, header[at : at + 1]), *((row, version) for row in rows)]
+    )
+    return content.getvalue().encode()
+
+
+def test_a_report_of_before_there_was_a_version_is_read(tmp_path: Path) -> None:
+    (tmp_path / "old.csv").write_bytes(with_version())
+    (tmp_path / "new.csv").write_bytes(as_csv(PHOTOS))
+    assert read_report(tmp_path / "old.csv").rows == read_report(tmp_path / "new.csv").rows
+
+
 @FORMS
 def test_rows_are_as_they_were_written(tmp_path: Path, write: Callable[[Iterable[PhotoReport]], bytes]) -> None:
     path = tmp_path / "audit"
@@ -143,6 +161,7 @@ def changed(content: bytes, **keys: object) -> bytes:
         (b"filename,dark\na.jpg,2\n", "no report of iqa assess (its first line has no column SourceFile)"),
         (b"SourceFile,status\n", "another version of iqa, or one that was changed (no column Make)"),
         (as_csv(PHOTOS).replace(b"dark_p,", b"dark_q,"), "(no column dark_p)"),
+        (with_version("2"), "of another version of iqa (iqa.format_version 2, this one reads 1)"),
         (as_csv(PHOTOS[:1]).replace(b",ok,", b",fine,"), 'line 2 has the status "fine", nothing was done'),
         (as_csv(PHOTOS[:1]).replace(b",0.7500,", b",1.7500,"), "line 2 holds what no report does"),
         (as_csv(PHOTOS[:1]).replace(b",3,", b",0,"), "line 2 holds what no report does (a level of 0)"),

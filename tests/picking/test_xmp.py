@@ -27,6 +27,7 @@ from iqa_cli.picking.report import read_report
 from iqa_cli.picking.sidecars import sidecar_of, write_sidecars
 from iqa_cli.picking.words import EXIFTOOL
 from iqa_cli.picking.xmp import sidecar
+from tests.needs import need_exiftool
 
 if TYPE_CHECKING:
     from iqa_cli.picking.rows import Row
@@ -305,13 +306,6 @@ def picture(name: str | bytes) -> None:
     """A photo that other programs open."""
     Image.new("RGB", (64, 48), (90, 80, 70)).save("made.jpg")
     os.rename("made.jpg", name)
-
-
-def need_exiftool() -> None:
-    """Skip without exiftool, and fail where everything is to be tested."""
-    if shutil.which("exiftool") is None:
-        missing = pytest.fail if os.environ.get("IQA_TEST_EVERYTHING") == "1" else pytest.skip
-        missing("exiftool is not installed; Debian has it in libimage-exiftool-perl")
 
 
 @pytest.mark.parametrize(("everything", "outcome"), [("1", pytest.fail), ("", pytest.skip), (None, pytest.skip)])

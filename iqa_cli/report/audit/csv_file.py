@@ -1,6 +1,6 @@
 """The audit as CSV: one row per photo found, readable or not.
 
-UTF-8 without a byte order mark, line feeds, a header. Columns, in order:
+UTF-8, line feeds, a header; without a byte order mark unless it is asked for. Columns, in order:
 
     SourceFile            the photo's path; joins with `exiftool -csv`
     status                ok, uncertain or damaged (judged, not to be trusted), unreadable (not judged)
@@ -11,6 +11,7 @@ UTF-8 without a byte order mark, line feeds, a header. Columns, in order:
     <label>_level         per label in graph order: 1 none, 2 ordinary, 3 severe, 4 blocking
     <label>_p             probability of level 2 or above, 0..1, four decimals
     luma_mean ...         the measurements of `photometry.MEASUREMENT_NAMES`: luma, fractions 0..1; lstar 0..100
+    iqa.format_version    1; its name keeps exiftool from writing the table into photos
     Make, Model           of the camera, as written; LensModel likewise
     DateTimeOriginal      YYYY:MM:DD HH:MM:SS, the camera's clock
     ExposureTime          seconds; then FNumber, ISO
@@ -25,11 +26,13 @@ apostrophe; numbers never do.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from typing import TYPE_CHECKING
 
 from iqa_cli.photometry import MEASUREMENT_NAMES
+from iqa_cli.report.audit.csv_version import FORMAT_VERSION, VERSION_COLUMN
 from iqa_cli.report.text import harmless, plain_number, storable
 
 if TYPE_CHECKING:
@@ -73,12 +76,14 @@ class CsvWriter:
     sink              takes the bytes
     labels            the graph's labels in its order, also when not one photo is readable
     for_spreadsheets  whether texts that one would run as a formula are made harmless
+    bom               whether it begins with a byte order mark, without which Excel takes UTF-8 for something else
     """
 
-    def __init__(self, sink: Sink, labels: Sequence[str], *, for_spreadsheets: bool = True) -> None:
+    def __init__(self, sink: Sink, labels: Sequence[str], *, for_spreadsheets: bool = True, bom: bool = False) -> None:
         self._sink = sink
         self._labels = tuple(labels)
         self._text = harmless if for_spreadsheets else storable
+        self._start = codecs.BOM_UTF8 if bom else b""
         self._has_header = False
 
     def write(self, report: PhotoReport) -> None:
@@ -99,6 +104,7 @@ class CsvWriter:
             cells += [str(finding.level), f"{finding.probability:.4f}"] if finding else ["", ""]
         measured = {measurement.name: measurement for measurement in report.measurements}
         cells += [_measured(measured.get(name)) for name in MEASUREMENT_NAMES]
+        cells.append(str(FORMAT_VERSION))
         cells += [self._text(text or "") for text in (capture.make, capture.model, capture.lens_model)]
         cells += _settings(capture)
         self._write_row(cells)
@@ -116,14 +122,15 @@ class CsvWriter:
         row = io.StringIO(newline="")
         # The writer quotes a lone carriage return only where it is part of its own line end; ours is a line feed.
         csv.writer(row, lineterminator="\r\n").writerow(cells)
-        self._sink.write(row.getvalue().removesuffix("\r\n").encode("utf-8") + b"\n")
+        start, self._start = self._start, b""
+        self._sink.write(start + row.getvalue().removesuffix("\r\n").encode("utf-8") + b"\n")
 
 
 def csv_columns(labels: Sequence[str]) -> tuple[str, ...]:
     """The header for these labels."""
     per_label = [f"{label}_{part}" for label in labels for part in ("level", "p")]
     first = ("SourceFile", "status", "error", "note", "worst_label", "worst_level")
-    return (*first, *per_label, *MEASUREMENT_NAMES, *CAPTURE_COLUMNS)
+    return (*first, *per_label, *MEASUREMENT_NAMES, VERSION_COLUMN, *CAPTURE_COLUMNS)
 
 
 def _measured(measurement: Measurement | None) -> str:

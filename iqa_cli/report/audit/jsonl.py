@@ -4,6 +4,7 @@ UTF-8, a line feed after each object, no NaN. `format_version` changes when a ke
 new keys may join without. Keys:
 
     format_version  1
+    SourceFile      "none": without this key `exiftool -json=` writes what is said of one photo into all
     source_file     the photo's path
     status          ok, uncertain, damaged, unreadable
     error           why it is unreadable, or null
@@ -62,6 +63,7 @@ def report_as_json(report: PhotoReport) -> dict[str, Any]:
     worst = report.worst
     document: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
+        "SourceFile": "none",
         "source_file": report.source_file,
         "status": report.status,
         "error": report.error,

@@ -40,7 +40,7 @@ def test_columns_stand_in_the_promised_order(graph: HexGraph) -> None:
     columns, rows = written([], graph.label_names)
     labels = [f"{label}_{part}" for label in graph.label_names for part in ("level", "p")]
     first = ["SourceFile", "status", "error", "note", "worst_label", "worst_level"]
-    assert columns == [*first, *labels, *MEASUREMENT_NAMES, *CAPTURE.split(",")]
+    assert columns == [*first, *labels, *MEASUREMENT_NAMES, "iqa.format_version", *CAPTURE.split(",")]
     assert rows == []
 
 
@@ -83,7 +83,12 @@ def test_a_fine_photo_has_no_worst_label_and_worst_level_1(judged: Make, graph: 
 def test_an_unreadable_photo_has_its_reason_and_nothing_else(unreadable: Make, graph: HexGraph) -> None:
     (row,) = written([unreadable("b.jpg", "cut off")], graph.label_names)[1]
     filled = {key: value for key, value in row.items() if value}
-    assert filled == {"SourceFile": "b.jpg", "status": "unreadable", "error": "cut off"}
+    assert filled == {
+        "SourceFile": "b.jpg",
+        "status": "unreadable",
+        "error": "cut off",
+        "iqa.format_version": "1",
+    }
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "  =", "＝"])
@@ -109,6 +114,23 @@ def test_a_label_that_is_a_formula_is_harmless_in_the_header(graph: HexGraph) ->
     assert graph.label_names
     columns, _ = written([], ("=1+1",))
     assert "'=1+1_level" in columns
+
+
+def test_a_mark_for_excel_stands_at_the_start_once(judged: Make, graph: HexGraph) -> None:
+    plain, marked = io.BytesIO(), io.BytesIO()
+    for stream, bom in ((plain, False), (marked, True)):
+        writer = CsvWriter(OutputStream(stream), graph.label_names, bom=bom)
+        writer.write(judged("夜景.jpg"))
+        writer.write(judged("Übung.jpg"))
+    assert marked.getvalue() == b"\xef\xbb\xbf" + plain.getvalue()
+    assert not plain.getvalue().startswith(b"\xef\xbb\xbf")
+
+
+def test_no_tag_of_exiftool_can_have_the_name_of_the_version(graph: HexGraph) -> None:
+    """exiftool 13.58, Import.pm: a table with a name that does not match is refused."""
+    columns, _ = written([], graph.label_names)
+    strange = [column for column in columns if not re.fullmatch(r"([-_0-9A-Z]+:)*[-_0-9A-Z]+#?", column, re.IGNORECASE)]
+    assert strange == ["iqa.format_version"]
 
 
 def test_nothing_is_written_before_there_is_a_row(graph: HexGraph) -> None:

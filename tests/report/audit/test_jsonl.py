@@ -23,6 +23,7 @@ def test_a_report_survives_the_way_through_json(judged: Make) -> None:
     assert document["format_version"] == FORMAT_VERSION == 1
     assert (document["source_file"], document["status"], document["error"]) == ("夜景\n1.jpg", "ok", None)
     assert document["notes"] == ["a note"]
+    assert document["SourceFile"] == "none"
     assert document["worst"] == {"label": "dark", "level": 3}
     assert [Finding(**finding) for finding in document["findings"]] == list(report.findings)
     assert list(document["marginals"]) == list(report.marginals)
