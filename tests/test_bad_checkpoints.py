@@ -1,4 +1,4 @@
-"""Checkpoints from strangers: every kind of bad one is refused in words by whoever would use it, and the good one is not."""
+"""Checkpoints from strangers: every kind of bad one is refused in words by whoever would use it, the good one taken."""
 
 from __future__ import annotations
 

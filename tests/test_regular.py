@@ -54,7 +54,7 @@ def test_a_file_that_becomes_a_pipe_between_two_looks_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
-    before = os.stat(tmp_path / "file")
+    before = (tmp_path / "file").stat()
     (tmp_path / "file").unlink()
     os.mkfifo(tmp_path / "file")
     monkeypatch.setattr(os, "stat", lambda _: before)
