@@ -41,6 +41,9 @@ ONE_OF_EACH = [
 ]
 
 
+MODEL = "as the card states; N nodes of N kinds, all known and bounded; nothing outside of the file"
+
+
 @pytest.fixture
 def iqa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     """Runs `iqa` in this process, in the test's own folder."""
@@ -61,8 +64,7 @@ def test_a_sound_one_is_told_with_each_check_and_what_it_contains(iqa: Run, chec
         "  ok    folder             N files, N bytes",
         re.sub(r"\d[\d,]*", "N", lines[2]),
         "  ok    inference          the graph compiles; N labels with an operating point of its own",
-        "  ok    model.onnx         as the card states; N nodes of N kinds, all known and bounded; "
-        "nothing outside of the file",
+        f"  ok    model.onnx         {MODEL}",
         "  ok    trial              a black picture gets N finite scores",
         "  note  model.safetensors  not part of it: it can be used, and training cannot go on from it",
     ]
