@@ -19,6 +19,7 @@ MARKER = "<!-- python docs/commands.py -->\n"
 ABOUT = {
     "assess": "reading-a-report.md",
     "cache": "cleaning-a-camera-roll.md#running-it-again",
+    "checkpoint-check": "checkpoints.md",
     "eval": "evaluation.md",
     "graph-check": "graph-format.md",
     "pick": "pick.md",

@@ -492,6 +492,18 @@ BAD_CHECKPOINTS: tuple[BadCheckpoint, ...] = (
         "model.scene_width",
         frozenset({"train"}),
     ),
+    BadCheckpoint(
+        "scene-gigantic",
+        put("model", value={"backbone": "iqa-small", "scene": "vit_gigantic_patch14_224", "scene_width": 8}),
+        "parameters, more than",
+        frozenset({"train"}),
+    ),
+    BadCheckpoint(
+        "scene-of-a-hub",
+        put("model", value={"backbone": "iqa-small", "scene": "hf-hub:somebody/\x1b[2Jmodel", "scene_width": 8}),
+        "timm has no architecture",
+        frozenset({"train"}),
+    ),
     # The model: what lies there.
     BadCheckpoint("model-missing", lambda folder: (folder / ONNX).unlink(), "missing from the checkpoint"),
     BadCheckpoint("model-pipe", pipe(ONNX), "named pipe"),

@@ -88,6 +88,7 @@ PICTURES = (
     ),
     Picture("eval", "iqa eval labels.csv --images DCIM"),
     Picture("graph-check", "iqa graph-check my-graph.json"),
+    Picture("checkpoint-check", "iqa checkpoint-check default"),
 )
 
 # ---- The folder that the commands run in -----------------------------------------------------------------------------

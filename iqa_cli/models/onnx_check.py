@@ -157,7 +157,7 @@ def _refuse_other_scores(file: OnnxFile, known: Mapping[str, Known], scores: int
     if DTYPES[file.outputs[0].dtype][0] != "float32":
         raise NotOurOnnxError("its scores are no float32")
     if given.sizes[:1] != (1,) or len(given.sizes) != 2:
-        raise NotOurOnnxError(f"gives {list(given.sizes)} for a photo, expected [1, {scores}]")
+        raise NotOurOnnxError(f"gives scores of sizes {list(given.sizes)} for a photo, expected [1, {scores}]")
     declared = file.outputs[0].shape
     if len(declared) != 2 or any(isinstance(size, int) and size != given.sizes[1] for size in declared[1:]):
         raise NotOurOnnxError(f"its scores are declared as {declared}, and are {given.sizes}")

@@ -32,6 +32,10 @@ _REDUCTIONS = (8, 16)
 tower, later ones have forgotten tone: by a linear probe for haze on 182 real photographs, see docs/decisions/0093."""
 
 
+_MOST_PARAMETERS = 2**27
+"""Of a network, half a gigabyte: what stands beside a tower of a few megabytes has no use for more."""
+
+
 class SceneFeatures(nn.Module):
     """Means and deviations of the maps of a frozen timm network, through a small network to the features.
 
@@ -99,11 +103,17 @@ def _mean_and_deviation(values: Tensor) -> tuple[Tensor, Tensor]:
 def _cut(architecture: str) -> Any:
     """The network up to the last stage that is read."""
     if architecture not in timm.list_models():
-        raise ConfigError(f"model.scene: timm has no architecture {architecture!r}")
+        raise ConfigError(f"model.scene: timm has no architecture {architecture!r:.60}")
     whole: Any
     network: Any
     try:
-        whole = timm.create_model(architecture, pretrained=False, features_only=True)
+        # Without memory for its weights: the name may come from a stranger's card, and stand for thousands of millions.
+        with torch.device("meta"):
+            whole = timm.create_model(architecture, pretrained=False, features_only=True)
+        if (count := sum(parameter.numel() for parameter in whole.parameters())) > _MOST_PARAMETERS:
+            raise ConfigError(
+                f"model.scene: {architecture} has {count:,} parameters, more than the {_MOST_PARAMETERS:,} that are taken"
+            )
         reductions = whole.feature_info.reduction()
         network = timm.create_model(
             architecture,

@@ -30,6 +30,11 @@ def whole(*numbers: int) -> np.ndarray[Any, Any]:
     return np.array(numbers, np.int64)
 
 
+UNARY = [
+    *("Relu", "Sigmoid", "Tanh", "Erf", "Sqrt", "Exp", "Log", "Neg", "Abs", "Reciprocal", "HardSwish", "Cos", "Sin"),
+    *("Identity", "HardSigmoid", "Softmax", "Clip", "GlobalAveragePool", "Shape", "Flatten", "Squeeze"),
+]
+BINARY = ["Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Equal", "Greater", "Less"]
 CASES: list[tuple[str, list[Any], dict[str, Any]]] = [
     *(
         (name, [A], {})
