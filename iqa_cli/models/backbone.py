@@ -20,6 +20,7 @@ import huggingface_hub
 import open_clip
 import safetensors
 import torch
+from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 from open_clip.tokenizer import SimpleTokenizer
 from torch import Tensor, nn
 
@@ -159,18 +160,18 @@ class _Hub:
             self._silence = "the environment says that the hub is not to be asked, and its cache lacks them"
         elif not _answers(constants.ENDPOINT):
             self._silence = f"{constants.ENDPOINT} does not answer, and the hub's cache lacks them"
-        bars = huggingface_hub.utils.are_progress_bars_disabled()
+        bars = are_progress_bars_disabled()
         try:
             constants.HF_HUB_OFFLINE = bool(self._silence)
             logger.setLevel(logging.ERROR)
             if not sys.stderr.isatty():
-                huggingface_hub.utils.disable_progress_bars()
+                disable_progress_bars()
             yield
         finally:
             constants.HF_HUB_OFFLINE = was_offline
             logger.setLevel(level)
-            if not bars and huggingface_hub.utils.are_progress_bars_disabled():
-                huggingface_hub.utils.enable_progress_bars()
+            if not bars and are_progress_bars_disabled():
+                enable_progress_bars()
 
 
 def _answers(endpoint: str) -> bool:
