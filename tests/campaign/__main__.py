@@ -57,7 +57,7 @@ class Attack:
 
 ATTACKS = {
     "mutants": Attack("mutants:attack", 6000, "changed photographs of all formats, each in every mode"),
-    "bombs": Attack("bombs:attack", 19, "small files that ask for much"),
+    "bombs": Attack("bombs:attack", 100, "small files that ask for much"),
     "kills": Attack("kills:attack", 30, "runs killed at random moments and started again"),
     "interrupts": Attack("interrupts:attack", 20, "runs that are asked to end, once or twice"),
     "workers": Attack("kills:attack_workers", 8, "processes killed under a run"),
@@ -66,7 +66,7 @@ ATTACKS = {
     "disks": Attack("disks:attack", 20, "full disks"),
     "syscalls": Attack("syscalls:attack", 24, "system calls that fail"),
     "names": Attack("names:attack", 300, "hostile names and texts"),
-    "checkpoints": Attack("checkpoints:attack", 25, "bad checkpoints"),
+    "checkpoints": Attack("checkpoints:attack", 40, "bad checkpoints"),
     "graphs": Attack("documents:attack_graphs", 50, "bad label graphs"),
     "configs": Attack("documents:attack_configs", 8, "bad training configs"),
     "labels": Attack("documents:attack_labels", 16, "bad label files"),

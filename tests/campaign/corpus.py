@@ -5,9 +5,12 @@ A mutant that does harm is made small (`--keep` has it), understood, and drawn h
 
 from __future__ import annotations
 
+import functools
 import struct
 import zlib
 from typing import TYPE_CHECKING
+
+from photos.bombs import BOMBS
 
 from campaign.photographs import encoded, exif, heic, png_chunk, scene
 
@@ -43,6 +46,7 @@ def bad_files() -> tuple[tuple[str, str, Callable[[], bytes]], ...]:
         ("webp of 100 frames", ".webp", _frames),
         ("heic of 12,000,000 boxes", ".heic", lambda: _heic_with(b"\0\0\0\x08free" * 12 * MANY)),
         ("heic that claims 400 megapixels", ".heic", _heic_claiming),
+        *((bomb.name, bomb.suffix, functools.partial(bomb.make, bomb.large)) for bomb in BOMBS),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import importlib.util
 import json
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable
     from pathlib import Path
+
+    from drawn_checkpoints import BadCheckpoint
 
     from campaign.plan import Case, Outcome, Plan
     from campaign.promise import Fault
@@ -38,24 +41,31 @@ def _bad(case: Case) -> list[Fault]:
     arena = case.arena
     fill(case, 1)
     folder = arena.folder / "checkpoint"
-    shutil.copytree(find_checkpoint(case.plan.checkpoint), folder)
-    damage, codes = bad_checkpoints()[case.number % len(bad_checkpoints())]
-    damage(folder, case.random)
-    ended = arena.iqa("assess", arena.photos, "--checkpoint", folder, "--csv", "audit.csv", limit_s=LIMIT_S)
-    faults = promise.of_ending(ended, codes)
-    if ended.peak_mb > MOST_MB:
-        faults.append(promise.other(f"{ended.peak_mb:.0f} MB; the limit is {MOST_MB:.0f}"))
-    faults += promise.of_place(arena, "audit.csv")
-    if (arena.out / "audit.csv").exists() and not ended.is_hung and ended.code not in promise.JUDGED:
-        faults.append(promise.other("a report of a run that failed"))
+    name, make, codes = bad_checkpoints()[case.number % len(bad_checkpoints())]
+    make(case, folder)
+    faults: list[Fault] = []
+    for command in (
+        ("assess", arena.photos, "--checkpoint", folder, "--csv", "audit.csv"),
+        ("checkpoint-check", folder),
+    ):
+        ended = arena.iqa(*command, limit_s=LIMIT_S)
+        faults += promise.of_ending(ended, codes)
+        if ended.peak_mb > MOST_MB:
+            faults.append(promise.other(f"{ended.peak_mb:.0f} MB; the limit is {MOST_MB:.0f}"))
+        faults += promise.of_place(arena, "audit.csv")
+        if (arena.out / "audit.csv").exists() and not ended.is_hung and ended.code not in promise.JUDGED:
+            faults.append(promise.other("a report of a run that failed"))
     with contextlib.suppress(OSError, shutil.Error):  # a pipe cannot be copied
         if faults:
-            case.keep("checkpoint", folder, damage.__name__)
-    return [type(fault)(fault.kind, f"{damage.__name__}: {fault.what}") for fault in faults]
+            case.keep("checkpoint", folder, name)
+    return [type(fault)(fault.kind, f"{name}: {fault.what}") for fault in faults]
 
 
-def bad_checkpoints() -> tuple[tuple[Callable[[Path, random.Random], None], frozenset[int]], ...]:
-    """What may be wrong with the folder of a checkpoint, and the exit codes that are right then."""
+def bad_checkpoints() -> tuple[tuple[str, Callable[[Case, Path], object], frozenset[int]], ...]:
+    """What may be wrong with the folder of a checkpoint, how it is made, and the exit codes that are right then.
+
+    The shipped one with changed files, and those that the tests draw (`drawn_checkpoints`), which need onnx.
+    """
     refused = frozenset({3})
     perhaps = frozenset({0, 3, 4})  # a changed weight may still be a model
     files = (
@@ -66,7 +76,28 @@ def bad_checkpoints() -> tuple[tuple[Callable[[Path, random.Random], None], froz
     )
     models = (other_model, data_elsewhere, a_loop, a_large_constant) if HAS_ONNX else ()
     by_chance = (changed_card, changed_card, changed_model, changed_model)
-    return (*((damage, refused) for damage in (*files, *models)), *((damage, perhaps) for damage in by_chance))
+    changed = (
+        *((damage.__name__, functools.partial(_shipped, damage), refused) for damage in (*files, *models)),
+        *((damage.__name__, functools.partial(_shipped, damage), perhaps) for damage in by_chance),
+    )
+    if not HAS_ONNX:
+        return changed
+    from drawn_checkpoints import refused_by
+
+    both = set(refused_by("assess")) & set(refused_by("checkpoint-check"))
+    drawn = sorted(both, key=lambda kind: kind.name)
+    return (*changed, *((kind.name, functools.partial(_drawn, kind), refused) for kind in drawn))
+
+
+def _shipped(damage: Callable[[Path, random.Random], None], case: Case, folder: Path) -> None:
+    shutil.copytree(find_checkpoint(case.plan.checkpoint), folder)
+    damage(folder, case.random)
+
+
+def _drawn(kind: BadCheckpoint, _: Case, folder: Path) -> None:
+    from drawn_checkpoints import checkpoint_of_kind
+
+    checkpoint_of_kind(kind, folder)
 
 
 CARD, MODEL = "card.json", "model.onnx"
