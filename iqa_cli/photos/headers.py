@@ -111,11 +111,10 @@ def _joined(data: bytes, spans: Collection[tuple[int, int]]) -> bytes | None:
 
 def _tiff(data: bytes) -> Header:
     """TIFF 6.0: the first picture; or a raw file that is built like one."""
-    exif = data[:MAX_EXIF_BYTES]
     if is_raw(data):
-        return Header("raw", 0, 0, exif)
+        return Header("raw", 0, 0, data)
     main = next(tiff.directories(data, frozenset({0x0100, 0x0101})), {})
-    return Header("tiff", main.get(0x0100, 0), main.get(0x0101, 0), exif)
+    return Header("tiff", main.get(0x0100, 0), main.get(0x0101, 0), data)
 
 
 def _gif_size(data: bytes) -> tuple[int, int]:

@@ -81,14 +81,9 @@ def directories(block: bytes, wanted: frozenset[int]) -> Iterator[dict[int, int]
         return
     (count,) = struct.unpack_from(f"{order}I", below, 4)
     at = _number(order, below)
-    places = (
-        [at]
-        if count == 1
-        else struct.unpack_from(f"{order}{count}I", block, at)
-        if at + 4 * count <= len(block)
-        else ()
-    )
-    for place in places:
+    if count > _MAX_VALUES or (count > 1 and at + 4 * count > len(block)):
+        return
+    for place in [at] if count == 1 else struct.unpack_from(f"{order}{count}I", block, at):
         yield {tag: _number(order, entry) for tag, entry in (_entries(block, order, place, wanted) or {}).items()}
 
 

@@ -16,8 +16,9 @@ from PIL.TiffImagePlugin import IFDRational
 from iqa_cli.photos import exif as exif_module
 from iqa_cli.photos import read_photo
 from iqa_cli.photos.exif import read_capture
-from iqa_cli.photos.tiff import camera_tags
+from iqa_cli.photos.tiff import camera_tags, directories
 from iqa_cli.records import Capture
+from tests.photos import exif_blocks
 
 MAKE, MODEL, ORIENTATION = 0x010F, 0x0110, 0x0112
 EXPOSURE, F_NUMBER, ISO, TAKEN, BIAS, FLASH, LENS = 0x829A, 0x829D, 0x8827, 0x9003, 0x9204, 0x9209, 0xA434
@@ -175,6 +176,25 @@ def test_a_hostile_block_does_not_expand():
     tags = camera_tags(block)
     assert tags
     assert set(tags.values()) == {None}
+
+
+def test_as_many_directories_are_below_the_main_one_as_cameras_write():
+    many = 1_000_000
+    start = b"II*\0" + struct.pack("<IH", 8, 2) + struct.pack("<HHII", 0x0100, 4, 1, 640)
+    block = start + struct.pack("<HHII", 0x014A, 4, many, 38) + bytes(4) + struct.pack("<I", 8) * many
+    assert list(directories(block, frozenset({0x0100}))) == [{0x0100: 640}]
+    assert (
+        list(directories(block.replace(struct.pack("<I", many), struct.pack("<I", 3), 1), frozenset({0x0100})))
+        == [{0x0100: 640}] * 4
+    )
+
+
+def test_a_tiff_may_have_its_directories_behind_megabytes_of_picture():
+    at = 5 * 1024 * 1024
+    entries = [*exif_blocks.CAMERA, *exif_blocks.EXPOSED, (0x0100, 4, 1, struct.pack("<I", 2048))]
+    data = b"II*\0" + struct.pack("<I", at) + bytes(at - 8) + exif_blocks.directory(entries, at)
+    capture = read_capture(data)
+    assert (capture.model, capture.iso, capture.orientation, capture.image_width) == ("Model X", 400, 6, 2048)
 
 
 def test_directories_that_point_at_each_other_are_read_once_each():
