@@ -11,7 +11,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from iqa_cli.photos.cicp import ColourCoding, of_nclx
-from iqa_cli.photos.limits import MAX_EXIF_BYTES, ExcessError
+from iqa_cli.photos.limits import MAX_EXIF_BYTES, MAX_PROFILE_BYTES, ExcessError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -25,6 +25,7 @@ _MAX_TABLE_BYTES = 256 * 1024
 _TABLES = (b"iloc", b"iinf", b"iref")
 
 _TOO_MANY = f"could not be decoded: too many boxes or entries in one box; the limit is {_MAX_ENTRIES}"
+_TOO_LARGE = f"could not be decoded: the properties of its pictures are too large; the limit is {2 * MAX_PROFILE_BYTES}"
 _TWICE = "could not be decoded: a box that there may be only one of is there twice"
 _SINGLE = frozenset({b"pitm", b"iinf", b"iref", b"iloc", b"iprp", b"ipco", b"idat"})
 _NO_END = "could not be decoded: the picture is put together from pictures that are put together, without an end"
@@ -340,6 +341,8 @@ def _property_links(
     tables = [(start, end) for kind, start, end in children if kind == b"ipma"]
     if properties is None:
         return [], iter(())
+    if properties[1] - properties[0] > 2 * MAX_PROFILE_BYTES:
+        raise ExcessError(_TOO_LARGE)  # libheif reads a colour profile byte by byte, and is asked for one or two
     for table in tables:
         _check_table(*table)
     return list(walk(data, *properties)), (link for table in tables for link in _links(data, *table))

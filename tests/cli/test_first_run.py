@@ -56,7 +56,9 @@ def test_a_first_run_goes_from_a_clone_to_a_judged_folder(
     photographs = sorted((clone / "demo" / "photographs").iterdir())
     assert made.stdout.endswith(f"{len(photographs)} photographs to learn from\n")
     assert len(photographs) == 12
-    assert {Image.open(path).mode for path in photographs} == {"RGB"}
+    for path in photographs:
+        with Image.open(path) as picture:
+            assert picture.mode == "RGB"
 
     code, out, err = iqa(*train)
     assert code == 0, err

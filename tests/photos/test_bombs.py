@@ -86,6 +86,7 @@ def test_every_bomb_is_a_photo_or_a_reason_of_one_line_in_every_mode(small, name
         ("heic-boxes-behind", "too many boxes or entries in one box"),
         ("heic-boxes-in-meta", "too many boxes or entries in one box"),
         ("heic-properties", "too many boxes or entries in one box"),
+        ("heic-profile", "the properties of its pictures are too large"),
         ("heic-items", "too many boxes or entries in one box"),
         ("heic-associations", "too many boxes or entries in one box"),
         ("heic-references", "too many boxes or entries in one box"),
