@@ -1,18 +1,26 @@
-"""The tags of an EXIF block that are wanted, read from its bytes; the preview in it; a multi-picture index.
+"""The tags of an EXIF block that are wanted; the preview in it; a multi-picture index.
 
-Two directories are looked through, each once, and no pointer but the one between them is followed: a library that read
-whole blocks was kept busy for 28 s by a hostile one of 64 KB, and for 14 s by the maker notes of a damaged one. Beside
-finding the entries, reading a value is a line. TIFF 6.0, section 2; Exif 2.32, section 4.6; text in UTF-8: Exif 3.0.
+exifread reads the numbers, from directories that list the wanted tags only: given whole blocks it follows every pointer
+and was kept busy for 28 s by a hostile one of 64 KB, and for 14 s by the maker notes of a damaged one. Texts are taken
+as bytes, because exifread decodes them by guessing. TIFF 6.0, section 2; Exif 2.32, section 4.6; UTF-8: Exif 3.0.
 """
 
 from __future__ import annotations
 
+import io
+import logging
 import math
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import exifread
+import exifread.utils
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
+
+# exifread warns about every odd tag of every odd camera, on stderr if nobody configured logging.
+logging.getLogger("exifread").setLevel(logging.CRITICAL)
 
 MAKE, MODEL, ORIENTATION = 0x010F, 0x0110, 0x0112
 EXPOSURE_TIME, F_NUMBER, ISO, TAKEN = 0x829A, 0x829D, 0x8827, 0x9003
@@ -38,7 +46,7 @@ _SUB_DIRECTORIES = 0x014A
 _SHORT = 3
 _UNDEFINED = 7
 _TEXT_TYPES = frozenset({2, _UNDEFINED, 129})  # ASCII, UNDEFINED, and the UTF-8 of Exif 3.0
-_NUMBER_TYPES = {1: "B", 3: "H", 4: "I", 5: "II", 6: "b", 8: "h", 9: "i", 10: "ii", 11: "f", 12: "d"}
+_NUMBER_BYTES = {1: 1, 3: 2, 4: 4, 5: 8, 6: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _SIGNED_FRACTION = 10
 # The type of the bias: Leica's M8, Fujifilm and some phones write -0.7 EV as 4294967289/10, others eight bytes or four
 # shorts. As to exiftool, eight bytes are what they should be, but for a float and a text.
@@ -63,7 +71,7 @@ def camera_tags(block: bytes) -> dict[int, Value] | None:
     if _EXIF_POINTER in main:
         inner = _entries(block, order, _number(order, main.pop(_EXIF_POINTER)), _MAIN_TAGS | _SETTINGS) or {}
     entries = {**main, **inner, **{tag: main[tag] for tag in _MAIN_TAGS & main.keys()}}
-    return {tag: _value(block, order, entry) for tag, entry in entries.items()}
+    return _values(block, order, entries)
 
 
 def directories(block: bytes, wanted: frozenset[int]) -> Iterator[dict[int, int]]:
@@ -184,26 +192,51 @@ def _entries(block: bytes, order: str, at: int, wanted: frozenset[int]) -> dict[
     return entries if count else None
 
 
-def _value(block: bytes, order: str, entry: bytes) -> Value:
-    """What an entry says; None if it is of no known type, too long, or not in the block."""
-    tag, kind, count = struct.unpack_from(f"{order}HHI", entry)
-    is_text = kind in _TEXT_TYPES
-    numbers = _NUMBER_TYPES.get(kind, "")
-    if not (is_text or numbers) or count > (_MAX_TEXT if is_text else _MAX_VALUES):
-        return None
-    size = count if is_text else count * struct.calcsize(f"{order}{numbers}")
-    if tag == EXPOSURE_BIAS and size == _FRACTION_BYTES and kind not in _OWN_TYPES:
-        is_text, numbers = False, _NUMBER_TYPES[_SIGNED_FRACTION]
-    if size <= 4:
-        data = entry[8 : 8 + size]
-    else:
+def _values(block: bytes, order: str, entries: Mapping[int, bytes]) -> dict[int, Value]:
+    """What entries say: texts as they stand, numbers as exifread reads them."""
+    found: dict[int, Value] = dict.fromkeys(entries)
+    numbers: dict[int, bytes] = {}
+    for tag, entry in entries.items():
+        kind, count = struct.unpack_from(f"{order}HI", entry, 2)
+        if tag == EXPOSURE_BIAS and kind not in _OWN_TYPES and count * _NUMBER_BYTES.get(kind, 1) == _FRACTION_BYTES:
+            kind, count = _SIGNED_FRACTION, 1
+        is_text = kind in _TEXT_TYPES
+        if not (is_text or kind in _NUMBER_BYTES) or count > (_MAX_TEXT if is_text else _MAX_VALUES):
+            continue
+        size = count * (1 if is_text else _NUMBER_BYTES[kind])
         (at,) = struct.unpack_from(f"{order}I", entry, 8)
-        data = block[at : at + size]
-        if at < 8 or len(data) < size:
-            return None
-    if is_text:
-        return data.partition(b"\0")[0]
-    values = struct.iter_unpack(f"{order}{numbers}", data)
-    if len(numbers) == 1:
-        return tuple(value for (value,) in values)
-    return tuple(above / below if below else math.nan for above, below in values)
+        if size > 4 and (at < 8 or at + size > len(block)):
+            continue
+        if is_text:
+            data = entry[8 : 8 + size] if size <= 4 else block[at : at + size]
+            found[tag] = data.partition(b"\0")[0]
+        else:
+            numbers[tag] = struct.pack(f"{order}HHI", tag, kind, count) + entry[8:12]
+    return found | _numbers(block, order, numbers)
+
+
+def _numbers(block: bytes, order: str, entries: Mapping[int, bytes]) -> dict[int, Value]:
+    """The numbers of entries, by exifread, from the block with two directories behind it that list these only.
+
+    Values stay where they are, so what points to them stays valid.
+    """
+    if not entries:
+        return {}
+    settings = _directory(order, entries.values())
+    main = _directory(order, [struct.pack(f"{order}HHII", _EXIF_POINTER, 4, 1, len(block))])
+    start = struct.pack(f"{order}I", len(block) + len(settings))
+    short = b"".join((block[:4], start, block[8:], settings, main))
+    read = exifread.process_file(io.BytesIO(short), details=False, extract_thumbnail=False)
+    found = {entry.tag: entry.values for entry in read.values() if getattr(entry, "tag", None) in entries}
+    return {tag: tuple(map(_plain, found[tag])) if tag in found else None for tag in entries}
+
+
+def _directory(order: str, entries: Collection[bytes]) -> bytes:
+    return struct.pack(f"{order}H", len(entries)) + b"".join(entries) + bytes(4)
+
+
+def _plain(number: Any) -> float:
+    """A number; nan for a fraction of 0."""
+    if isinstance(number, exifread.utils.Ratio):
+        return number.num / number.den if number.den else math.nan
+    return float(number)
