@@ -28,7 +28,7 @@ from iqa_cli.photos.files import SIGNATURE_BYTES, read_file, refusal, sniff
 from iqa_cli.photos.headers import Header, read_header
 from iqa_cli.photos.heif import HeifPicture
 from iqa_cli.photos.limits import MAX_MEGAPIXELS, ExcessError
-from iqa_cli.photos.pixels import FIRST_FRAME, FIRST_PAGE, finish, image_of_array
+from iqa_cli.photos.pixels import FIRST_FRAME, FIRST_PAGE, finish, image_of_array, with_exponent
 from iqa_cli.photos.preview import MIN_SHORT_SIDE, read_preview
 from iqa_cli.records import Capture, Photo, PhotoRef, Unreadable
 
@@ -256,17 +256,21 @@ def _from_other(header: Header, data: bytes, orientation: int, notes: tuple[str,
         notes = (*notes, FIRST_PAGE) if tiff.has_pages(data) else notes
     elif header.kind == "jxl":  # and so is what its decoder gives
         orientation = 1
-    if header.kind == "png" and coding is not None:
-        file.info.pop("icc_profile", None)  # the chunk counts before it (PNG third edition)
+    image: Image.Image = file
+    if header.png is not None:
+        if header.png.profile is not None:
+            file.info["icc_profile"] = header.png.profile
+        if header.png.exponent is not None:
+            image = with_exponent(file, header.png.exponent)
     is_halved = header.depth == 16  # Pillow has no colours of 16 bit and keeps the upper half
-    return finish(file, size=size, orientation=orientation, notes=notes, coding=coding, is_halved=is_halved)
+    return finish(image, size=size, orientation=orientation, notes=notes, coding=coding, is_halved=is_halved)
 
 
 def _open_other(header: Header, data: bytes) -> ImageFile.ImageFile:
     if header.kind == "png":
         from PIL import PngImagePlugin
 
-        return PngImagePlugin.PngImageFile(io.BytesIO(data))
+        return PngImagePlugin.PngImageFile(io.BytesIO(data if header.png is None else header.png.stream(data)))
     if header.kind == "webp":
         from PIL import WebPImagePlugin
 

@@ -11,16 +11,17 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from iqa_cli.photos import jxl, tiff
-from iqa_cli.photos.cicp import ColourCoding, of_bytes
 from iqa_cli.photos.isobmff import PictureBoxes, read_boxes, xmp_spans
 from iqa_cli.photos.jpeg import JpegLayout, read_layout
 from iqa_cli.photos.limits import MAX_EXIF_BYTES
 from iqa_cli.photos.metadata import MAX_XMP_BYTES, Texts
+from iqa_cli.photos.png import PngParts
 from iqa_cli.photos.raw import is_raw
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from iqa_cli.photos.cicp import ColourCoding
     from iqa_cli.photos.files import Kind
 
 # Most encoders write a PNG in pieces of 8 KB and more: 800 MB would be as many. Each costs Pillow 4 microseconds.
@@ -46,6 +47,8 @@ class Header:
     """Length of the file by its own account; 0 if the format does not say."""
     jpeg: JpegLayout | None = None
     """Markers and scans, for a JPEG."""
+    png: PngParts | None = None
+    """Chunks and colours, for PNG."""
     boxes: PictureBoxes | None = None
     """Boxes, for HEIF and AVIF."""
     coding: ColourCoding | None = None
@@ -131,12 +134,13 @@ def _bmp_size(data: bytes) -> tuple[int, int]:
 
 
 def _png(data: bytes) -> Header:
-    """PNG third edition: IHDR, cICP, eXIf; the file ends with IEND."""
+    """PNG third edition: IHDR, eXIf, texts; the file ends with IEND."""
     width = height = claimed = depth = 0
     colour, is_interlaced = 2, False
-    exif = coding = None
+    exif = None
     excess = ""
     texts = Texts()
+    parts = PngParts()
     for count, (kind, body, end) in enumerate(_chunks(data, 8, "big", trailer=4)):
         claimed = end
         if count == MAX_PNG_CHUNKS:
@@ -145,12 +149,11 @@ def _png(data: bytes) -> Header:
         if kind == b"IHDR" and width:
             excess = "could not be decoded: more than one header"  # the decoder would take the last before the picture
             break
+        parts.add(kind, body, end, data[end - 4 : end])
         if kind == b"IHDR":
             width, height = int.from_bytes(body[:4], "big"), int.from_bytes(body[4:8], "big")
             if len(body) > 12:
                 depth, colour, is_interlaced = body[8], body[9], body[12] != 0
-        elif kind == b"cICP":
-            coding = of_bytes(bytes(body))
         elif kind == b"eXIf" and exif is None:
             exif = bytes(body[:MAX_EXIF_BYTES]).removeprefix(b"Exif\0\0")
         elif kind in (b"zTXt", b"tEXt", b"iTXt"):
@@ -165,12 +168,13 @@ def _png(data: bytes) -> Header:
         height,
         exif or texts.exif,
         claimed,
-        coding=coding,
+        coding=parts.coding,
         depth=depth,
         colour=colour,
         is_interlaced=is_interlaced,
         excess=excess,
         xmp=texts.xmp,
+        png=parts,
     )
 
 
