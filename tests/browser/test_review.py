@@ -35,6 +35,7 @@ def test_review_is_kept_and_comes_out_as_paths_and_labels(
     page.keyboard.press("p")  # goes on to the next
     expect(page.locator("#view-title")).to_have_text(f"DCIM/{order[1]}")
     page.keyboard.press("x")
+    expect(page.locator("#view-title")).to_have_text(f"DCIM/{order[2]}")
     page.locator("#details select").first.select_option(label="severe")  # bright of the third
     page.keyboard.press("Escape")
     page.locator("button.card").nth(3).focus()
