@@ -47,6 +47,7 @@ _SHORT = 3
 _UNDEFINED = 7
 _TEXT_TYPES = frozenset({2, _UNDEFINED, 129})  # ASCII, UNDEFINED, and the UTF-8 of Exif 3.0
 _NUMBER_BYTES = {1: 1, 3: 2, 4: 4, 5: 8, 6: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+_FLOATS = {11: "f", 12: "d"}
 _SIGNED_FRACTION = 10
 # The type of the bias: Leica's M8, Fujifilm and some phones write -0.7 EV as 4294967289/10, others eight bytes or four
 # shorts. As to exiftool, eight bytes are what they should be, but for a float and a text.
@@ -207,7 +208,10 @@ def _values(block: bytes, order: str, entries: Mapping[int, bytes]) -> dict[int,
         (at,) = struct.unpack_from(f"{order}I", entry, 8)
         if size > 4 and (at < 8 or at + size > len(block)):
             continue
-        if is_text:
+        if kind in _FLOATS:  # which exifread does not know
+            data = entry[8 : 8 + size] if size <= 4 else block[at : at + size]
+            found[tag] = struct.unpack(f"{order}{count}{_FLOATS[kind]}", data)
+        elif is_text:
             data = entry[8 : 8 + size] if size <= 4 else block[at : at + size]
             found[tag] = data.partition(b"\0")[0]
         else:
