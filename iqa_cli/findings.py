@@ -144,7 +144,10 @@ def read_usual(entry: object, graph: HexGraph, source: str) -> Usual:
                 ranges = {int(level): _range(percentiles) for level, percentiles in levels["levels"].items()}
                 usual.setdefault(label, {})[name] = ranges
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise CheckpointError(f"{source}: measured: not as `iqa train` writes it ({error!r:.200})") from None
+        raise CheckpointError(
+            f"{source}: measured: not as `iqa train` writes it ({error!r:.200})",
+            hint="restore the checkpoint, or take `measured` off its card: without it no sentence says what is usual",
+        ) from None
     return usual
 
 

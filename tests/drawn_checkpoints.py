@@ -476,7 +476,7 @@ BAD_CHECKPOINTS: tuple[BadCheckpoint, ...] = (
     BadCheckpoint("measured-text", put("measured", value={"labels": {"dark": "\x1b[2J"}}), "measured"),
     BadCheckpoint(
         "measured-long-number",
-        put("measured", value={"labels": {"dark": {"luma_p50": {"levels": {"1": [10**1000, 1, 2]}}}}}),
+        put("measured", value={"labels": {"dark": {"lstar_mean": {"levels": {"1": [10**1000, 1, 2]}}}}}),
         "measured",
     ),
     BadCheckpoint("backbone-another", put("model", value={"backbone": _SHORT}), "backbone", frozenset({"train"})),

@@ -11,7 +11,8 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from iqa_cli.models.onnx_file import DTYPES, NotOurOnnxError, OnnxFile
-from iqa_cli.models.onnx_operators import MOST_KNOWN, OPERATORS, CannotBeBoundedError, Known, Made, Step, made
+from iqa_cli.models.onnx_operators import OPERATORS, made
+from iqa_cli.models.onnx_step import MOST_KNOWN, CannotBeBoundedError, Known, Made, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,98 +17,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from iqa_cli.models.onnx_file import DTYPES
+from iqa_cli.models.onnx_step import MOST_KNOWN, CannotBeBoundedError, Known, Made, Sizes, Step, axes_from_front
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
-
-    from iqa_cli.models.onnx_file import Node
-
-Sizes: TypeAlias = tuple[int, ...]
-MOST_KNOWN = 4096
-"""Numbers of a tensor whose values are followed: those that say sizes, axes and places have a few."""
-
-
-class CannotBeBoundedError(Exception):
-    """An operation whose result cannot be told from the sizes that go in. `str` of it says why."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of a tensor before anything is computed."""
-
-    sizes: Sizes
-    """Its sizes, for one picture."""
-    values: NDArray[Any] | None = None
-    """Its values, where they are few and depend on no picture."""
-
-    @property
-    def count(self) -> int:
-        """How many numbers it holds."""
-        return math.prod(self.sizes)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Step:
-    """A node with what is known of its inputs."""
-
-    node: Node
-    """The operation."""
-    given: tuple[Known | None, ...]
-    """Its inputs; None for one that is left out."""
-
-    def __getitem__(self, index: int) -> Known:
-        """An input that has to be there."""
-        known = self.optional(index)
-        if known is None:
-            raise CannotBeBoundedError(f"its input {index} is missing")
-        return known
-
-    def optional(self, index: int) -> Known | None:
-        """An input, or None if it is left out."""
-        return self.given[index] if index < len(self.given) else None
-
-    def numbers(self, index: int) -> tuple[int, ...] | None:
-        """The whole numbers in an input; None if it is left out."""
-        known = self.optional(index)
-        if known is None:
-            return None
-        if known.values is None or known.values.dtype.kind not in "iu":
-            raise CannotBeBoundedError(f"its input {index} has to be constant whole numbers, at most {MOST_KNOWN}")
-        return tuple(int(number) for number in known.values.reshape(-1))
-
-    def attribute(self, name: str, default: int) -> int:
-        """A whole number among the attributes."""
-        value = self.node.attributes.get(name, default)
-        if not isinstance(value, int):
-            raise CannotBeBoundedError(f"its {name} is no whole number")
-        return value
-
-    def listed(self, name: str, default: Sequence[int]) -> tuple[int, ...]:
-        """Whole numbers among the attributes."""
-        value = self.node.attributes.get(name)
-        if value is None:
-            return tuple(default)
-        if not isinstance(value, tuple):
-            raise CannotBeBoundedError(f"its {name} are no whole numbers")
-        return value
-
-    def axis(self, default: int, rank: int) -> int:
-        """The attribute `axis`, counted from the front."""
-        return _from_front(self.attribute("axis", default), rank)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Made:
-    """What an operation makes."""
-
-    outputs: tuple[Known, ...]
-    """Its tensors."""
-    operations: int = 0
-    """Multiplications and additions, in pairs; 0 for about one a number."""
-    working: int = 0
-    """Numbers that it holds besides while it runs."""
 
 
 Rule: TypeAlias = "Callable[[Step], Made]"
@@ -138,20 +52,6 @@ def made(step: Step) -> Made:
     if step.node.attributes.get("auto_pad", "NOTSET") != "NOTSET":
         raise CannotBeBoundedError(f"auto_pad is {step.node.attributes['auto_pad']!r:.60}, expected 'NOTSET'")
     return operator.rule(step)
-
-
-def _from_front(axis: int, rank: int) -> int:
-    if not -rank <= axis < rank:
-        raise CannotBeBoundedError(f"axis {axis} of a tensor with {rank}")
-    return axis % rank
-
-
-def _axes(axes: Sequence[int], rank: int) -> tuple[int, ...]:
-    """Axes counted from the front, each once."""
-    found = tuple(_from_front(axis, rank) for axis in axes)
-    if len(set(found)) != len(found):
-        raise CannotBeBoundedError(f"an axis comes twice in {list(axes)[:9]}")
-    return found
 
 
 def _broadcast(*shapes: Sizes) -> Sizes:
@@ -292,7 +192,7 @@ def _reduce(step: Step) -> Made:
         if step.attribute("noop_with_empty_axes", 0):
             return _same(step)
         axes = tuple(range(len(sizes)))
-    gone = set(_axes(axes, len(sizes)))
+    gone = set(axes_from_front(axes, len(sizes)))
     keep = step.attribute("keepdims", 1)
     return _one([1 if axis in gone else size for axis, size in enumerate(sizes) if keep or axis not in gone])
 
@@ -366,7 +266,7 @@ def _slice(step: Step) -> Made:
     if starts is None or ends is None:
         raise CannotBeBoundedError("needs starts and ends")
     axes, steps = step.numbers(3), step.numbers(4)
-    axes = _axes(range(len(starts)) if axes is None else axes, rank)
+    axes = axes_from_front(range(len(starts)) if axes is None else axes, rank)
     steps = (1,) * len(starts) if steps is None else steps
     if not len(starts) == len(ends) == len(axes) == len(steps) or 0 in steps:
         raise CannotBeBoundedError("starts, ends, axes and steps do not go together")
@@ -404,7 +304,7 @@ def _expand(step: Step) -> Made:
 def _unsqueeze(step: Step) -> Made:
     known, axes = step[0], step.numbers(1)
     rank = len(known.sizes) + len(axes or ())
-    new = set(_axes(axes or (), rank))
+    new = set(axes_from_front(axes or (), rank))
     rest = iter(known.sizes)
     sizes = tuple(1 if axis in new else next(rest) for axis in range(rank))
     return Made((Known(sizes, None if known.values is None else known.values.reshape(sizes)),))
@@ -413,7 +313,11 @@ def _unsqueeze(step: Step) -> Made:
 def _squeeze(step: Step) -> Made:
     known, axes = step[0], step.numbers(1)
     rank = len(known.sizes)
-    gone = {axis for axis, size in enumerate(known.sizes) if size == 1} if axes is None else set(_axes(axes, rank))
+    gone = (
+        {axis for axis, size in enumerate(known.sizes) if size == 1}
+        if axes is None
+        else set(axes_from_front(axes, rank))
+    )
     if any(known.sizes[axis] != 1 for axis in gone):
         raise CannotBeBoundedError(f"cannot leave out axes of {list(known.sizes)}")
     sizes = tuple(size for axis, size in enumerate(known.sizes) if axis not in gone)
@@ -449,7 +353,7 @@ def _flatten(step: Step) -> Made:
 
 def _pad(step: Step) -> Made:
     sizes, pads, axes = step[0].sizes, step.numbers(1), step.numbers(3)
-    at = _axes(range(len(sizes)) if axes is None else axes, len(sizes))
+    at = axes_from_front(range(len(sizes)) if axes is None else axes, len(sizes))
     if pads is None or len(pads) != 2 * len(at) or min(pads, default=0) < 0:
         raise CannotBeBoundedError("its pads do not fit, or are below 0")
     grown = list(sizes)

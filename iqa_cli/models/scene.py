@@ -111,9 +111,7 @@ def _cut(architecture: str) -> Any:
         with torch.device("meta"):
             whole = timm.create_model(architecture, pretrained=False, features_only=True)
         if (count := sum(parameter.numel() for parameter in whole.parameters())) > _MOST_PARAMETERS:
-            raise ConfigError(
-                f"model.scene: {architecture} has {count:,} parameters, more than {_MOST_PARAMETERS:,} are not taken"
-            )
+            raise ConfigError(f"model.scene: {architecture} has {count:,} parameters, more than {_MOST_PARAMETERS:,}")
         reductions = whole.feature_info.reduction()
         network = timm.create_model(
             architecture,

@@ -15,7 +15,8 @@ from iqa_cli.checkpoint import ONNX, load_checkpoint  # noqa: E402
 from iqa_cli.models import onnx_file  # noqa: E402
 from iqa_cli.models.onnx_check import work_of  # noqa: E402
 from iqa_cli.models.onnx_file import read_onnx  # noqa: E402
-from iqa_cli.models.onnx_operators import OPERATORS, CannotBeBoundedError, Known, Step, made  # noqa: E402
+from iqa_cli.models.onnx_operators import OPERATORS, made  # noqa: E402
+from iqa_cli.models.onnx_step import CannotBeBoundedError, Known, Step  # noqa: E402
 from iqa_cli.models.quiet_onnxruntime import onnxruntime  # noqa: E402
 from iqa_cli.paths import checkpoint_names, find_checkpoint  # noqa: E402
 
