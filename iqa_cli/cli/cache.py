@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,7 +37,7 @@ def info() -> None:
     if found.problem is not None:
         lines[1] = f"  {_size(found.size_bytes)}, not readable: {shown(found.problem)}"
     lines += [
-        f"  {_photos(context.photos)}, last used {context.last_used or 'at an unknown time'}: {shown(context.name)}"
+        f"  {_photos(context.photos)}, last used {context.last_used or 'at an unknown time'}: {_in_words(context.name)}"
         for context in found.contexts
     ]
     with contextlib.suppress(BrokenPipeError), told_as_output_error("stdout"):
@@ -97,6 +98,26 @@ def _folder() -> Path:
         return default_folder()
     except RuntimeError as error:
         raise OutputError(f"there is no place for a cache ({error})", hint="set IQA_CACHE_DIR to a folder") from None
+
+
+def _in_words(context: str) -> str:
+    """What reports are kept under, as a person would say it; as it is, where it is not ours."""
+    from iqa_cli.report.text import shown
+
+    try:
+        parts = json.loads(context)
+        words = [
+            f"checkpoint {parts['checkpoint'][:8]}",
+            f"--decode {parts['decode']}",
+            *([f"--lang {parts['lang']}"] if parts["lang"] != "en" else []),
+            *([f"strictness {parts['strictness']:+g}"] if parts.get("strictness") else []),
+            *(["with explanations (--jsonl)"] if parts.get("explain") and not parts.get("thumbnails") else []),
+            *(["with pictures (--html)"] if parts.get("thumbnails") else []),
+            f"iqa {parts['iqa']}",
+        ]
+    except (ValueError, KeyError, TypeError):
+        return shown(context)
+    return shown(", ".join(words))
 
 
 def _photos(count: int) -> str:

@@ -11,7 +11,7 @@ import pytest
 from in_process import Outcome, Run, run_iqa
 from own_process import loaded_by
 
-from iqa_cli.cache import Cache, cache_info
+from iqa_cli.cache import Cache, cache_info, context_key
 from iqa_cli.records import Finding, PhotoRef, PhotoReport
 
 if TYPE_CHECKING:
@@ -143,3 +143,24 @@ def test_help_loads_neither_numpy_nor_sqlite(arguments: list[str]) -> None:
 
 def test_info_and_clear_load_no_numpy() -> None:
     assert not loaded_by("cache", "info") & {"numpy", "pandas", "PIL"}
+
+
+def test_info_says_settings_as_a_person_would(cache: Run, tmp_path: Path) -> None:
+    ref = PhotoRef(tmp_path / "a.jpg", "a.jpg")
+    ref.path.write_bytes(b"content")
+    settings = {"checkpoint": "c97e8eb9" * 8, "decode": "full", "lang": "zh", "iqa": "0.3.0", "numpy": "2"}
+    wanted = {
+        context_key(**settings, strictness=-1.0, explain=True, thumbnails=False): (
+            "checkpoint c97e8eb9, --decode full, --lang zh, strictness -1, with explanations (--jsonl), iqa 0.3.0"
+        ),
+        context_key(**{**settings, "lang": "en"}, strictness=0.0, explain=True, thumbnails=True): (
+            "checkpoint c97e8eb9, --decode full, with pictures (--html), iqa 0.3.0"
+        ),
+        context_key(decode="full"): '{"decode":"full"}',
+    }
+    for context in wanted:
+        with Cache.open(None, context) as judged:
+            judged.lookup([ref])
+            judged.store(ref, PhotoReport("a.jpg", "ok", findings=(Finding("dark", 2, 0.75, ""),)))
+    lines = cache("info").out.splitlines()[2:]
+    assert {line.partition(": ")[2] for line in lines} == set(wanted.values())
