@@ -67,9 +67,11 @@ def ended(line: list[str], **env: str | None) -> tuple[int, str, str]:
 
 
 def waited_for(path: Path, process: subprocess.Popen[str]) -> None:
-    """Until a file is there and holds something."""
+    """Until a file is there and holds something, or what will be put in its place does."""
     until = time.monotonic() + PATIENCE_S
-    while not (path.exists() and path.stat().st_size):
+    while not any(
+        part.stat().st_size for part in (path, *path.parent.glob(f".iqa-{path.name}-*.part")) if part.exists()
+    ):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < until
         time.sleep(0.01)
