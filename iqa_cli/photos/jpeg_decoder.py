@@ -63,39 +63,34 @@ def load(
     if mode == "scaled":
         factor = next((f for f in (8, 4, 2) if -(-max(width, height) // f) >= long_side), 1)
     complaint = None
-    if image.mode in _COLOURS and width * height <= MAX_CHECKED_PIXELS * factor**2:
+    if not tail and image.mode in _COLOURS and width * height <= MAX_CHECKED_PIXELS * factor**2:
         smallest = (0, 0) if factor == 1 else (max(1, width // factor), max(1, height // factor))
-        pixels, complaint = _by_libjpeg(data, _COLOURS[image.mode], smallest, asks=not tail)
-        # libjpeg wonders about zeros between the data and the end marker.
-        unpadded = layout.without_padding() if complaint is not None and layout.has_end and not tail else None
-        if unpadded is not None:
-            return load(unpadded, mode, long_side=long_side)
-        if pixels is not None:
+        try:
+            pixels = _by_libjpeg(data, _COLOURS[image.mode], smallest)
+        except ValueError as error:
+            # What the interface does not take says nothing about the file.
+            complaint = None if str(error).startswith(_OF_THE_INTERFACE) else str(error)
+        else:
             plain = Image.fromarray(pixels[:, :, 0] if image.mode == "L" else pixels, image.mode)
             plain.info = image.info
-            return Decoded(plain, complaint)
+            return Decoded(plain)
+        # libjpeg wonders about zeros between the data and the end marker.
+        unpadded = layout.without_padding() if complaint is not None and layout.has_end else None
+        if unpadded is not None:
+            return load(unpadded, mode, long_side=long_side)
+    # simplejpeg goes on after complaints as well, but leaves rows that never came as the memory happened to be.
     return Decoded(_by_pillow(image, data, factor), complaint)
 
 
-def _by_libjpeg(
-    data: bytes, colours: str, smallest: tuple[int, int], *, asks: bool
-) -> tuple[NDArray[np.uint8] | None, str | None]:
-    """(H, W, C) pixels, None if it gave up; and the last it complained about, None if there was nothing.
+def _by_libjpeg(data: bytes, colours: str, smallest: tuple[int, int]) -> NDArray[np.uint8]:
+    """(H, W, C) pixels.
 
     smallest  pixels across and down that suffice; 0 for all
-    asks      whether to ask for complaints, which takes twice as long where there are any
+    raises    ValueError  with what it complained about
     """
-    complaint = None
-    for strict in (True, False) if asks else (False,):
-        try:
-            pixels = simplejpeg.decode_jpeg(data, colours, min_width=smallest[0], min_height=smallest[1], strict=strict)
-        except ValueError as error:
-            complaint = str(error)
-        else:
-            # Every writer of CMYK does as Photoshop did and stores it inverted; Pillow takes that for granted as well.
-            return (255 - pixels if colours == "CMYK" else pixels), complaint
-    # What the interface does not take says nothing about the file.
-    return None, None if complaint is None or complaint.startswith(_OF_THE_INTERFACE) else complaint
+    pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, colours, min_width=smallest[0], min_height=smallest[1])
+    # Every writer of CMYK does as Photoshop did and stores it inverted; Pillow takes that for granted as well.
+    return 255 - pixels if colours == "CMYK" else pixels
 
 
 def _by_pillow(image: JpegImagePlugin.JpegImageFile, data: bytes, factor: int) -> Image.Image:

@@ -91,3 +91,19 @@ def test_noise_in_the_data_is_complained_about(picture, encode, options) -> None
     decoded = jpeg_decoder.load(layout, "full")
     assert decoded.complaint
     assert np.asarray(decoded.image).shape == (480, 640, 3)
+
+
+def test_rows_that_never_came_are_not_what_the_memory_held_before(picture, encode) -> None:
+    """The tables of a later scan are gone: libjpeg gives up after a complaint."""
+    data = encode(picture(320, 240), progressive=True)
+    last = data.rindex(b"\xff\xc4")
+    data = data[:last] + data[data.index(b"\xff\xda", last) :]
+    seen = set()
+    for value in (0, 90, 200):
+        used = [np.full((240, 320, 3), value, np.uint8) for _ in range(8)]
+        del used
+        try:
+            seen.add(jpeg_decoder.load(jpeg.read_layout(data), "full").image.tobytes())
+        except OSError:
+            seen.add(b"")
+    assert len(seen) == 1
