@@ -66,6 +66,9 @@ COMPANIONS = (
 )
 """Everything that goes along. What stands behind a raw picture's or a video's name goes along with that."""
 
+# A raw picture is a photo where it is picked itself; else it goes with the photo that the camera wrote beside it.
+_PHOTOS = SUFFIXES - RAW_SUFFIXES
+
 _INSTEAD = frozenset().union(*(kind.suffixes for kind in COMPANIONS if kind.instead))
 _BEHIND = frozenset().union(*(kind.suffixes for kind in COMPANIONS if kind.behind))
 
@@ -139,7 +142,7 @@ class _Folder:
     """
 
     def __init__(self, names: Collection[str], going: Collection[str]) -> None:
-        self._photos = {name for name in names if name in going or _suffix(name) in SUFFIXES}
+        self._photos = {name for name in names if name in going or _suffix(name) in _PHOTOS}
         self._others = [name for name in names if name not in self._photos]
         self._alike: dict[str, list[str]] = collections.defaultdict(list)  # names by themselves in lower case
         self._stems: dict[str, list[str]] = collections.defaultdict(list)  # photos by their name without suffix

@@ -289,7 +289,7 @@ def _version_of(library: str) -> str:
     packaging specifications); `importlib.metadata` would take as long as an import.
     """
     module = sys.modules.get(library)
-    if module is None:
+    if module is None or not hasattr(module, "__version__"):  # not every library says it
         spec = importlib.util.find_spec(library)
         folder = Path(spec.origin).parents[1] if spec is not None and spec.origin is not None else Path()
         name = _DISTRIBUTIONS.get(library, library)

@@ -42,7 +42,8 @@ def test_every_kind_behind_the_suffix_goes_along_with_that_photo_alone(suffix: s
 
 
 def test_no_photo_is_a_companion() -> None:
-    assert not SUFFIXES & {suffix for kind in COMPANIONS for suffix in kind.suffixes}
+    """But for raw pictures, which go with the photo beside them unless they are picked themselves."""
+    assert not (SUFFIXES - RAW_SUFFIXES) & {suffix for kind in COMPANIONS for suffix in kind.suffixes}
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,8 @@ def test_no_photo_is_a_companion() -> None:
     [
         ("a.JPG a.HEIC a.xmp a.MOV", "a.JPG", "", "a.MOV:a.HEIC a.xmp:a.HEIC"),
         ("a.JPG a.HEIC a.xmp a.MOV", "a.JPG a.HEIC", "a.MOV a.xmp", ""),
+        ("a.JPG a.DNG", "a.JPG a.DNG", "", ""),
+        ("a.JPG a.DNG a.DNG.xmp", "a.DNG", "a.DNG.xmp", ""),
         ("a.JPG a.DNG a.DNG.xmp a.dng.pp3 a.xmp", "a.JPG", "a.DNG a.DNG.xmp a.dng.pp3 a.xmp", ""),
         ("a.JPG a.HEIC a.DNG a.DNG.xmp", "a.JPG", "", "a.DNG:a.HEIC a.DNG.xmp:a.HEIC"),
         ("a.JPG a.MOV a.MOV.json", "a.JPG", "a.MOV a.MOV.json", ""),

@@ -494,5 +494,5 @@ def test_of_epochs_that_rank_alike_the_likeliest_is_the_best(config_file: Path, 
     trainer = Trainer(load_config(config_file), tmp_path, "cpu")
     assert trainer.best == 0
     rows = [(float("nan"), 0.1), (0.9, 3.0), (1.0, 2.0), (1.0, 1.0), (1.0, 1.5)]
-    trainer._rows = tuple({"tauc": area, "validation_loss": loss} for area, loss in rows)
+    trainer._rows = tuple({"qwk": 0.5, "tauc": area, "validation_loss": loss} for area, loss in rows)
     assert trainer.best == 4
