@@ -59,7 +59,10 @@ def separator_of(header: str) -> str:
     """The separator by which a header has a column of file names and the most columns; else the most columns."""
 
     def gives(separator: str) -> tuple[bool, int]:
-        cells = next(csv.reader([header], delimiter=separator, skipinitialspace=True), [])
+        try:
+            cells = next(csv.reader([header], delimiter=separator, skipinitialspace=True), [])
+        except csv.Error:  # the reader of its rows says what is wrong
+            return False, 0
         return any(cell.strip().casefold() in FILE_COLUMNS for cell in cells), len(cells)
 
     return max(SEPARATORS, key=gives)

@@ -9,7 +9,7 @@ import pytest
 
 from iqa_cli.errors import LabelsError
 from iqa_cli.labels import read_labels
-from iqa_cli.labels.dialect import declared_separator, encoding_of, separator_of
+from iqa_cli.labels.dialect import SEPARATORS, declared_separator, encoding_of, separator_of
 from iqa_cli.labels.lines import read_csv
 from iqa_cli.labels.split import Split
 from iqa_cli.labels.write import part_files, write_split
@@ -150,3 +150,7 @@ def test_a_line_may_name_the_separator(line: str, separator: str | None) -> None
 
 def test_bytes_that_are_no_text_of_two_bytes_are_utf8() -> None:
     assert [encoding_of(start) for start in (b"", b"a", b"a,b", b"\0\0\0\0", b"a\0")] == ["utf-8"] * 5
+
+
+def test_a_line_end_inside_the_header_is_the_readers_business() -> None:
+    assert separator_of("filename;a\rb;c") in SEPARATORS

@@ -68,7 +68,7 @@ def _killed(case: Case) -> list[Fault]:
     report = arena.out / "audit.csv"
     for number in case.things:
         if draw.random() < 0.6:
-            shutil.rmtree(arena.cache)
+            shutil.rmtree(arena.cache, ignore_errors=True)  # a run may have been killed before it made one
             report.unlink(missing_ok=True)
         if draw.random() < 0.5:
             report.write_bytes(b"SourceFile,status,\nan earlier report,ok,\n")
