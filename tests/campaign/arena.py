@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -56,7 +57,14 @@ class Ended:
     cpu_s: float
     """User and system time, of its processes as well."""
     peak_mb: float
-    """Largest resident set of one of its processes, in millions of bytes; nothing below this program's own is seen."""
+    """Largest resident set of one of its processes, in millions of bytes; 0 where it is below this program's own, which
+    the system counts for what it starts."""
+
+
+def _peak_mb(largest: int) -> float:
+    if largest <= resource.getrusage(resource.RUSAGE_SELF).ru_maxrss:
+        return 0.0
+    return largest * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
 class Arena:
@@ -134,7 +142,7 @@ class Arena:
                 err.read().decode(errors="replace"),
                 wall_s,
                 usage.ru_utime + usage.ru_stime,
-                usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6,
+                _peak_mb(usage.ru_maxrss),
             )
 
     def environment(self) -> dict[str, str]:
