@@ -157,7 +157,7 @@ def test_a_jpeg_that_claims_more_than_scaled_decoding_can_do_is_refused_without_
 
 
 def test_a_jpeg_panorama_above_the_limit_of_others_is_read(encode):
-    wide = Image.effect_noise((60_000, 5_500), 20).resize((60_000, 5_500))
+    wide = Image.linear_gradient("L").resize((60_000, 5_500), Image.Resampling.NEAREST)
     photo = decode(encode(wide, quality=30))
     assert (photo.width, photo.height) == (60_000, 5_500)
 
