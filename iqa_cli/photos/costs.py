@@ -82,10 +82,9 @@ def of_jpeg(layout: JpegLayout, mode: Decoded, *, pictures: int = 1) -> Cost:
     visits = sum(layout.blocks.get(component, 0) for scan in layout.scans for component in scan.components)
     kept = blocks * _BLOCK_BYTES if keeps_all else 0
     # At 1/8 at best, at 1/4 of a smaller one, of which little is asked anyway.
-    made = pixels * (1 if len(layout.components) == 1 else 4) // (16 if is_scaled else 1)
-    handed = pixels * 3 // (16 if is_scaled else 1)  # what simplejpeg gives, copied from
-    if pixels // (16 if is_scaled else 1) > MAX_CHECKED_PIXELS:
-        handed = 0
+    shrunk = 16 if is_scaled else 1
+    made = pixels * (1 if len(layout.components) == 1 else 4) // shrunk
+    handed = pixels * 3 // shrunk if pixels // shrunk <= MAX_CHECKED_PIXELS else 0  # what simplejpeg gives, copied from
     memory = (
         len(layout.file) + (0 if layout.plain is not None else len(layout.picture)) + kept + pictures * made + handed
     )
@@ -111,7 +110,9 @@ def of_other(header: Header, data: bytes) -> Cost:
         coded = demand.coded_bytes
     if header.kind != "heif" and header.coding is not None and not header.coding.has_sdr_curve:
         pixel_bytes += 4  # converted from a copy
-    held = len(data) * (1 if header.kind == "png" else 2)  # the others' decoders may copy it
+    # The decoders of other kinds may copy it; of a PNG a copy is made to leave chunks out.
+    is_copied = header.kind != "png" or (header.png is not None and not header.png.is_whole)
+    held = len(data) * (2 if is_copied else 1)
     return Cost(int(held + largest * pixel_bytes), (pixels * pixel_ns + coded * rate.byte_ns) / 1e9)
 
 

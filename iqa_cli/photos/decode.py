@@ -28,7 +28,7 @@ from iqa_cli.photos.files import SIGNATURE_BYTES, read_file, refusal, sniff
 from iqa_cli.photos.headers import Header, read_header
 from iqa_cli.photos.heif import HeifPicture
 from iqa_cli.photos.limits import MAX_MEGAPIXELS, ExcessError
-from iqa_cli.photos.pixels import FIRST_FRAME, FIRST_PAGE, finish, image_of_array, with_exponent
+from iqa_cli.photos.pixels import FIRST_FRAME, FIRST_PAGE, finish, image_of_array, upright_size, with_exponent
 from iqa_cli.photos.preview import MIN_SHORT_SIDE, read_preview
 from iqa_cli.records import Capture, Photo, PhotoRef, Unreadable
 
@@ -44,7 +44,6 @@ Source = PhotoRef | bytes | bytearray | memoryview | Image.Image | NDArray[Any]
 # Above this size pictures are decoded one after the other, or each thread would hold a gigabyte. The common large
 # sensors (48 and 50 megapixels) stay below it.
 LARGE_MEGAPIXELS = 52
-_ON_ITS_SIDE = 5  # EXIF orientations from here on exchange width and height
 _one_large_at_a_time = threading.Lock()
 
 
@@ -223,7 +222,7 @@ def _from_raw(
     if min(shown) < MIN_SHORT_SIDE:
         return Unreadable(f"a raw file with a preview of {shown[0]} x {shown[1]} pixels, too small to judge"), capture
     note = f"a raw file: the camera's preview of {shown[0]} x {shown[1]} pixels is judged"
-    width, height = preview.size[:: -1 if preview.orientation >= _ON_ITS_SIDE else 1]
+    width, height = upright_size(preview.size, preview.orientation)
     return dataclasses.replace(photo, width=width, height=height, notes=(note, *photo.notes)), capture
 
 

@@ -38,13 +38,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 # fmt: off
-SUFFIXES = frozenset({
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".avif", ".heic", ".heif", ".hif",
-    ".tif", ".tiff", ".bmp", ".dib", ".gif", ".jxl",
-    # Raw files, which LibRaw reads.
+RAW_SUFFIXES = frozenset({
     ".3fr", ".arw", ".cr2", ".cr3", ".dng", ".erf", ".fff", ".iiq", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf",
     ".pef", ".raf", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
 })
+SUFFIXES = RAW_SUFFIXES | {
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".avif", ".heic", ".heif", ".hif",
+    ".tif", ".tiff", ".bmp", ".dib", ".gif", ".jxl",
+}
 # fmt: on
 
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://")
@@ -291,13 +292,11 @@ class _Walk:
         """
         is_hidden = entry.name.startswith(".")
         is_folder = entry.is_dir(follow_symlinks=False)
-        if is_folder and (is_hidden or not self._include_copies):
-            keeper = keeper_of(entry.name, real)
-            if keeper is not None:
-                if not self._include_copies:
-                    self.left_out.copies[keeper] += 1
-                return not self._include_copies
-        if is_hidden:
+        keeper = keeper_of(entry.name, real) if is_folder else None
+        if keeper is not None and not self._include_copies:
+            self.left_out.copies[keeper] += 1
+            return True
+        if is_hidden and keeper is None:
             self.left_out.hidden += is_folder or _is_photo_name(entry.name)
             return True
         if self._excluded:

@@ -140,7 +140,7 @@ def _png(data: bytes) -> Header:
     exif = None
     excess = ""
     texts = Texts()
-    parts = PngParts()
+    parts = PngParts(len(data))
     for count, (kind, body, end) in enumerate(_chunks(data, 8, "big", trailer=4)):
         claimed = end
         if count == MAX_PNG_CHUNKS:

@@ -47,27 +47,20 @@ class LeftOut:
         return bool(self.kinds or self.copies or self.hidden or self.excluded)
 
 
+_Store = tuple[str, tuple[str, ...]]
+"""Who keeps it, and its names from the last to the first, in small letters."""
+
+
 @functools.cache
-def _stores() -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """(keeper, names from the last to the first, in small letters) of each kind of folder in `copies.toml`."""
+def _stores() -> tuple[dict[str, list[_Store]], list[_Store]]:
+    """The folders in `copies.toml`: by how their last name is spelled, and those whose last name is a pattern."""
     text: str = importlib.resources.files("iqa_cli.photos").joinpath("copies.toml").read_text(encoding="utf-8")
-    return tuple(
-        (str(store["keeper"]), tuple(reversed(str(folder).lower().split("/"))))
-        for store in tomllib.loads(text)["stores"]
-        for folder in store["folders"]
-    )
-
-
-@functools.cache
-def _by_last_name() -> tuple[dict[str, list[tuple[str, tuple[str, ...]]]], list[tuple[str, tuple[str, ...]]]]:
-    """The stores by how their last name is spelled, and those whose last name is a pattern."""
-    plain: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
-    patterns = []
-    for store in _stores():
-        if "*" in store[1][0]:
-            patterns.append(store)
-        else:
-            plain.setdefault(store[1][0], []).append(store)
+    plain: dict[str, list[_Store]] = {}
+    patterns: list[_Store] = []
+    for store in tomllib.loads(text)["stores"]:
+        for folder in store["folders"]:
+            names = tuple(reversed(folder.lower().split("/")))
+            (patterns if "*" in names[0] else plain.setdefault(names[0], [])).append((store["keeper"], names))
     return plain, patterns
 
 
@@ -78,9 +71,8 @@ def keeper_of(name: str, above: str) -> str | None:
     above  the resolved path of the folder it is in
     """
     name = name.lower()
-    plain, patterns = _by_last_name()
-    candidates: list[tuple[str, tuple[str, ...]]] = [*plain.get(name, []), *patterns]
-    for keeper, names in candidates:
+    plain, patterns = _stores()
+    for keeper, names in [*plain.get(name, []), *patterns]:
         if not fnmatch.fnmatchcase(name, names[0]):
             continue
         parents = above.lower().split(os.sep)[: -len(names) : -1] if len(names) > 1 else []  # noqa: PTH206 - hot path

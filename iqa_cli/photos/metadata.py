@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 import zlib
 
+from iqa_cli.photos.limits import MAX_EXIF_BYTES
+
 BYTE_ORDER_MARKS = (b"II*\0", b"MM\0*")
 
 # Up to four bytes of garbage, and capital letters, were met; exiftool takes both.
@@ -19,9 +21,6 @@ MARK_BYTES = 4 + len(_XMP)
 """How much of a segment shows whether it is wanted."""
 
 _MAX_BLOCKS = 4  # cameras write one, programs that add their own two
-_MAX_BYTES = (
-    1 << 22
-)  # of all EXIF together: settings stand at the start of a block, and one with previews has megabytes
 MAX_XMP_BYTES = 1 << 18  # a segment holds 64 KB; in a PNG there may be megabytes of history
 
 _MAX_TEXTS = 4  # that are unpacked; files have one or two
@@ -42,7 +41,7 @@ class Segments:
     def wants(self, start: bytes) -> bool:
         """Whether a segment that begins so, behind its length, would be kept."""
         if _EXIF.match(start):
-            return self._bytes < _MAX_BYTES
+            return self._bytes < MAX_EXIF_BYTES
         return self.xmp is None and start.startswith(_XMP)
 
     def add(self, body: bytes) -> None:
@@ -94,10 +93,10 @@ class Texts:
 def _text(kind: bytes, body: memoryview) -> bytes:
     """The text of a chunk, unpacked; empty if it is damaged. PNG third edition, 11.3.3."""
     if kind == b"tEXt":
-        return bytes(body[:_MAX_BYTES])
+        return bytes(body[:MAX_EXIF_BYTES])
     if kind == b"zTXt":
         return _unpacked(body[1:])
-    flags, (_, _, rest) = bytes(body[:2]), _split(bytes(body[2:_MAX_BYTES]))
+    flags, (_, _, rest) = bytes(body[:2]), _split(bytes(body[2:MAX_EXIF_BYTES]))
     return _unpacked(rest) if flags[:1] == b"\1" else rest
 
 
@@ -110,7 +109,7 @@ def _split(body: bytes) -> tuple[bytes, bytes, bytes]:
 
 def _unpacked(data: bytes | memoryview) -> bytes:
     try:
-        return zlib.decompressobj().decompress(data, _MAX_BYTES)
+        return zlib.decompressobj().decompress(data, MAX_EXIF_BYTES)
     except zlib.error:
         return b""
 

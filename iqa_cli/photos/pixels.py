@@ -116,7 +116,7 @@ def finish(
         notes = (*notes, note)
     if orientation in _UPRIGHT:
         small = small.transpose(_UPRIGHT[orientation])
-    width, height = size[::-1] if orientation >= 5 else size
+    width, height = upright_size(size, orientation)
     rgb = np.asarray(small)
     found = find_surroundings(rgb)
     if found.box is not None:
@@ -247,6 +247,11 @@ def _shrink_in_bands(image: Image.Image) -> Image.Image:
     box = (0, 0, width / across, height / down)
     small = boxes.resize(size, Image.Resampling.BILINEAR, box=box)
     return small.convert("RGBA") if small.mode == "RGBa" else small
+
+
+def upright_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
+    """(across, down) of a picture once an EXIF orientation is applied: 5 to 8 exchange its sides."""
+    return size[::-1] if orientation >= 5 else size
 
 
 def with_exponent(image: Image.Image, exponent: float) -> Image.Image:

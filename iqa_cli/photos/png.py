@@ -28,6 +28,8 @@ _SRGB_GAMMA = 1 / 2.2
 class PngParts:
     """The chunks of a PNG file that matter, gathered one by one."""
 
+    file_bytes: int
+    """Of the whole file."""
     spans: list[tuple[int, int]] = dataclasses.field(default_factory=list)
     """(start, end) in the file of what the picture needs."""
     _colours: dict[bytes, bytes] = dataclasses.field(default_factory=dict)
@@ -42,9 +44,14 @@ class PngParts:
         elif kind in _COLOURS and zlib.crc32(body, zlib.crc32(kind)).to_bytes(4, "big") == checksum:
             self._colours.setdefault(kind, bytes(body[: MAX_PROFILE_BYTES + _MAX_NAME]))
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the file has no other chunks."""
+        return len(SIGNATURE) + sum(end - start for start, end in self.spans) == self.file_bytes
+
     def stream(self, data: bytes) -> bytes:
         """The file with these chunks only; itself if it has no others."""
-        if len(SIGNATURE) + sum(end - start for start, end in self.spans) == len(data):
+        if self.is_whole:
             return data
         return b"".join((SIGNATURE, *(data[start:end] for start, end in self.spans)))
 

@@ -20,7 +20,7 @@ from iqa_cli.photos.files import FIRST_WINDOW_BYTES, SIGNATURE_BYTES, Windows, s
 from iqa_cli.photos.headers import read_header
 from iqa_cli.photos.heif import HeifPicture
 from iqa_cli.photos.limits import MAX_FILE_BYTES
-from iqa_cli.photos.pixels import finish
+from iqa_cli.photos.pixels import finish, upright_size
 from iqa_cli.photos.surroundings import without_bars
 from iqa_cli.records import Capture, Photo
 
@@ -57,7 +57,6 @@ _VGA_PREVIEW = 0x010001  # MP type code "Large Thumbnail, VGA equivalent"; CIPA 
 _TYPE_CODE = 0xFFFFFF
 
 _COLOURS = 3
-_FIRST_ON_ITS_SIDE = 5  # EXIF orientations 5 to 8 exchange width and height
 
 OTHER_SHAPE = "the camera's preview has another shape than the picture and was not used"
 OTHER_SIZE = "the picture was changed after the camera wrote its preview, which was not used"
@@ -245,7 +244,7 @@ def _first_good(
             note = OTHER_SHAPE
         elif min(picture.size) >= MIN_SHORT_SIDE:
             stored = (opened.width, opened.height)
-            across, down = stored[::-1] if orientation >= _FIRST_ON_ITS_SIDE else stored
+            across, down = upright_size(stored, orientation)
             seen = f"judged from the camera's {across} x {down} preview"
             said = (*notes, *opened.notes, seen)
             photo = finish(picture, size=size, orientation=orientation, notes=said, coding=opened.coding)

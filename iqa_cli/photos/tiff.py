@@ -17,7 +17,7 @@ import exifread
 import exifread.utils
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 # exifread warns about every odd tag of every odd camera, on stderr if nobody configured logging.
 logging.getLogger("exifread").setLevel(logging.CRITICAL)
@@ -28,6 +28,13 @@ EXPOSURE_BIAS, FLASH, LENS_MODEL = 0x9204, 0x9209, 0xA434
 
 Value = bytes | tuple[float, ...] | None
 """Bytes of a text up to its end, or numbers, with nan for a fraction of 0; None for what cannot be read."""
+
+_Number = tuple[int, int, bytes]
+"""Type, count, and the bytes of the values."""
+
+_ENTRY_BYTES = 12
+_IN_PLACE = 4
+"""Bytes of a value that stand in its entry."""
 
 _EXIF_POINTER = 0x8769
 _MAIN_TAGS = frozenset({MAKE, MODEL, ORIENTATION})
@@ -99,29 +106,21 @@ def directories(block: bytes, wanted: frozenset[int]) -> Iterator[dict[int, int]
 def has_pages(block: bytes) -> bool:
     """Whether a second picture follows the first that is not a small version of it (TIFF 6.0, NewSubfileType)."""
     order = _byte_order(block)
-    if order is None:
+    second = 0 if order is None else _second(block, order)
+    if order is None or not second:
         return False
-    first = _first(block, order)
-    behind = first + 2 + 12 * _uint16(block, order, first)
-    if behind + 4 > len(block):
-        return False
-    (second,) = struct.unpack_from(f"{order}I", block, behind)
-    entries = _entries(block, order, second, frozenset({_SUBFILE_TYPE})) or {} if second else None
-    return entries is not None and not (_SUBFILE_TYPE in entries and _number(order, entries[_SUBFILE_TYPE]) & 1)
+    entries = _entries(block, order, second, frozenset({_SUBFILE_TYPE})) or {}
+    return not (_SUBFILE_TYPE in entries and _number(order, entries[_SUBFILE_TYPE]) & 1)
 
 
 def thumbnail(block: bytes) -> bytes | None:
     """The JPEG thumbnail of an EXIF block (Exif 2.32, 4.5.2), perhaps cut off; None if there is none."""
     order = _byte_order(block)
-    if order is None:
+    second = 0 if order is None else _second(block, order)
+    if order is None or not second:
         return None
-    first = _first(block, order)
-    behind = first + 2 + 12 * _uint16(block, order, first)
-    if behind + 4 > len(block):
-        return None
-    (second,) = struct.unpack_from(f"{order}I", block, behind)
     entries = _entries(block, order, second, _THUMBNAIL_TAGS) or {}
-    if not second or len(entries) < len(_THUMBNAIL_TAGS):
+    if len(entries) < len(_THUMBNAIL_TAGS):
         return None
     at, size = _number(order, entries[0x0201]), _number(order, entries[0x0202])
     return block[at : at + size] or None
@@ -170,6 +169,13 @@ def _first(block: bytes, order: str) -> int:
     return int(struct.unpack_from(f"{order}I", block, 4)[0])
 
 
+def _second(block: bytes, order: str) -> int:
+    """Where the directory behind the first begins; 0 if there is none."""
+    first = _first(block, order)
+    behind = first + 2 + _ENTRY_BYTES * _uint16(block, order, first)
+    return int(struct.unpack_from(f"{order}I", block, behind)[0]) if behind + 4 <= len(block) else 0
+
+
 def _number(order: str, entry: bytes) -> int:
     """The value of an entry that has one: a short or a long."""
     (kind,) = struct.unpack_from(f"{order}H", entry, 2)
@@ -196,7 +202,7 @@ def _entries(block: bytes, order: str, at: int, wanted: frozenset[int]) -> dict[
 def _values(block: bytes, order: str, entries: Mapping[int, bytes]) -> dict[int, Value]:
     """What entries say: texts as they stand, numbers as exifread reads them."""
     found: dict[int, Value] = dict.fromkeys(entries)
-    numbers: dict[int, bytes] = {}
+    numbers: dict[int, _Number] = {}
     for tag, entry in entries.items():
         kind, count = struct.unpack_from(f"{order}HI", entry, 2)
         if tag == EXPOSURE_BIAS and kind not in _OWN_TYPES and count * _NUMBER_BYTES.get(kind, 1) == _FRACTION_BYTES:
@@ -206,36 +212,39 @@ def _values(block: bytes, order: str, entries: Mapping[int, bytes]) -> dict[int,
             continue
         size = count * (1 if is_text else _NUMBER_BYTES[kind])
         (at,) = struct.unpack_from(f"{order}I", entry, 8)
-        if size > 4 and (at < 8 or at + size > len(block)):
+        if size > _IN_PLACE and (at < 8 or at + size > len(block)):
             continue
-        if kind in _FLOATS:  # which exifread does not know
-            data = entry[8 : 8 + size] if size <= 4 else block[at : at + size]
-            found[tag] = struct.unpack(f"{order}{count}{_FLOATS[kind]}", data)
-        elif is_text:
-            data = entry[8 : 8 + size] if size <= 4 else block[at : at + size]
+        data = entry[8 : 8 + size] if size <= _IN_PLACE else block[at : at + size]
+        if is_text:
             found[tag] = data.partition(b"\0")[0]
+        elif kind in _FLOATS:  # which exifread does not know
+            found[tag] = struct.unpack(f"{order}{count}{_FLOATS[kind]}", data)
         else:
-            numbers[tag] = struct.pack(f"{order}HHI", tag, kind, count) + entry[8:12]
-    return found | _numbers(block, order, numbers)
+            numbers[tag] = kind, count, data
+    return found | _numbers(order, numbers)
 
 
-def _numbers(block: bytes, order: str, entries: Mapping[int, bytes]) -> dict[int, Value]:
-    """The numbers of entries, by exifread, from the block with two directories behind it that list these only.
-
-    Values stay where they are, so what points to them stays valid.
-    """
-    if not entries:
+def _numbers(order: str, numbers: Mapping[int, _Number]) -> dict[int, Value]:
+    """Numbers by exifread, from a small block that holds nothing else: that of a raw file may be the whole file."""
+    if not numbers:
         return {}
-    settings = _directory(order, entries.values())
-    main = _directory(order, [struct.pack(f"{order}HHII", _EXIF_POINTER, 4, 1, len(block))])
-    start = struct.pack(f"{order}I", len(block) + len(settings))
-    short = b"".join((block[:4], start, block[8:], settings, main))
-    read = exifread.process_file(io.BytesIO(short), details=False, extract_thumbnail=False)
-    found = {entry.tag: entry.values for entry in read.values() if getattr(entry, "tag", None) in entries}
-    return {tag: tuple(map(_plain, found[tag])) if tag in found else None for tag in entries}
+    settings_at = 8 + len(_directory(order, [bytes(_ENTRY_BYTES)]))
+    values_at = settings_at + len(_directory(order, [bytes(_ENTRY_BYTES)] * len(numbers)))
+    entries, values = [], b""
+    for tag, (kind, count, data) in numbers.items():
+        is_in_place = len(data) <= _IN_PLACE
+        where = data.ljust(_IN_PLACE, b"\0") if is_in_place else struct.pack(f"{order}I", values_at + len(values))
+        entries.append(struct.pack(f"{order}HHI", tag, kind, count) + where)
+        values += b"" if is_in_place else data
+    start = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", 8)
+    main = _directory(order, [struct.pack(f"{order}HHII", _EXIF_POINTER, 4, 1, settings_at)])
+    block = start + main + _directory(order, entries) + values
+    read = exifread.process_file(io.BytesIO(block), details=False, extract_thumbnail=False)
+    found = {entry.tag: entry.values for entry in read.values() if getattr(entry, "tag", None) in numbers}
+    return {tag: tuple(map(_plain, found[tag])) if tag in found else None for tag in numbers}
 
 
-def _directory(order: str, entries: Collection[bytes]) -> bytes:
+def _directory(order: str, entries: Sequence[bytes]) -> bytes:
     return struct.pack(f"{order}H", len(entries)) + b"".join(entries) + bytes(4)
 
 

@@ -13,7 +13,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from iqa_cli.photos.discover import SUFFIXES
+from iqa_cli.photos.discover import RAW_SUFFIXES, SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -33,31 +33,12 @@ class Kind:
     """Whether it stands behind it: `IMG_1.JPG.xmp`."""
 
 
-RAW_SUFFIXES = frozenset(
-    {
-        *(
-            ".3fr",
-            ".arw",
-            ".cr2",
-            ".cr3",
-            ".crw",
-            ".dcr",
-            ".dng",
-            ".erf",
-            ".fff",
-            ".gpr",
-            ".iiq",
-            ".kdc",
-            ".mef",
-            ".mos",
-        ),
-        *(".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
-    }
-)
+RAW_KINDS = RAW_SUFFIXES | {".crw", ".dcr", ".gpr", ".kdc", ".raw"}
+"""Also those of raw files that are not judged."""
 
 COMPANIONS = (
     Kind("the video of a Live Photo", frozenset({".mov", ".mp4"}), instead=True, behind=False),
-    Kind("the raw picture of a pair", RAW_SUFFIXES, instead=True, behind=False),
+    Kind("the raw picture of a pair", RAW_KINDS, instead=True, behind=False),
     Kind("XMP sidecars: Lightroom's, darktable's, digiKam's, ours", frozenset({".xmp"}), instead=True, behind=True),
     Kind("edits of Apple Photos", frozenset({".aae"}), instead=True, behind=True),
     Kind("edits of RawTherapee", frozenset({".pp3"}), instead=True, behind=True),

@@ -7,11 +7,11 @@ import struct
 from typing import TYPE_CHECKING
 
 import numpy as np
+from exif_blocks import directory
 
 if TYPE_CHECKING:
     from PIL import Image
 
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8}
 _FORMATS = {1: "B", 3: "H", 4: "I"}
 
 
@@ -77,15 +77,14 @@ def dng(preview: Image.Image | None, *, orientation: int = 1, raw: tuple[int, in
 
 
 def _directory(entries: list[tuple[int, int, list[int] | bytes]], start: int) -> bytes:
-    """A directory that begins at `start`, and behind it the values that do not fit into their entries."""
-    behind = start + 6 + 12 * len(entries)
-    head, body = struct.pack("<H", len(entries)), b""
-    for tag, kind, values in sorted(entries):
-        data = values if isinstance(values, bytes) else struct.pack(f"<{len(values)}{_FORMATS[kind]}", *values)
-        head += struct.pack("<HHI", tag, kind, len(data) // _SIZES[kind])
-        if len(data) <= 4:
-            head += data.ljust(4, b"\0")
-        else:
-            head += struct.pack("<I", behind + len(body))
-            body += data + bytes(len(data) % 2)
-    return head + bytes(4) + body
+    """A directory of plain values that begins at `start`."""
+    packed = [
+        (
+            tag,
+            kind,
+            len(values),
+            values if isinstance(values, bytes) else struct.pack(f"<{len(values)}{_FORMATS[kind]}", *values),
+        )
+        for tag, kind, values in entries
+    ]
+    return directory(packed, start)

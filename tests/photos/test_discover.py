@@ -5,6 +5,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+from tree import make
 
 from iqa_cli.errors import ExitCode, InvalidInput
 from iqa_cli.photos import discover as module
@@ -17,12 +18,6 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX names and
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def make(*names: str) -> None:
-    for name in names:
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).write_bytes(b"x")
 
 
 def names(*paths: str | Path) -> list[str]:

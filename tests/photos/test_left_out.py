@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tree import make
 
 from iqa_cli.errors import UsageError
 from iqa_cli.photos.discover import discover
@@ -18,12 +19,6 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX names and
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def make(*names: str) -> None:
-    for name in names:
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).write_bytes(b"x")
 
 
 def names(*paths: str, include_copies: bool = False, exclude: tuple[str, ...] = ()) -> list[str]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from drawn import make_files
 
-from iqa_cli.photos.discover import SUFFIXES
-from iqa_cli.picking.companions import COMPANIONS, RAW_SUFFIXES, Companions
+from iqa_cli.photos.discover import RAW_SUFFIXES, SUFFIXES
+from iqa_cli.picking.companions import COMPANIONS, RAW_KINDS, Companions
 
 
 def companions(names: str, going: str, of: str | None = None) -> tuple[str, str]:
@@ -90,7 +90,7 @@ def test_who_goes_with_whom(names: str, going: str, along: str, staying: str) ->
 
 
 def test_a_raw_picture_that_is_picked_itself_is_a_photo() -> None:
-    assert ".nef" in RAW_SUFFIXES
+    assert ".nef" in RAW_KINDS
     assert companions("a.jpg a.nef a.xmp", "a.jpg a.nef") == ("a.xmp", "")
 
 
