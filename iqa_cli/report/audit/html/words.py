@@ -20,7 +20,7 @@ PAGE: dict[Language, dict[str, str]] = {
         "skip": "Skip to the photos",
         "noscript": "The photos on this page are shown by a script, which this browser does not run.",
         "summary": "Tone problems, by photo",
-        "summary_hint": "Click a number to see its photos. Uncertain and unreadable photos are not counted.",
+        "summary_hint": "Click a number to see its photos. Uncertain, damaged and unreadable photos are not counted.",
         "cell": "{label}, {level}: show {count}",
         "label": "Problem",
         "distributions": "Distributions",
@@ -34,7 +34,7 @@ PAGE: dict[Language, dict[str, str]] = {
         "key_flawed": "with a problem",
         "photos": "Photos",
         "kept_all": "All {kept} photos are here.",
-        "kept_some": "{kept} photos are here: all with a problem, all uncertain and unreadable ones, and {fine_kept} "
+        "kept_some": "{kept} photos are here: all with a problem, all uncertain, damaged and unreadable ones, and {fine_kept} "
         "of the {fine} fine ones, picked evenly.",
         "companion": "The small pictures lie in the folder {folder} beside this page: keep both together.",
         "filters": "Filters",
@@ -75,7 +75,7 @@ PAGE: dict[Language, dict[str, str]] = {
         "skip": "跳到照片",
         "noscript": "本页的照片由脚本显示，而此浏览器未运行脚本。",
         "summary": "影调问题（按照片统计）",
-        "summary_hint": "点击数字查看对应照片。存疑和无法读取的照片不计入。",
+        "summary_hint": "点击数字查看对应照片。存疑、已损坏和无法读取的照片不计入。",
         "cell": "{label}，{level}：查看 {count} 张",
         "label": "问题",
         "distributions": "分布",
@@ -89,7 +89,7 @@ PAGE: dict[Language, dict[str, str]] = {
         "key_flawed": "有问题",
         "photos": "照片",
         "kept_all": "全部 {kept} 张照片都在这里。",
-        "kept_some": "这里有 {kept} 张照片：所有有问题、存疑和无法读取的照片，以及 {fine} 张正常照片中均匀抽取的 "
+        "kept_some": "这里有 {kept} 张照片：所有有问题、存疑、已损坏和无法读取的照片，以及 {fine} 张正常照片中均匀抽取的 "
         "{fine_kept} 张。",
         "companion": "缩略图在本页旁边的文件夹 {folder} 中：请将两者放在一起。",
         "filters": "筛选",
