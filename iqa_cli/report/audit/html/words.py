@@ -34,8 +34,8 @@ PAGE: dict[Language, dict[str, str]] = {
         "key_flawed": "with a problem",
         "photos": "Photos",
         "kept_all": "All {kept} photos are here.",
-        "kept_some": "{kept} photos are here: all with a problem, all uncertain, damaged and unreadable ones, and {fine_kept} "
-        "of the {fine} fine ones, picked evenly.",
+        "kept_some": "{kept} photos are here: all with a problem, all uncertain, damaged and unreadable ones, and "
+        "{fine_kept} of the {fine} fine ones, picked evenly.",
         "companion": "The small pictures lie in the folder {folder} beside this page: keep both together.",
         "filters": "Filters",
         "text": "Search",
@@ -89,8 +89,8 @@ PAGE: dict[Language, dict[str, str]] = {
         "key_flawed": "有问题",
         "photos": "照片",
         "kept_all": "全部 {kept} 张照片都在这里。",
-        "kept_some": "这里有 {kept} 张照片：所有有问题、存疑、已损坏和无法读取的照片，以及 {fine} 张正常照片中均匀抽取的 "
-        "{fine_kept} 张。",
+        "kept_some": "这里有 {kept} 张照片：所有有问题、存疑、已损坏和无法读取的照片，以及 {fine} 张正常照片中"
+        "均匀抽取的 {fine_kept} 张。",
         "companion": "缩略图在本页旁边的文件夹 {folder} 中：请将两者放在一起。",
         "filters": "筛选",
         "text": "搜索",
