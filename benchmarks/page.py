@@ -29,7 +29,8 @@ from iqa_cli.paths import find_graph
 from iqa_cli.photometry import examine
 from iqa_cli.pipeline.thumbnail import thumbnail_of
 from iqa_cli.records import Capture, Finding, PhotoReport
-from iqa_cli.report.audit.html.writer import HtmlWriter, Provenance
+from iqa_cli.report.audit.html.writer import HtmlWriter
+from iqa_cli.report.audit.provenance import Provenance
 
 GRAPH = read_graph(find_graph("smartphone-6"))
 EVIDENCE = "L* spread 33 of 100 from the 5th to the 95th percentile"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import functools
 import os
 import sys
 import time
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from iqa_cli.cli.outputs import Outputs
     from iqa_cli.photos.discover import Discovery
     from iqa_cli.pipeline import Auditor
-    from iqa_cli.report.audit.html.writer import Provenance
+    from iqa_cli.report.audit.provenance import Provenance
     from iqa_cli.report.audit.tally import Tally
 
 
@@ -49,6 +48,13 @@ def assess(
     jsonl: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Write everything known, a JSON object a line; - writes to stdout."),
+    ] = None,
+    json: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write what the report counts as one JSON document, with what it was made with; - writes to stdout.",
+        ),
     ] = None,
     html: Annotated[
         str | None,
@@ -123,8 +129,8 @@ def assess(
 ) -> None:
     """Find the photos with tone problems: which, how bad, how sure.
 
-    The report goes to the terminal; --csv, --jsonl and --html keep it. Photos that cannot be read are listed with the
-    reason.
+    The report goes to the terminal; --csv, --jsonl, --json and --html keep it. Photos that cannot be read are listed
+    with the reason.
 
     Exit codes: 0 done, 1 problems at or above --fail-on, 2 wrong usage, 3 a missing or invalid checkpoint or
     path, an output that cannot be written to its end, or with --fail-on a folder that could not be searched, 4 no
@@ -147,7 +153,7 @@ def assess(
     try:
         found = find_photos(paths, include_copies=include_copies, exclude=exclude or (), exclude_from=exclude_from)
         model = find_checkpoint(checkpoint)
-        with open_outputs(csv, jsonl, html, found.photos) as outputs:
+        with open_outputs(csv, jsonl, json, html, found.photos) as outputs:
             # Before numpy is imported: it would start a thread per processor for sums that nothing here computes.
             os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
             from iqa_cli.pipeline import Auditor
@@ -165,9 +171,9 @@ def assess(
             )
             when_hurried(auditor.hurry)
             with _opened_cache(auditor, cache, say) as known:
-                about = functools.partial(_provenance, paths, model, decode, strictness)
+                about = _provenance(paths, model, auditor.card_sha256, decode, strictness)
                 outputs.start(auditor.graph, lang.code, about, csv_bom=csv_bom)
-                complete = _audit(auditor, found, known, outputs, tally, to_the_end=fail_on is not None)
+                complete = _audit(auditor, found, known, outputs, tally, about, to_the_end=fail_on is not None)
     except KeyboardInterrupt:
         rows = "" if outputs is None or not outputs.said_of_kept else f", {outputs.said_of_kept}"
         onward = "; the same command goes on from there" if cache and tally.photos else ""
@@ -189,12 +195,20 @@ def assess(
         )
 
 
-def _provenance(paths: Sequence[str], checkpoint: Path, decode: DecodeMode, strictness: Strictness) -> Provenance:
+def _provenance(
+    paths: Sequence[str], checkpoint: Path, card_sha256: str, decode: DecodeMode, strictness: Strictness
+) -> Provenance:
     from iqa_cli.photos.discover import as_utf8
-    from iqa_cli.report.audit.html.writer import Provenance
+    from iqa_cli.report.audit.provenance import Provenance
 
-    places = tuple(map(as_utf8, paths))
-    return Provenance(places, as_utf8(checkpoint.name), decode.code, strictness.value, dt.datetime.now().astimezone())
+    return Provenance(
+        places=tuple(map(as_utf8, paths)),
+        checkpoint=as_utf8(checkpoint.name),
+        decode=decode.code,
+        strictness=strictness.value,
+        made=dt.datetime.now().astimezone(),
+        card_sha256=card_sha256,
+    )
 
 
 def _opened_cache(
@@ -214,6 +228,7 @@ def _audit(
     cache: Cache | None,
     outputs: Outputs,
     tally: Tally,
+    provenance: Provenance,
     *,
     to_the_end: bool,
 ) -> bool:
@@ -224,6 +239,7 @@ def _audit(
     """
     from iqa_cli.cli.progress import progress
     from iqa_cli.cli.signals import is_asked
+    from iqa_cli.report.audit.json_file import audit_json
     from iqa_cli.report.audit.table import print_table
     from iqa_cli.report.output import told_as_output_error
 
@@ -238,9 +254,10 @@ def _audit(
                 return False
             tally.add(report)
             advance(0 if cache is None else cache.hits)
+    elapsed_s = time.perf_counter() - started
+    remembered = 0 if cache is None else cache.hits
     try:
         if not outputs.on_stdout:
-            elapsed_s = time.perf_counter() - started
             # After `iqa assess DCIM | head -1` the reader has what it wants.
             with contextlib.suppress(BrokenPipeError), told_as_output_error("stdout"):
                 print_table(
@@ -249,9 +266,12 @@ def _audit(
                     elapsed_s=elapsed_s,
                     lang=auditor.lang,
                     file=sys.stdout,
-                    remembered=0 if cache is None else cache.hits,
+                    remembered=remembered,
                     left_out=found.left_out,
                 )
     finally:
-        outputs.finish()  # files that are complete take their places even if the table cannot be printed
+        # Files that are complete take their places even if the table cannot be printed.
+        outputs.finish(
+            lambda: audit_json(tally, auditor.graph, found, provenance, elapsed_s=elapsed_s, remembered=remembered)
+        )
     return True

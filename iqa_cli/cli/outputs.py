@@ -22,23 +22,33 @@ if TYPE_CHECKING:
     from iqa_cli.hexgraph.graph import HexGraph
     from iqa_cli.records import Language, PhotoRef, PhotoReport
     from iqa_cli.report.audit.csv_file import CsvWriter
-    from iqa_cli.report.audit.html.writer import HtmlWriter, Provenance
+    from iqa_cli.report.audit.html.writer import HtmlWriter
     from iqa_cli.report.audit.jsonl import JsonLinesWriter
+    from iqa_cli.report.audit.provenance import Provenance
 
 Sink = OutputFile | OutputStream
 
 
 class Outputs:
-    """Where the rows of this run go.
+    """Where the rows of this run go, and the document that is written at its end.
 
     csv, jsonl  the sinks of `--csv` and `--jsonl`
+    json        that of `--json`
     html        the page of `--html`
     stack       takes what has to be closed
     """
 
-    def __init__(self, csv: Sink | None, jsonl: Sink | None, html: Path | None, stack: contextlib.ExitStack) -> None:
+    def __init__(
+        self,
+        csv: Sink | None,
+        jsonl: Sink | None,
+        json: Sink | None,
+        html: Path | None,
+        stack: contextlib.ExitStack,
+    ) -> None:
         self._csv = csv
         self._jsonl = jsonl
+        self._json = json
         self._html = html
         self._stack = stack
         self._writers: list[tuple[Sink, CsvWriter | JsonLinesWriter]] = []
@@ -49,17 +59,15 @@ class Outputs:
 
     @property
     def on_stdout(self) -> bool:
-        """Whether rows go to stdout, where the table then has no place."""
-        return any(isinstance(sink, OutputStream) for sink in (self._csv, self._jsonl))
+        """Whether something of this goes to stdout, where the table then has no place."""
+        return any(isinstance(sink, OutputStream) for sink in (self._csv, self._jsonl, self._json))
 
     @property
     def is_deserted(self) -> bool:
         """Whether everything that this run could print has lost its reader."""
-        return self.on_stdout and not self._writers and self._page is None
+        return self.on_stdout and not self._writers and self._json is None and self._page is None
 
-    def start(
-        self, graph: HexGraph, lang: Language, provenance: Callable[[], Provenance], *, csv_bom: bool = False
-    ) -> None:
+    def start(self, graph: HexGraph, lang: Language, provenance: Provenance, *, csv_bom: bool = False) -> None:
         """Make the renderers; what stands in the place of a file or of the page stays there until the end.
 
         graph       of the reports
@@ -78,7 +86,7 @@ class Outputs:
         if self._html is not None:
             from iqa_cli.report.audit.html.writer import HtmlWriter
 
-            self._page = self._stack.enter_context(HtmlWriter(self._html, graph, lang, provenance()))
+            self._page = self._stack.enter_context(HtmlWriter(self._html, graph, lang, provenance))
 
     def write(self, report: PhotoReport) -> None:
         """A row for every output; one whose reader left gets no more, the others go on.
@@ -97,9 +105,10 @@ class Outputs:
             self._page.write(report)
         self._rows += 1
 
-    def finish(self) -> None:
+    def finish(self, document: Callable[[], bytes]) -> None:
         """Put files and page in their places, and say what was not delivered.
 
+        document  makes what `--json` takes, if it was asked for
         raises  OutputError  if one of them cannot be, or the reader of a named output left before the end; of stdout it
                              may, as in `| head`
         """
@@ -108,9 +117,21 @@ class Outputs:
                 each.callback(self._say_who_left)
             if self._page is not None:
                 each.callback(self._page.finish)
+            if self._json is not None:
+                each.callback(self._write_document, self._json, document)
             for sink, _ in reversed(self._writers):
                 if isinstance(sink, OutputFile):
                     each.callback(sink.commit)
+
+    def _write_document(self, sink: Sink, document: Callable[[], bytes]) -> None:
+        try:
+            sink.write(document())
+        except BrokenPipeError:
+            if isinstance(sink, OutputFile):
+                raise OutputError(f"{sink.name}: its reader left before the end") from None
+            return
+        if isinstance(sink, OutputFile):
+            sink.commit()
 
     def _say_who_left(self) -> None:
         raise OutputError(f"{' and '.join(self._left)}: its reader left before the last row")
@@ -137,16 +158,19 @@ class Outputs:
 
 
 @contextlib.contextmanager
-def open_outputs(csv: str | None, jsonl: str | None, html: str | None, photos: Sequence[PhotoRef]) -> Iterator[Outputs]:
+def open_outputs(
+    csv: str | None, jsonl: str | None, json: str | None, html: str | None, photos: Sequence[PhotoRef]
+) -> Iterator[Outputs]:
     """Open what the options name; `-` is stdout, and so is any other name of it, but not for a page.
 
     photos  of this run: none of them is ever written to
     raises  UsageError  if a file cannot be written, is a photo, holds something that is not ours, or is named twice
     """
     with contextlib.ExitStack() as stack:
-        sinks = open_sinks({"--csv": csv, "--jsonl": jsonl}, photos, stack)
-        page = None if html is None else _page("--html", html, {"--csv": csv, "--jsonl": jsonl}, photos)
-        outputs = Outputs(sinks["--csv"], sinks["--jsonl"], page, stack)
+        named = {"--csv": csv, "--jsonl": jsonl, "--json": json}
+        sinks = open_sinks(named, photos, stack)
+        page = None if html is None else _page("--html", html, named, photos)
+        outputs = Outputs(sinks["--csv"], sinks["--jsonl"], sinks["--json"], page, stack)
         try:
             yield outputs
         except BaseException as error:

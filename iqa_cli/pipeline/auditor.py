@@ -156,6 +156,11 @@ class Auditor:
         )
 
     @property
+    def card_sha256(self) -> str:
+        """Of the checkpoint's card: the same hash is the same model."""
+        return self._checkpoint.card_sha256
+
+    @property
     def context(self) -> str:
         """Everything that a report depends on beside its photo: what reports are kept under in a cache."""
         return context_key(

@@ -18,6 +18,7 @@ from iqa_cli.photometry import examine
 from iqa_cli.pipeline.thumbnail import thumbnail_of
 from iqa_cli.records import Finding, PhotoReport
 from iqa_cli.report.audit.html import writer
+from iqa_cli.report.audit.provenance import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -235,7 +236,7 @@ def page_with_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     findings = tuple(Finding(label, 2, 0.9, "measured") for label in graph.label_names)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(writer, "INSIDE_BYTES", 0)
-        provenance = writer.Provenance(("DCIM",), "default", "scaled", "normal", dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+        provenance = Provenance(("DCIM",), "default", "scaled", "normal", dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
         with writer.HtmlWriter(folder / "a#b.html", graph, "en", provenance) as page:
             for number in range(130):
                 page.write(PhotoReport(f"{number}\n.jpg", "ok", findings=findings, thumbnail=thumbnail))

@@ -89,10 +89,11 @@ def test_without_the_column_it_would(iqa: Run, photos: Path) -> None:
     assert exiftool("-n", "-s3", "-Orientation", "-Status", str(name)).stdout.split() != ["6"]
 
 
-def test_json_lines_that_are_fed_back_change_no_byte(iqa: Run, photos: Path) -> None:
-    assert iqa(photos, "--jsonl", "audit.jsonl").code == 0
+@pytest.mark.parametrize("option", ["--jsonl", "--json"])
+def test_json_that_is_fed_back_changes_no_byte(iqa: Run, photos: Path, option: str) -> None:
+    assert iqa(photos, option, "audit").code == 0
     before = contents(photos)
-    for way in (["-json=audit.jsonl"], ["-n", "-json+=audit.jsonl"], ["-overwrite_original", "-f", "-j=audit.jsonl"]):
+    for way in (["-json=audit"], ["-n", "-json+=audit"], ["-overwrite_original", "-f", "-j=audit"]):
         done = exiftool(*way, "-r", str(photos))
         assert contents(photos) == before, way
         assert "updated" not in done.stdout

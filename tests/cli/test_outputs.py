@@ -53,7 +53,7 @@ def test_an_earlier_result_is_known_without_looking_at_any_photo(
 ) -> None:
     earlier = tmp_path / "audit.csv"
     earlier.write_bytes(content)
-    with open_outputs(str(earlier), None, None, photos):
+    with open_outputs(str(earlier), None, None, None, photos):
         pass
     assert looked_at == []
 
@@ -63,7 +63,7 @@ def test_a_photo_under_any_other_name_is_told_to_be_one(
 ) -> None:
     hidden = tmp_path / "audit.csv"
     hidden.hardlink_to(photos[-1].path)
-    with pytest.raises(UsageError, match="this is a photo"), open_outputs(str(hidden), None, None, photos):
+    with pytest.raises(UsageError, match="this is a photo"), open_outputs(str(hidden), None, None, None, photos):
         pass
     assert looked_at == [photo.path for photo in photos]
 
@@ -71,7 +71,7 @@ def test_a_photo_under_any_other_name_is_told_to_be_one(
 def test_a_name_of_a_photo_is_refused_whatever_it_holds(tmp_path: Path, photos: list[PhotoRef]) -> None:
     named = tmp_path / "audit.jpg"
     named.write_bytes(b"SourceFile,status,error\n")
-    with pytest.raises(UsageError, match="this is a photo"), open_outputs(str(named), None, None, photos):
+    with pytest.raises(UsageError, match="this is a photo"), open_outputs(str(named), None, None, None, photos):
         pass
 
 
@@ -79,6 +79,6 @@ def test_a_name_of_a_photo_is_refused_whatever_it_holds(tmp_path: Path, photos: 
 def test_a_table_of_another_program_is_not_overwritten(tmp_path: Path, photos: list[PhotoRef], content: bytes) -> None:
     table = tmp_path / "exif.csv"
     table.write_bytes(content)
-    with pytest.raises(UsageError, match="not written by iqa"), open_outputs(str(table), None, None, photos):
+    with pytest.raises(UsageError, match="not written by iqa"), open_outputs(str(table), None, None, None, photos):
         pass
     assert table.read_bytes() == content

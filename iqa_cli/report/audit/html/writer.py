@@ -42,12 +42,12 @@ from iqa_cli.report.text import shown, utf8
 from iqa_cli.writing import Replacement, told_as_not_replaced, umask
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
     from iqa_cli.hexgraph.graph import HexGraph
     from iqa_cli.records import Language, PhotoReport
+    from iqa_cli.report.audit.provenance import Provenance
 
 FORMAT_VERSION = 1
 FINE_KEPT = 200
@@ -60,22 +60,6 @@ _PER_CHUNK = 256
 """Photos per block of data."""
 _PER_BLOCK = 16
 """Photos per block of pictures: what the script decodes at once."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Provenance:
-    """Where the judgements of a page come from."""
-
-    places: tuple[str, ...]
-    """What was audited, as the user named it."""
-    checkpoint: str
-    """Name of the checkpoint."""
-    decode: str
-    """How photos were decoded."""
-    strictness: str
-    """How readily problems were named."""
-    made: dt.datetime
-    """When."""
 
 
 class _Kept(NamedTuple):

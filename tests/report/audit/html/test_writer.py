@@ -25,7 +25,8 @@ from iqa_cli.photos.discover import discover
 from iqa_cli.pipeline.thumbnail import thumbnail_of
 from iqa_cli.records import Capture, Finding, Influence, PhotoReport, Thumbnail
 from iqa_cli.report.audit.html import writer
-from iqa_cli.report.audit.html.writer import HtmlWriter, Provenance
+from iqa_cli.report.audit.html.writer import HtmlWriter
+from iqa_cli.report.audit.provenance import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -1,0 +1,102 @@
+"""An audit as one JSON document: what the terminal's table counts, and all of it.
+
+format_version  1; changes when a key changes its meaning or goes, new keys may join without
+SourceFile      "none": without this key `exiftool -json=` would take the document for a photo's
+run             where the numbers come from: {"iqa" (the version), "checkpoint", "card_sha256", "places", "decode",
+                "strictness", "started" (ISO 8601 with its zone), "seconds", "remembered" (photos known from an
+                earlier run)}
+photos          {"found", "judged", "flawed", "fine", "uncertain", "damaged", "unreadable"}; judged is flawed and
+                fine, and found is judged and the last three
+labels          per label in graph order {"label", "levels"}: how many of the judged photos have it at each level
+worst_levels    how many of the judged photos have each level as their worst
+reasons         status: [{"reason", "photos"}], the first ones to come up; the reason null is all others
+passed_over     {"kinds": suffix: files, "copies": keeper: folders, "hidden", "excluded",
+                "not_searched": [{"folder", "reason"}]}
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from iqa_cli._version import __version__
+from iqa_cli.report.text import utf8
+
+if TYPE_CHECKING:
+    from iqa_cli.hexgraph.graph import HexGraph
+    from iqa_cli.photos.discover import Discovery
+    from iqa_cli.report.audit.provenance import Provenance
+    from iqa_cli.report.audit.tally import ReasonGroups, Tally
+
+FORMAT_VERSION = 1
+
+
+def audit_json(
+    tally: Tally, graph: HexGraph, found: Discovery, provenance: Provenance, *, elapsed_s: float, remembered: int
+) -> bytes:
+    """The document as it is written: UTF-8, indented, a line feed at the end.
+
+    tally       of a finished run
+    graph       whose labels and levels the photos were judged by
+    found       what the search found and passed over
+    provenance  of the run
+    elapsed_s   seconds that it took
+    remembered  how many photos were known from an earlier run
+    """
+    document = {
+        "format_version": FORMAT_VERSION,
+        "SourceFile": "none",
+        "run": {
+            "iqa": __version__,
+            "checkpoint": utf8(provenance.checkpoint),
+            "card_sha256": provenance.card_sha256,
+            "places": [utf8(place) for place in provenance.places],
+            "decode": provenance.decode,
+            "strictness": provenance.strictness,
+            "started": provenance.made.isoformat(timespec="seconds"),
+            "seconds": round(elapsed_s, 3),
+            "remembered": remembered,
+        },
+        "photos": {
+            "found": tally.photos,
+            "judged": tally.judged,
+            "flawed": tally.problems.total(),
+            "fine": tally.fine,
+            "uncertain": tally.uncertain.total,
+            "damaged": tally.damaged.total,
+            "unreadable": tally.unreadable.total,
+        },
+        "labels": [
+            {
+                "label": utf8(label.name),
+                "levels": {str(level): tally.levels[label.name, level] for level in label.levels},
+            }
+            for label in graph.labels
+        ],
+        "worst_levels": _worst_levels(tally, graph),
+        "reasons": {
+            "uncertain": _reasons(tally.uncertain),
+            "damaged": _reasons(tally.damaged),
+            "unreadable": _reasons(tally.unreadable),
+        },
+        "passed_over": {
+            "kinds": {utf8(suffix): count for suffix, count in sorted(found.left_out.kinds.items())},
+            "copies": {utf8(keeper): count for keeper, count in sorted(found.left_out.copies.items())},
+            "hidden": found.left_out.hidden,
+            "excluded": found.left_out.excluded,
+            "not_searched": [{"folder": utf8(folder), "reason": utf8(reason)} for folder, reason in found.skipped],
+        },
+    }
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2).encode("utf-8") + b"\n"
+
+
+def _worst_levels(tally: Tally, graph: HexGraph) -> dict[str, int]:
+    levels = sorted({level for label in graph.labels for level in label.levels})
+    return {str(level): tally.fine if level == levels[0] else tally.problems[level] for level in levels}
+
+
+def _reasons(groups: ReasonGroups) -> list[dict[str, Any]]:
+    told: list[dict[str, Any]] = [
+        {"reason": utf8(reason), "photos": group.count} for reason, group in groups.groups.items()
+    ]
+    return [*told, {"reason": None, "photos": groups.others}] if groups.others else told
