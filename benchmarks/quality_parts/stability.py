@@ -38,6 +38,7 @@ COPIES: dict[str, Callable[[Image.Image, Path], Path]] = {
     ),
     "mirrored copy": lambda image, path: _saved(ImageOps.mirror(image), path, FINE, subsampling=0),
     "JPEG saved again, quality 75": lambda image, path: _saved(image, path, 75),
+    "frame moved by 3 %": lambda image, path: _saved(_moved(image), path, FINE, subsampling=0),
     "half-size copy": lambda image, path: _saved(_halved(image), path, FINE, subsampling=0),
 }
 
@@ -54,6 +55,7 @@ def stability_part(folders: Sequence[Path], judges: Sequence[Judge]) -> Part:
         (judge.name, way): [] for way in ("full decode", *COPIES) for judge in judges
     }
     doubted = dict.fromkeys(changed, 0)
+    leaps = dict.fromkeys(changed, 0)
     failures: list[Failure] = []
     photos, uncopied = 0, 0
     main = judges[0].name
@@ -72,6 +74,7 @@ def stability_part(folders: Sequence[Path], judges: Sequence[Judge]) -> Part:
                     differing = list(_differing(report, other))
                     changed[name, way].append((len(differing), len(report.findings)))
                     doubted[name, way] += other.status != report.status
+                    leaps[name, way] += _leaps(report, other)
                     if name == main and differing:
                         failures.append(Failure(f"{ref.source_file}, {way}", ", ".join(differing)))
     rows: list[tuple[Cell, ...]] = []
@@ -84,15 +87,24 @@ def stability_part(folders: Sequence[Path], judges: Sequence[Judge]) -> Part:
     note = (
         "Share of (photo, label) decisions whose level differs from that of the scaled decode of the original, over "
         f"{photos} photos that `{main}` judges with status ok; {uncopied} of them could not be copied. Mirrored and "
-        f"half-size copies are JPEGs of quality {FINE}, all upright. Intervals: 95 %, resampled photos."
+        f"half-size copies are JPEGs of quality {FINE}, all upright; a frame moved by 3 % lacks that much at the left and "
+        "below, as the next frame of a hand-held burst does. Intervals: 95 %, resampled photos."
     )
     statuses: tuple[tuple[Cell, ...], ...] = tuple(
         (way, *(share(doubted[judge.name, way], len(changed[judge.name, way])) for judge in judges))
         for way in ("full decode", *COPIES)
     )
+    far: tuple[tuple[Cell, ...], ...] = tuple(
+        (
+            way,
+            *(share(leaps[judge.name, way], sum(of for _, of in changed[judge.name, way])) for judge in judges),
+        )
+        for way in ("full decode", *COPIES)
+    )
     names = tuple(judge.name for judge in judges)
     levels = Table("Levels", ("scaled decode against", *names, "goal", "met"), tuple(rows))
-    tables = (levels, Table("Status", ("scaled decode against", *names), statuses))
+    leap = Table("Changes by two levels or more", ("scaled decode against", *names), far)
+    tables = (levels, leap, Table("Status", ("scaled decode against", *names), statuses))
     return Part(
         "stability",
         "Stability",
@@ -130,8 +142,18 @@ def _opened(data: bytes) -> Image.Image:
         return pillow_heif.open_heif(data).to_pillow()
 
 
+def _moved(image: Image.Image) -> Image.Image:
+    across, down = round(0.03 * image.width), round(0.03 * image.height)
+    return image.crop((across, 0, image.width, image.height - down))
+
+
 def _halved(image: Image.Image) -> Image.Image:
     return image.resize((max(1, image.width // 2), max(1, image.height // 2)), Image.Resampling.LANCZOS)
+
+
+def _leaps(report: PhotoReport, other: PhotoReport) -> int:
+    """Labels whose level is two or more away."""
+    return sum(abs(one.level - two.level) >= 2 for one, two in zip(report.findings, other.findings, strict=False))
 
 
 def _differing(report: PhotoReport, other: PhotoReport) -> Iterator[str]:
