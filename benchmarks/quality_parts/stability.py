@@ -87,8 +87,8 @@ def stability_part(folders: Sequence[Path], judges: Sequence[Judge]) -> Part:
     note = (
         "Share of (photo, label) decisions whose level differs from that of the scaled decode of the original, over "
         f"{photos} photos that `{main}` judges with status ok; {uncopied} of them could not be copied. Mirrored and "
-        f"half-size copies are JPEGs of quality {FINE}, all upright; a frame moved by 3 % lacks that much at the left and "
-        "below, as the next frame of a hand-held burst does. Intervals: 95 %, resampled photos."
+        f"half-size copies are JPEGs of quality {FINE}, all upright; a frame moved by 3 % lacks that much at the left "
+        "and below, as the next frame of a hand-held burst does. Intervals: 95 %, resampled photos."
     )
     statuses: tuple[tuple[Cell, ...], ...] = tuple(
         (way, *(share(doubted[judge.name, way], len(changed[judge.name, way])) for judge in judges))

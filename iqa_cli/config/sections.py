@@ -177,8 +177,8 @@ class LossConfig:
     """What is minimised."""
 
     name: Literal["nll", "focal", "focal-fidelity"] = "nll"
-    """nll: negative log-likelihood of the labels under the CRF. focal, focal-fidelity: on the marginals of the
-    thresholds, after Lin et al. (ICCV 2017) and the seed system."""
+    """nll: negative log-likelihood of the labels under the CRF. focal, focal-fidelity: on every threshold by itself,
+    after Lin et al. (ICCV 2017) and the seed system; the rules between labels then act when levels are named."""
     gamma: float = 2.0
     """Focus of the focal losses on what is still wrong: 0 is none."""
     alpha: float = 0.75

@@ -1,8 +1,8 @@
-"""What training minimises, on the CRF's own quantities: the likelihood of the labels, or losses on node marginals.
+"""What training minimises: the likelihood of the labels under the CRF, or focal losses on thresholds.
 
 Evidence comes as *allowed* cells (B, C): one level of an observed label, k and above for "k or worse", all levels of an
-unobserved label. The likelihood sums out exactly what the evidence leaves open; the losses on marginals judge the nodes
-that the evidence decides and leave the others out, whose marginals are sums over everything open anyway.
+unobserved label. The likelihood sums out exactly what the evidence leaves open; the focal losses judge the nodes that
+the evidence decides and leave the others out.
 """
 
 from __future__ import annotations
@@ -20,10 +20,8 @@ if TYPE_CHECKING:
     from iqa_cli.crf.torch_crf import TorchCRF
     from iqa_cli.hexgraph.plan import HexPlan
 
-_EPSILON = 1e-8
-"""Inside the square roots, as in the published code: the root has no gradient at zero."""
-_SMALLEST = 1e-12
-"""Probability below which a logarithm is cut: a marginal may underflow to exactly zero."""
+_NO_LEVEL = -1e300
+"""Stands for the log-potential of a level that a label does not have: minus infinity would have no gradient."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,34 +64,62 @@ def nll(crf: TorchCRF, unary: Tensor, allowed: Tensor, weights: Tensor | None = 
     return -(log_prob if weights is None else log_prob * weights).mean()
 
 
-def focal(p: Tensor, on: Tensor, *, gamma: float, alpha: float) -> Tensor:
+def log_thresholds(unary: Tensor, plan: HexPlan) -> tuple[Tensor, Tensor]:
+    """Log-probabilities of every node "level >= k" and of its opposite, if no rule between labels held.
+
+    unary    (B, C) float  log-potential of every level, finite
+    returns  two (B, N) float, at most 0 up to rounding: log P(level >= k) and log P(level < k)
+
+    Both are found as sums of exponentials, not one from the other, so that neither loses its gradient where the other
+    is 1 to all its digits.
+    """
+    counts = torch.tensor(plan.level_counts.tolist(), device=unary.device)
+    first = torch.tensor(plan.cell_start.tolist(), device=unary.device)
+    step = torch.arange(int(counts.max()), device=unary.device)
+    there = step < counts[:, None]  # (L, K)
+    cells = torch.where(there, first[:, None] + step, 0)
+    grid = torch.where(there, unary[:, cells], _NO_LEVEL)  # (B, L, K)
+    grid = grid - torch.logsumexp(grid, -1, keepdim=True)
+    below = torch.logcumsumexp(grid, -1)[..., :-1]
+    reached = torch.logcumsumexp(grid.flip(-1), -1).flip(-1)[..., 1:]
+    nodes = there[:, 1:]  # a label of K levels has K - 1 thresholds
+    return reached[:, nodes], below[:, nodes]
+
+
+def focal(log_p_t: Tensor, log_rest: Tensor, on: Tensor, *, gamma: float, alpha: float) -> Tensor:
     """Focal loss of every node: -alpha_t (1 - p_t)^gamma log p_t.
 
-    p, on    (...) float  probability of "on", 0..1, and its target, 0 or 1
-    returns  (...) float  nats, weighted
+    log_p_t   (...) float  log-probability of what is so, at most 0
+    log_rest  (...) float  that of the opposite
+    on        (...) float  1 where the node is on, else 0
+    returns   (...) float  nats, weighted
     Lin et al., Focal Loss for Dense Object Detection, ICCV 2017.
     """
-    p_t = p * on + (1 - p) * (1 - on)
-    alpha_t = alpha * on + (1 - alpha) * (1 - on)
-    return -alpha_t * (1 - p_t) ** gamma * p_t.clamp_min(_SMALLEST).log()
+    return -_weights(log_rest, on, gamma=gamma, alpha=alpha) * log_p_t
 
 
-def focal_fidelity(p: Tensor, on: Tensor, *, gamma: float, alpha: float) -> Tensor:
-    """Focal fidelity loss of every node: alpha_t (1 - p_t)^gamma (1 - fidelity), the seed system's formula.
+def focal_fidelity(log_p_t: Tensor, log_rest: Tensor, on: Tensor, *, gamma: float, alpha: float) -> Tensor:
+    """Focal fidelity loss of every node: alpha_t (1 - p_t)^gamma (1 - sqrt(p_t)), the seed system's formula.
 
-    p, on    (...) float  probability of "on", 0..1, and its target, 0 or 1
-    returns  (...) float  0..1 times alpha_t
+    log_p_t   (...) float  log-probability of what is so, at most 0
+    log_rest  (...) float  that of the opposite
+    on        (...) float  1 where the node is on, else 0
+    returns   (...) float  0..1 times alpha_t
 
-    fidelity = sqrt(p g) + sqrt((1 - p)(1 - g)), 1e-8 inside each root (Tsai et al., FRank, SIGIR 2007); gamma 2 and
-    alpha 0.75 as published.
+    sqrt(p_t) is the fidelity of a sure target (Tsai et al., FRank, SIGIR 2007); gamma 2 and alpha 0.8 in the published
+    runs. The published code adds 1e-8 inside its roots, which shifts a value by up to 1e-4; here the root is an
+    exponential of half the logarithm and needs no such help. Its gradient goes to zero as sqrt(p_t) does: that is in
+    the formula.
     """
-    fidelity = (p * on + _EPSILON).sqrt() + ((1 - p) * (1 - on) + _EPSILON).sqrt()
-    p_t = p * on + (1 - p) * (1 - on)
-    alpha_t = alpha * on + (1 - alpha) * (1 - on)
-    return (1 - fidelity) * alpha_t * (1 - p_t) ** gamma
+    return -torch.expm1(log_p_t / 2) * _weights(log_rest, on, gamma=gamma, alpha=alpha)
 
 
-def marginal_loss(
+def _weights(log_rest: Tensor, on: Tensor, *, gamma: float, alpha: float) -> Tensor:
+    """alpha_t (1 - p_t)^gamma."""
+    return (alpha * on + (1 - alpha) * (1 - on)) * (gamma * log_rest).exp()
+
+
+def threshold_loss(
     crf: TorchCRF,
     unary: Tensor,
     allowed: Tensor,
@@ -103,7 +129,7 @@ def marginal_loss(
     alpha: float,
     weights: Tensor | None = None,
 ) -> Tensor:
-    """A loss on the node marginals, mean over the nodes that the evidence decides.
+    """A focal loss on every threshold by itself, mean over the nodes that the evidence decides.
 
     unary    (B, C) float   log-potential of every level
     allowed  (B, C) bool    levels that the labels leave open
@@ -111,18 +137,27 @@ def marginal_loss(
     returns  ()     float64 differentiable; 0 if nothing at all was observed
     raises   ValueError     if a shape does not fit, a value is not finite, or the batch is empty
              GraphError     if the graph forbids everything that a row allows
+
+    The rules between labels are left to decoding. A focal loss is no proper score: it wants every probability of a
+    rare problem inflated, and under "a excludes b" both inflations are paid from the one probability of "neither",
+    which ends below either. `benchmarks/RESULTS.md` has the figures.
     """
     _refuse_empty(unary)
     if allowed.shape != unary.shape:
         raise ValueError(f"expected {tuple(unary.shape)}, got {tuple(allowed.shape)}")
     with torch.no_grad():
-        crf.partial_log_prob(unary, allowed)  # the marginals alone would learn contradictory labels without a word
-    p = cumulative(crf.marginals(unary), crf.plan).clamp(0.0, 1.0)
+        crf.partial_log_prob(unary, allowed)  # this loss alone would learn contradictory labels without a word
+    log_on, log_off = log_thresholds(unary.double(), crf.plan)
     targets = node_targets(allowed, crf.plan)
+    is_on = targets.on > 0
     formula = {"focal": focal, "focal-fidelity": focal_fidelity}[name]
-    # A root or a power has no gradient at the end of its range; what is not known must not put its NaN into the sum.
-    safe = torch.where(targets.known, p, torch.full_like(p, 0.5))
-    values = formula(safe, targets.on, gamma=gamma, alpha=alpha)
+    values = formula(
+        torch.where(is_on, log_on, log_off),
+        torch.where(is_on, log_off, log_on),
+        targets.on,
+        gamma=gamma,
+        alpha=alpha,
+    )
     counted = targets.known.double() if weights is None else targets.known.double() * weights
     return (values * counted).sum() / targets.known.sum().clamp_min(1)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch
 
-from iqa_cli.crf.losses import marginal_loss, nll
+from iqa_cli.crf.losses import nll, threshold_loss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +60,7 @@ def make_objective(
         per_cell = level_weights(counts, config.balance).to(device)
     if config.name == "nll":
         return _Likelihood(crf, per_cell)
-    return _OnMarginals(config, crf, per_cell)
+    return _OnThresholds(config, crf, per_cell)
 
 
 class _Likelihood:
@@ -76,7 +76,7 @@ class _Likelihood:
         return nll(self._crf, unary, allowed, _label_weights(self._crf.plan, self._per_cell, allowed).mean(1))
 
 
-class _OnMarginals:
+class _OnThresholds:
     """A focal loss; with balance, a node weighs as the level does that decides it."""
 
     def __init__(self, config: LossConfig, crf: TorchCRF, per_cell: Tensor | None) -> None:
@@ -92,7 +92,7 @@ class _OnMarginals:
             plan = self._crf.plan
             node_label = torch.tensor(plan.node_label.tolist(), device=allowed.device)
             weights = _label_weights(plan, self._per_cell, allowed)[:, node_label]
-        return marginal_loss(
+        return threshold_loss(
             self._crf, unary, allowed, name=self._name, gamma=self._gamma, alpha=self._alpha, weights=weights
         )
 

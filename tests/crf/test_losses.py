@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -11,12 +12,14 @@ import pytest
 torch = pytest.importorskip("torch", reason="losses need the train extra")
 
 from iqa_cli.config import LossConfig  # noqa: E402 - the train extra may be missing
-from iqa_cli.crf.losses import focal, focal_fidelity, marginal_loss, nll, node_targets  # noqa: E402
+from iqa_cli.crf.losses import focal, focal_fidelity, log_thresholds, nll, node_targets, threshold_loss  # noqa: E402
 from iqa_cli.crf.torch_crf import TorchCRF  # noqa: E402
 from iqa_cli.errors import GraphError  # noqa: E402
 from iqa_cli.hexgraph import HexGraph, Label, compile_plan  # noqa: E402
 from iqa_cli.hexgraph.parts import Exclusion  # noqa: E402
 from iqa_cli.training.objective import level_weights, make_objective  # noqa: E402
+
+Formula = Callable[..., torch.Tensor]
 
 GRAPH = HexGraph(
     name="two",
@@ -37,30 +40,69 @@ def unaries(count: int, seed: int = 0) -> torch.Tensor:
     return 2 * torch.randn(count, PLAN.n_cells, dtype=torch.float64, generator=generator)
 
 
+def of_nodes(formula: Formula, p: list[float], on: list[float], *, gamma: float, alpha: float) -> list[float]:
+    """A formula on probabilities of "on"."""
+    p_on, is_on = torch.tensor(p, dtype=torch.float64), torch.tensor(on, dtype=torch.float64)
+    p_t = torch.where(is_on > 0, p_on, 1 - p_on)
+    values: list[float] = formula(p_t.log(), (1 - p_t).log(), is_on, gamma=gamma, alpha=alpha).tolist()
+    return values
+
+
 def test_focal_fidelity_has_the_published_values() -> None:
     # (1 - (sqrt(p g + 1e-8) + sqrt((1 - p)(1 - g) + 1e-8))) * alpha_t * (1 - p_t)^2, by hand.
-    p = torch.tensor([0.81, 0.36, 1.0, 0.0], dtype=torch.float64)
-    on = torch.tensor([1.0, 0.0, 1.0, 1.0], dtype=torch.float64)
     expected = [
         (1 - (0.9 + 1e-4)) * 0.75 * 0.19**2,
         (1 - (0.8 + 1e-4)) * 0.25 * 0.36**2,
         0.0,
         (1 - 2e-4) * 0.75,
     ]
-    assert focal_fidelity(p, on, gamma=2.0, alpha=0.75).tolist() == pytest.approx(expected, rel=1e-4, abs=1e-9)
+    values = of_nodes(focal_fidelity, [0.81, 0.36, 1.0, 0.0], [1.0, 0.0, 1.0, 1.0], gamma=2.0, alpha=0.75)
+    assert values == pytest.approx(expected, abs=2e-4 * 0.75)  # without the roots' 1e-8
 
 
 def test_focal_has_the_published_values() -> None:
-    p = torch.tensor([0.9, 0.2, 0.5], dtype=torch.float64)
-    on = torch.tensor([1.0, 0.0, 1.0], dtype=torch.float64)
+    p, on = [0.9, 0.2, 0.5], [1.0, 0.0, 1.0]
     expected = [
         -0.25 * 0.1**2 * math.log(0.9),
         -0.75 * 0.2**2 * math.log(0.8),
         -0.25 * 0.5**2 * math.log(0.5),
     ]
-    assert focal(p, on, gamma=2.0, alpha=0.25).tolist() == pytest.approx(expected)
-    cross_entropy = torch.nn.functional.binary_cross_entropy(p, on, reduction="none")
-    assert torch.allclose(focal(p, on, gamma=0.0, alpha=0.5), 0.5 * cross_entropy)
+    assert of_nodes(focal, p, on, gamma=2.0, alpha=0.25) == pytest.approx(expected)
+    cross_entropy = torch.nn.functional.binary_cross_entropy(torch.tensor(p), torch.tensor(on), reduction="none")
+    assert of_nodes(focal, p, on, gamma=0.0, alpha=0.5) == pytest.approx((0.5 * cross_entropy).tolist())
+
+
+def test_log_thresholds_are_sums_of_a_softmax_per_label() -> None:
+    unary = unaries(5, seed=7)
+    a, b = torch.softmax(unary[:, :4], 1), torch.softmax(unary[:, 4:], 1)
+    reached = torch.stack([a[:, 1:].sum(1), a[:, 2:].sum(1), a[:, 3], b[:, 1:].sum(1), b[:, 2]], 1)
+    log_on, log_off = log_thresholds(unary, PLAN)
+    assert torch.allclose(log_on.exp(), reached, atol=1e-14)
+    assert torch.allclose(log_off.exp(), 1 - reached, atol=1e-14)
+
+
+@pytest.mark.parametrize("log_odds", [27.0, 28.0, 40.0, 400.0])
+def test_focal_loss_teaches_however_wrong_a_node_is(log_odds: float) -> None:
+    """Of a sure error the focal loss is -alpha log p_t, whose slope is alpha at any distance."""
+    unary = torch.zeros(1, PLAN.n_cells, dtype=torch.float64)
+    unary[0, 4] = log_odds  # b is surely at its lowest level, and is at its highest
+    unary.requires_grad_()
+    threshold_loss(CRF, unary, allowed("1111 001"), name="focal", gamma=2.0, alpha=0.75).backward()
+    assert unary.grad is not None
+    # Two nodes decided, of equal weight: both say that the highest level should have been the likely one.
+    assert float(unary.grad[0, 4]) == pytest.approx(0.75, rel=1e-6)
+
+
+def test_the_gradient_of_focal_fidelity_is_that_of_its_formula_far_out() -> None:
+    for log_odds in (10.0, 20.0, 30.0, 60.0):
+        unary = torch.zeros(1, PLAN.n_cells, dtype=torch.float64)
+        unary[0, 4] = log_odds
+        unary.requires_grad_()
+        threshold_loss(CRF, unary, allowed("1111 001"), name="focal-fidelity", gamma=0.0, alpha=1.0).backward()
+        p = [n / (2 + math.exp(log_odds)) for n in (2, 1)]  # of the two nodes
+        slope = sum(0.5 * math.sqrt(x) * math.exp(log_odds) / (2 + math.exp(log_odds)) for x in p) / 2
+        assert unary.grad is not None
+        assert float(unary.grad[0, 4]) == pytest.approx(slope, rel=1e-9)
 
 
 def test_a_node_is_known_where_the_evidence_decides_it() -> None:
@@ -96,21 +138,26 @@ def test_likelihood_sums_out_what_the_evidence_leaves_open() -> None:
     assert float(nll(CRF, unary, evidence, weights)) == pytest.approx(np.mean(np.array(expected) * weights.numpy()))
 
 
+def alone(unary: np.ndarray, open_cells: np.ndarray) -> float:
+    """P(evidence) if no rule held, by enumeration of all assignments."""
+    weights = {(x, y): math.exp(unary[x] + unary[4 + y]) for x, y in itertools.product(range(4), range(3))}
+    inside = sum(weight for (x, y), weight in weights.items() if open_cells[x] and open_cells[4 + y])
+    return inside / sum(weights.values())
+
+
 @pytest.mark.parametrize("name", ["focal", "focal-fidelity"])
-def test_a_loss_on_marginals_is_the_mean_over_known_nodes(name: str) -> None:
+def test_a_focal_loss_is_the_mean_over_known_nodes_without_rules(name: str) -> None:
     evidence, unary = allowed("0011 111", "1000 010"), unaries(2, seed=3)
-    formula = {"focal": focal, "focal-fidelity": focal_fidelity}[name]
+    formula: Formula = {"focal": focal, "focal-fidelity": focal_fidelity}[name]
     nodes = [(0, allowed("0111 111"), 1.0), (0, allowed("0011 111"), 1.0)]
     nodes += [(1, allowed(reach), 0.0) for reach in ("0111 111", "0011 111", "0001 111")]
     nodes += [(1, allowed("1111 011"), 1.0), (1, allowed("1111 001"), 0.0)]
     values = [
-        formula(
-            torch.tensor(probability(unary[row].numpy(), reach[0].numpy())), torch.tensor(on), gamma=2.0, alpha=0.75
-        )
+        of_nodes(formula, [alone(unary[row].numpy(), reach[0].numpy())], [on], gamma=2.0, alpha=0.75)[0]
         for row, reach, on in nodes
     ]
-    loss = marginal_loss(CRF, unary, evidence, name=name, gamma=2.0, alpha=0.75)  # type: ignore[arg-type]
-    assert float(loss) == pytest.approx(float(torch.stack(values).mean()), abs=1e-10)
+    loss = threshold_loss(CRF, unary, evidence, name=name, gamma=2.0, alpha=0.75)  # type: ignore[arg-type]
+    assert float(loss) == pytest.approx(float(np.mean(values)), abs=1e-10)
 
 
 @pytest.mark.parametrize("name", ["nll", "focal", "focal-fidelity"])
@@ -151,7 +198,7 @@ def test_contradictory_labels_are_never_learned_silently(name: str) -> None:
 
 def test_an_empty_batch_is_refused() -> None:
     with pytest.raises(ValueError, match="empty batch"):
-        marginal_loss(CRF, unaries(0), allowed("1000 100")[:0], name="focal", gamma=2.0, alpha=0.5)
+        threshold_loss(CRF, unaries(0), allowed("1000 100")[:0], name="focal", gamma=2.0, alpha=0.5)
 
 
 @pytest.mark.parametrize("balance", ["none", "inverse", "effective"])
