@@ -6,7 +6,7 @@ Every run of a seed learns from the same pictures in the same order and is judge
 what differs is the recipe alone. The schedule is short (20,000 pictures a run; the shipped checkpoint saw 360,000): it
 ranks recipes, it does not say how good the shipped one is. A finished run is a line of the results file and is not
 repeated. Without rules every label is judged for itself: `clashes` is the share of held-out pictures whose levels then
-contradict each other.
+contradict each other. The focal losses know no rules: one run of theirs is judged with the rules and without.
 """
 
 from __future__ import annotations
@@ -24,13 +24,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from iqa_cli.config import DataConfig, GraphConfig, LossConfig, ModelConfig, OptimConfig, RunConfig, TrainConfig
+from iqa_cli.crf.levels import named_positions
+from iqa_cli.crf.torch_crf import TorchCRF
 from iqa_cli.crf.unary import unary_from_nodes
+from iqa_cli.hexgraph import compile_plan
 from iqa_cli.hexgraph.read import read_graph
 from iqa_cli.metrics.ordinal import mean_of
 from iqa_cli.paths import find_graph
-from iqa_cli.training.judging import judge
+from iqa_cli.training.judging import compared, judge
 from iqa_cli.training.ladder_data import LadderData
-from iqa_cli.training.trainer import Trainer
+from iqa_cli.training.trainer import Trainer, without_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,8 +104,10 @@ def clashes(levels: Tensor) -> float:
     return float(bad.double().mean())
 
 
-def run(options: argparse.Namespace, head: str, rules: bool, loss: str, seed: int, data: SharedData) -> dict[str, Any]:
-    """Train and judge one recipe; its line of the results."""
+def run(
+    options: argparse.Namespace, head: str, rules: bool, loss: str, seed: int, data: SharedData
+) -> Iterator[dict[str, Any]]:
+    """Train one recipe and judge it; its line of the results, or two where the rules had no part in the training."""
     with tempfile.TemporaryDirectory() as folder:
         config = config_of(options, HEADS[head], rules, loss, seed, Path(folder) / "checkpoint")
         started = time.process_time()
@@ -111,10 +116,15 @@ def run(options: argparse.Namespace, head: str, rules: bool, loss: str, seed: in
             pass
         seconds = time.process_time() - started
         judged = judge(trainer._model, trainer._crf, data.held_out(), torch.device("cpu"))  # noqa: SLF001
-        best = trainer._crf.map(unary_from_nodes(judged.scores.double(), trainer._crf.plan))[1]  # noqa: SLF001
-    figures = {name: mean_of(judged.labels, name) for name in FIGURES if name not in ("nll", "clashes")}
-    row = {"head": head, "rules": rules, "loss": loss, "seed": seed, **figures, "nll": judged.loss}
-    return {**row, "clashes": clashes(best), "cpu_seconds": seconds}
+    graph = read_graph(find_graph("smartphone-6"))
+    for holds in (rules,) if loss == "nll" else (True, False):
+        crf = TorchCRF(compile_plan(graph if holds else without_rules(graph)))
+        own = compared(crf, judged.scores, judged.positions, judged.allowed, torch.device("cpu"))
+        unary = unary_from_nodes(judged.scores.double(), crf.plan)
+        named = named_positions(crf.marginals(unary).numpy(), lambda: crf.map(unary)[1].numpy(), crf.plan)  # noqa: B023
+        figures = {name: mean_of(own.labels, name) for name in FIGURES if name not in ("nll", "clashes")}
+        row = {"head": head, "rules": holds, "loss": loss, "seed": seed, **figures, "nll": own.loss}
+        yield {**row, "clashes": clashes(torch.as_tensor(named)), "cpu_seconds": seconds}
 
 
 def table(rows: list[dict[str, str]]) -> None:
@@ -158,13 +168,16 @@ def main() -> None:
                 continue
             if data is None:
                 data = SharedData(config_of(options, "coop", True, "nll", seed, Path("unused")), size=96)
-            row = {key: str(value) for key, value in run(options, head, rules, loss, seed, data).items()}
-            rows.append(row)
+            new = [
+                {key: str(value) for key, value in row.items()} for row in run(options, head, rules, loss, seed, data)
+            ]
+            rows += new
             with options.results.open("w", encoding="utf-8", newline="") as stream:
-                writer = csv.DictWriter(stream, list(row))
+                writer = csv.DictWriter(stream, list(new[0]))
                 writer.writeheader()
                 writer.writerows(rows)
-            print({key: value[:6] for key, value in row.items()}, file=sys.stderr, flush=True)
+            for row in new:
+                print({key: value[:6] for key, value in row.items()}, file=sys.stderr, flush=True)
     table(rows)
 
 

@@ -163,7 +163,7 @@ class Trainer:
         self._rows = progress.rows if progress else ()
         torch.manual_seed(config.run.seed)
         graph = read_graph(find_graph(config.graph.name))
-        self.graph: HexGraph = graph if config.graph.rules else _without_rules(graph)
+        self.graph: HexGraph = graph if config.graph.rules else without_rules(graph)
         self._model = ToneModel(config.model, self.graph)
         if not is_own(config.model.backbone) or config.model.scene is not None:
             refuse_unexportable(self._model, self.graph, config.model.backbone)
@@ -488,7 +488,7 @@ def _diverged(what: str, place: str) -> TrainingDiverged:
     return TrainingDiverged(f"training diverged: {what} {place}", hint=_SLOWER)
 
 
-def _without_rules(graph: HexGraph) -> HexGraph:
+def without_rules(graph: HexGraph) -> HexGraph:
     """The same labels, each for itself; what a label says about its own levels is no rule between labels."""
     own = tuple(rule for rule in graph.subsumptions if rule.label_a == rule.label_b)
     return dataclasses.replace(graph, exclusions=(), subsumptions=own)
