@@ -95,6 +95,12 @@ def config_of(options: argparse.Namespace, head: str, rules: bool, loss: str, se
     )
 
 
+def levels_named(crf: TorchCRF, scores: Tensor) -> Tensor:
+    """The positions (n, L) that node scores (n, N) come to."""
+    unary = unary_from_nodes(scores.double(), crf.plan)
+    return torch.as_tensor(named_positions(crf.marginals(unary).numpy(), crf.map(unary)[1].numpy, crf.plan))
+
+
 def clashes(levels: Tensor) -> float:
     """Share of pictures whose levels (n, L) break a rule of the graph with rules."""
     graph = read_graph(find_graph("smartphone-6"))
@@ -120,11 +126,9 @@ def run(
     for holds in (rules,) if loss == "nll" else (True, False):
         crf = TorchCRF(compile_plan(graph if holds else without_rules(graph)))
         own = compared(crf, judged.scores, judged.positions, judged.allowed, torch.device("cpu"))
-        unary = unary_from_nodes(judged.scores.double(), crf.plan)
-        named = named_positions(crf.marginals(unary).numpy(), lambda: crf.map(unary)[1].numpy(), crf.plan)  # noqa: B023
         figures = {name: mean_of(own.labels, name) for name in FIGURES if name not in ("nll", "clashes")}
         row = {"head": head, "rules": holds, "loss": loss, "seed": seed, **figures, "nll": own.loss}
-        yield {**row, "clashes": clashes(torch.as_tensor(named)), "cpu_seconds": seconds}
+        yield {**row, "clashes": clashes(levels_named(crf, judged.scores)), "cpu_seconds": seconds}
 
 
 def table(rows: list[dict[str, str]]) -> None:
