@@ -139,6 +139,8 @@ def test_there_are_never_more_processes_than_processors(
         (16, "scaled", None, False),
     ):
         assert processes(*none) == 0
+    monkeypatch.setattr("iqa_cli.models.device.LARGE_BYTES", 1)  # any model is a large one, which threads share
+    assert processes(4, "thumbnail", None) == processes(16, "scaled", 12) == 0
 
 
 def test_without_being_asked_for_no_process_is_started(

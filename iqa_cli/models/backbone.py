@@ -293,12 +293,19 @@ def _no_coop(reason: str) -> ConfigError:
 def encode_embedded_text(clip: Any, embedded: Tensor, end: Tensor) -> Tensor:
     """The text tower applied to token embeddings instead of tokens, as prompt learning needs it.
 
-    embedded  (T, context length, width)  token embeddings without positions
-    end       (T,) int64                  position of the end-of-text token, where the tower's output is read
+    embedded  (T, positions, width)  token embeddings without positions, up to the tower's context length
+    end       (T,) int64             position of the end-of-text token, where the tower's output is read
     returns   (T, D)
+
+    In a tower whose tokens see those before them only, what stands behind the last end changes nothing and is left out.
+    The prompts of tone labels have some ten tokens of CLIP's 77, so that is most of the work.
     """
     tower = text_tower(clip)
-    states = tower.transformer(embedded + tower.positional_embedding, attn_mask=tower.attn_mask)
+    mask = tower.attn_mask
+    if mask is not None:
+        positions = int(end.max()) + 1
+        embedded, mask = embedded[:, :positions], mask[:positions, :positions]
+    states = tower.transformer(embedded + tower.positional_embedding[: embedded.shape[1]], attn_mask=mask)
     read = tower.ln_final(states)[torch.arange(len(end)), end]
     projection = tower.text_projection
     if projection is not None:

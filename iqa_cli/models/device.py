@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 LARGE_BYTES = 64 * 2**20
-"""Of `model.onnx`, from which `auto` looks for a card. Below it, as with the shipped model, decoding takes most of the
-time, so a card would gain nothing and only make scores differ in their last places. A ViT-B has 350 MB."""
+"""Of `model.onnx`, from which a model is large. Below it, as with the shipped one, decoding takes most of the time.
+From it on the model does, so that `auto` looks for a card, and processes are not worth a copy each. A ViT-B has 350 MB.
+"""
 _CUDA_OPTIONS = {
     "use_tf32": "0",  # ten bits of mantissa would move levels that hang by a hair
     "cudnn_conv_algo_search": "HEURISTIC",  # a search by time may end otherwise in the next run
@@ -30,10 +31,15 @@ _HINT = (
 )
 
 
+def is_large(checkpoint: Checkpoint) -> bool:
+    """Whether the model takes most of the time and memory of a run: by the card's text, so that it costs nothing."""
+    return int(checkpoint.card["files"].get(ONNX, {}).get("bytes", 0)) >= LARGE_BYTES
+
+
 def may_be_cuda(device: Device, checkpoint: Checkpoint) -> bool:
     """Whether the model might run on a card: asks for no more than the card's text, so that it costs nothing."""
     if device == "auto":
-        return int(checkpoint.card["files"].get(ONNX, {}).get("bytes", 0)) >= LARGE_BYTES
+        return is_large(checkpoint)
     return device == "cuda"
 
 

@@ -127,9 +127,12 @@ class ToneModel(nn.Module):
         """Run the visual tower through torch.compile from now on; its weights keep their names."""
         self._compiled = (torch.compile(self.clip.visual),)
 
-    def scores(self, features: Tensor) -> Tensor:
-        """Visual features (B, D) to node scores (B, N) float32."""
-        weight, bias = self.head.weight_and_bias()
+    def scores(self, features: Tensor, directions: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """Visual features (B, D) to node scores (B, N) float32.
+
+        directions  of the head, if they were found before and it has not learned since: see `Head.weight_and_bias`
+        """
+        weight, bias = self.head.weight_and_bias() if directions is None else directions
         # The towers may run in bfloat16; a score of 10 in its eight bits would be 0.03 off.
         with torch.autocast(features.device.type, enabled=False):
             scores: Tensor = self.thresholds(features.float() @ weight.float().T + bias)
@@ -137,7 +140,11 @@ class ToneModel(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Prepared pictures (B, 3, S, S) float32, or their features (B, D), to node scores (B, N) float32."""
-        return self.scores(inputs if inputs.ndim == 2 else self.features(inputs))
+        return self.scores(self.encoded(inputs))
+
+    def encoded(self, inputs: Tensor) -> Tensor:
+        """Features (B, D) of prepared pictures (B, 3, S, S) float32, or of what already is features."""
+        return inputs if inputs.ndim == 2 else self.features(inputs)
 
     def ready(self, inputs: Tensor) -> Tensor:
         """What `forward` takes of a batch's inputs: uint8 pictures prepared, features (B, D) as they are."""

@@ -252,12 +252,17 @@ class Auditor:
     def _processes(self) -> int:
         """How many processes pay, 0 for none: previews are mostly Python's work, which threads do in turns.
 
-        Never more than there are processors, whatever was asked for: each takes a hundred megabytes.
+        Never more than there are processors, whatever was asked for: each takes a hundred megabytes. A large model is
+        shared by threads: it computes outside the interpreter's lock, and a copy for each process would be gigabytes.
         """
+        from iqa_cli.models.device import is_large
+
         useful = min(self._jobs, _processors(), _MOST_PROCESSES)
         pays = useful > (1 if self._decode == "thumbnail" else MOST_THREADS)
+        if not (self._use_processes and pays) or is_large(self._checkpoint):
+            return 0
         # Every process would load a model of its own onto the card.
-        return useful if self._use_processes and pays and not self._on_cuda() else 0
+        return 0 if self._on_cuda() else useful
 
 
 def _make_judge(checkpoint: Checkpoint, decode: Decode, lang: Language, **options: Any) -> Judge:

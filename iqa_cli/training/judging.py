@@ -54,8 +54,10 @@ def judge(
     """
     model.eval()
     scores, positions, allowed = [], [], []
+    directions = model.head.weight_and_bias()  # once: prompts go through a whole text tower
     for batch in batches:
-        scores.append(model(model.ready(batch.inputs.to(device))).float().cpu())
+        features = model.encoded(model.ready(batch.inputs.to(device)))
+        scores.append(model.scores(features, directions).float().cpu())
         positions.append(batch.positions)
         allowed.append(batch.allowed)
     return compared(crf, torch.cat(scores), torch.cat(positions), torch.cat(allowed), device, offsets)

@@ -1,11 +1,15 @@
 """The state of a run between epochs, as safetensors: model, optimiser, progress. Nothing in it can run code.
 
+Frozen weights are in none of the files here: a run begins with them, so they are told by their hash. Of a CLIP whose
+towers do not learn that is all but a few thousand numbers.
+
 `STATE` is there as long as a run is unfinished. A run that is over leaves it as `FINISHED`, for more epochs.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +33,8 @@ FINISHED = "finished.safetensors"
 """What the state is called when the checkpoint is written."""
 BEST = "best.safetensors"
 """The weights of the best epoch so far, beside the state."""
+_FROZEN = "frozen"
+"""Under which the metadata of a state has the hash of the frozen weights."""
 _SLOTS = ("exp_avg", "exp_avg_sq", "step")
 """What AdamW keeps of a parameter."""
 
@@ -57,14 +63,18 @@ def save_state(work: Path, model: nn.Module, optimiser: torch.optim.Optimizer, p
 
     raises  OutputError  if it cannot be written
     """
-    tensors = {f"model.{name}": value for name, value in weights_of(model).items()}
+    tensors = {f"model.{name}": value for name, value in _learned(model).items()}
     for index, slots in optimiser.state_dict()["state"].items():
         for slot, value in slots.items():
             tensors[f"optimiser.{index}.{slot}"] = torch.as_tensor(value)
-    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    tensors = {name: _on_cpu(value) for name, value in tensors.items()}
     # The names are kept apart: a parameter that the loss does not reach has no slots, so the model alone cannot tell
     # whether any are missing.
-    metadata = {"progress": json.dumps(dataclasses.asdict(progress)), "tensors": json.dumps(sorted(tensors))}
+    metadata = {
+        "progress": json.dumps(dataclasses.asdict(progress)),
+        "tensors": json.dumps(sorted(tensors)),
+        _FROZEN: frozen_hash(model),
+    }
     write_atomically(work / STATE, safetensors.torch.save(tensors, metadata=metadata))
     (work / FINISHED).unlink(missing_ok=True)  # of the run that this one continues or replaces
 
@@ -82,7 +92,7 @@ def read_progress(work: Path) -> Progress | None:
             metadata: dict[str, str] = stream.metadata() or {}
         entry = json.loads(metadata["progress"])
         rows = tuple(dict(row) for row in entry["rows"])
-        if isinstance(entry["identity"], str):
+        if isinstance(entry["identity"], str) or _FROZEN not in metadata:
             raise CheckpointError(
                 f"{path}: the state of a run of an older iqa, which this one cannot resume",
                 hint="--overwrite starts anew, or give another --out",
@@ -142,16 +152,23 @@ def load_state(work: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -
     path = _state_in(work) or work / STATE
     try:
         with safetensors.safe_open(path, framework="pt") as stream:
-            expected: list[str] = json.loads((stream.metadata() or {})["tensors"])
+            metadata: dict[str, str] = stream.metadata() or {}
+            expected: list[str] = json.loads(metadata["tensors"])
+            frozen = metadata[_FROZEN]
             tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - not a mapping
         if sorted(tensors) != expected:
             raise ValueError(f"{len(tensors)} tensors instead of {len(expected)}")
         weights = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
         slots = _slots(tensors, [parameter for group in optimiser.param_groups for parameter in group["params"]])
-        model.load_state_dict(weights)
+        _take(model, weights)
         optimiser.load_state_dict({"state": slots, "param_groups": optimiser.state_dict()["param_groups"]})
     except _DAMAGE as error:
         raise _damaged(path, error) from error
+    if frozen != frozen_hash(model):
+        raise CheckpointError(
+            f"{path}: the run began with other frozen weights than these",
+            hint="give [model] pretrained the file that the run began with, or start anew",
+        )
 
 
 def _slots(tensors: dict[str, torch.Tensor], parameters: list[nn.Parameter]) -> dict[int, dict[str, torch.Tensor]]:
@@ -175,11 +192,11 @@ def _slots(tensors: dict[str, torch.Tensor], parameters: list[nn.Parameter]) -> 
 
 
 def save_weights(path: Path, model: nn.Module) -> None:
-    """Write a model's weights alone, atomically.
+    """Write the weights of a model that are not frozen, atomically.
 
     raises  OutputError  if they cannot be written
     """
-    write_atomically(path, safetensors.torch.save(weights_of(model)))
+    write_atomically(path, safetensors.torch.save(_learned(model)))
 
 
 def load_weights(path: Path, model: nn.Module) -> None:
@@ -188,14 +205,42 @@ def load_weights(path: Path, model: nn.Module) -> None:
     raises  CheckpointError  if the file is missing, damaged or does not fit
     """
     try:
-        model.load_state_dict(safetensors.torch.load(read_regular(path, MOST_BYTES[WEIGHTS])))
+        _take(model, safetensors.torch.load(read_regular(path, MOST_BYTES[WEIGHTS])))
     except _DAMAGE as error:
         raise _damaged(path, error) from error
 
 
 def weights_of(model: nn.Module) -> dict[str, torch.Tensor]:
-    """All parameters and buffers, each a tensor of its own on the CPU."""
-    return {name: value.detach().cpu().contiguous().clone() for name, value in model.state_dict().items()}
+    """All parameters and buffers on the CPU, to be written: they may share memory with the model."""
+    return {name: _on_cpu(value) for name, value in model.state_dict().items()}
+
+
+def frozen_hash(model: nn.Module) -> str:
+    """SHA-256 over the names and values of a model's frozen parameters; those of two runs tell one from the other."""
+    digest = hashlib.sha256()
+    for name, value in model.named_parameters():
+        if not value.requires_grad:
+            digest.update(name.encode())
+            digest.update(_on_cpu(value).reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _learned(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Everything that is not a frozen parameter, buffers included."""
+    frozen = {name for name, value in model.named_parameters() if not value.requires_grad}
+    return {name: value for name, value in weights_of(model).items() if name not in frozen}
+
+
+def _take(model: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+    """Put learned weights back; ValueError if they are not exactly those that the model has."""
+    expected = _learned(model).keys()
+    if weights.keys() != expected:
+        raise ValueError(f"{len(weights)} weights instead of {len(expected)}")
+    model.load_state_dict(weights, strict=False)
+
+
+def _on_cpu(value: torch.Tensor) -> torch.Tensor:
+    return value.detach().cpu().contiguous()
 
 
 _DAMAGE: tuple[type[Exception], ...] = (
