@@ -175,6 +175,18 @@ class Finding:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Decision:
+    """What a model's scores of one photo come to under the graph's rules; mappings are in graph order."""
+
+    levels: Mapping[str, int]
+    """Per label its level, 1 none, 2 ordinary, 3 severe, 4 blocking (1..K of the label), as reports name it."""
+    marginals: Mapping[str, tuple[float, ...]]
+    """Per label the probability of each level, 1..K in order."""
+    at_operating_point: Mapping[str, tuple[float, ...]]
+    """The same at the checkpoint's operating point, by which levels are named; `marginals` again where it has none."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Influence:
     """What the rules between two labels do to the probability of one label, in one photo."""
 
