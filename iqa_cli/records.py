@@ -251,3 +251,11 @@ class PhotoReport:
         """The finding with the highest level, then probability; None when nothing is above level 1."""
         present = [finding for finding in self.findings if finding.level > 1]
         return max(present, key=lambda finding: (finding.level, finding.probability), default=None)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it; see `report.audit.html.notebook`."""
+        # Notebooks ask the object itself, so here alone a record knows of a renderer: when it is asked, and as an
+        # exception in the import rules.
+        from iqa_cli.report.audit.html.notebook import notebook_html
+
+        return notebook_html(self)
