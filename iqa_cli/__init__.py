@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from iqa_cli.labels import read_labels
     from iqa_cli.photos.discover import Discovery, discover
     from iqa_cli.pipeline import Auditor, assess, assess_photo
-    from iqa_cli.records import Capture, Finding, Measurement, PhotoRef, PhotoReport, Severity
+    from iqa_cli.pipeline.decide import decide
+    from iqa_cli.records import Capture, Decision, Finding, Measurement, PhotoRef, PhotoReport, Severity
     from iqa_cli.report.audit.frame import to_frame
 
 _HOMES = {
@@ -68,7 +69,8 @@ _HOMES = {
     "iqa_cli.labels": ("read_labels",),
     "iqa_cli.photos.discover": ("Discovery", "discover"),
     "iqa_cli.pipeline": ("Auditor", "assess", "assess_photo"),
-    "iqa_cli.records": ("Capture", "Finding", "Measurement", "PhotoRef", "PhotoReport", "Severity"),
+    "iqa_cli.pipeline.decide": ("decide",),
+    "iqa_cli.records": ("Capture", "Decision", "Finding", "Measurement", "PhotoRef", "PhotoReport", "Severity"),
     "iqa_cli.report.audit.frame": ("to_frame",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -79,6 +81,7 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "ContradictionError",
+    "Decision",
     "Discovery",
     "Finding",
     "GraphError",
@@ -102,6 +105,7 @@ __all__ = [
     "assess_photo",
     "check_graph",
     "compile_plan",
+    "decide",
     "discover",
     "evaluate",
     "read_graph",

@@ -1,4 +1,5 @@
-"""A checkpoint: a folder with `card.json`, `model.safetensors` and `model.onnx`. Nothing in it can run code.
+"""A checkpoint: a folder with `card.json`, `model.safetensors` and `model.onnx`, and `card.md` for people. Nothing in
+it can run code.
 
 The card is the model's passport: it carries the graph, the preprocessing, how and on what the model was trained, what
 it reached on photographs it never saw, and the hash of every file beside it. Whoever opens a checkpoint gets the card
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from iqa_cli.hexgraph.graph import HexGraph
 
 CARD = "card.json"
+CARD_PAGE = "card.md"
+"""The card for people, if there is one: never read, and so not among the card's files either."""
 WEIGHTS = "model.safetensors"
 ONNX = "model.onnx"
 FORMAT_VERSION = 1
@@ -41,6 +44,8 @@ GRAPH_KEY = "iqa_graph"
 MOST_BYTES = {CARD: 16 * 2**20, ONNX: 2**31 - 1, WEIGHTS: 2**32}
 """The largest file of each name that is read: a card with the names of half a million photographs, the most that ONNX
 can be, and the weights of a model that can still be exported. A file of another name has the limit of the card."""
+MOST_PAGE_BYTES = 2**20
+"""Of a card for people: of the shipped one a hundred times as much."""
 _LARGEST_SIZE = 4096
 """Pixels; far above any model, far below what would fill the memory before a message could say so."""
 _LARGEST_SHIFT = 1000.0
@@ -279,12 +284,15 @@ _FILE_NAME = re.compile(r"(?!\.)[\w.+ -]{1,255}(?<![. ])")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def write_checkpoint(folder: Path, files: Mapping[str, bytes], card: Mapping[str, Any]) -> None:
+def write_checkpoint(
+    folder: Path, files: Mapping[str, bytes], card: Mapping[str, Any], page: str | None = None
+) -> None:
     """Write a checkpoint over whatever lies in the folder: at every moment its card vouches for its files, or is not
     there.
 
     files   content by name, such as `ONNX`
     card    what the card says beside its format version and the size and SHA-256 of each file, which are added here
+    page    the same for people, `CARD_PAGE`; None leaves none there, as an older one would be of another card
     raises  OutputError  if the folder cannot be written
     """
     described = {
@@ -294,9 +302,12 @@ def write_checkpoint(folder: Path, files: Mapping[str, bytes], card: Mapping[str
     text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
     # A file name that is no text in any encoding stays readable: what is left of it is a JSON escape.
     contents = {**files, CARD: text.encode(errors="backslashreplace")}
+    if page is not None:
+        contents = {CARD_PAGE: page.encode(), **contents}
     # Everything lies on the disk before anything is replaced, so a disk that is full costs no older checkpoint.
     with staged({folder / name: content for name, content in contents.items()}) as staged_files:
-        with told_as_not_replaced(folder / CARD):
-            (folder / CARD).unlink(missing_ok=True)
+        for name in (CARD, CARD_PAGE):
+            with told_as_not_replaced(folder / name):
+                (folder / name).unlink(missing_ok=True)
         for file in staged_files:
             file.commit()

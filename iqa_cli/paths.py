@@ -62,3 +62,12 @@ def find_checkpoint(value: str) -> Path:
     if value and os.path.isdir(value):  # noqa: PTH112 - see find_graph
         hint = f"did you mean ./{value}? A name without a slash is one of the shipped: {names}"
     raise CheckpointError(f"no checkpoint is called {value!r}", hint=hint)
+
+
+def checkpoint_folder(value: str | os.PathLike[str]) -> Path:
+    """The folder of a checkpoint given by name or path; a path object always means a folder, also when it has neither
+    a slash nor a suffix.
+
+    raises  CheckpointError  as `find_checkpoint`, for a text
+    """
+    return find_checkpoint(value) if isinstance(value, str) else Path(value)

@@ -175,6 +175,18 @@ class Finding:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Decision:
+    """What a model's scores of one photo come to under the graph's rules; mappings are in graph order."""
+
+    levels: Mapping[str, int]
+    """Per label its level, 1 none, 2 ordinary, 3 severe, 4 blocking (1..K of the label), as reports name it."""
+    marginals: Mapping[str, tuple[float, ...]]
+    """Per label the probability of each level, 1..K in order."""
+    at_operating_point: Mapping[str, tuple[float, ...]]
+    """The same at the checkpoint's operating point, by which levels are named; `marginals` again where it has none."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Influence:
     """What the rules between two labels do to the probability of one label, in one photo."""
 
@@ -239,3 +251,11 @@ class PhotoReport:
         """The finding with the highest level, then probability; None when nothing is above level 1."""
         present = [finding for finding in self.findings if finding.level > 1]
         return max(present, key=lambda finding: (finding.level, finding.probability), default=None)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it; see `report.audit.html.notebook`."""
+        # Notebooks ask the object itself, so here alone a record knows of a renderer: when it is asked, and as an
+        # exception in the import rules.
+        from iqa_cli.report.audit.html.notebook import notebook_html
+
+        return notebook_html(self)

@@ -207,6 +207,15 @@ def test_a_full_disk_costs_no_older_checkpoint(folder: Path, monkeypatch: pytest
     assert load_checkpoint(folder).read_verified(ONNX) == b"new"
 
 
+def test_a_page_for_people_lies_beside_the_card_and_never_that_of_an_older_one(folder: Path) -> None:
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    write_checkpoint(folder, {ONNX: b"new"}, card, page="# für Menschen\n")
+    assert (folder / "card.md").read_text("utf-8") == "# für Menschen\n"
+    assert set(load_checkpoint(folder).card["files"]) == {ONNX}, "nothing hangs on it"
+    write_checkpoint(folder, {ONNX: b"newer"}, card)
+    assert not (folder / "card.md").exists()
+
+
 def test_a_checkpoint_that_was_half_replaced_has_no_card_that_vouches_for_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

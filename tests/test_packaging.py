@@ -61,7 +61,12 @@ def test_there_is_a_graph_to_ship() -> None:
 
 def test_there_is_a_default_checkpoint_to_ship() -> None:
     folder = ROOT / "checkpoints" / "default"
-    assert {path.name for path in SHIPPED if path.parent == folder} >= {"card.json", "model.onnx", "model.safetensors"}
+    assert {path.name for path in SHIPPED if path.parent == folder} >= {
+        "card.json",
+        "card.md",
+        "model.onnx",
+        "model.safetensors",
+    }
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -80,6 +85,10 @@ def test_wheel_holds_what_the_page_is_made_of(names: set[str]) -> None:
     kinds = {path.suffix for path in folder.iterdir() if path.is_file()}
     assert kinds == {".py", ".j2", ".css", ".js"}
     assert {f"iqa_cli/report/audit/html/{path.name}" for path in folder.iterdir() if path.is_file()} <= names
+
+
+def test_wheel_holds_the_template_of_cards(names: set[str]) -> None:
+    assert "iqa_cli/report/checkpoint/card.md.j2" in names
 
 
 def test_wheel_says_that_the_package_is_typed(names: set[str]) -> None:

@@ -10,7 +10,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, TypeVar
 
-from iqa_cli.checkpoint import CARD, ONNX, WEIGHTS, load_checkpoint
+from iqa_cli.checkpoint import CARD, CARD_PAGE, MOST_PAGE_BYTES, ONNX, WEIGHTS, load_checkpoint
 from iqa_cli.errors import CheckpointError, IqaError
 from iqa_cli.findings import read_usual
 from iqa_cli.hexgraph import compile_plan
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from iqa_cli.models.weights import Stored
 
 _MOST_FILES = 1000
-"""That are listed; a checkpoint has three."""
+"""That are listed; a checkpoint has four."""
+_NO_PAGE = "delete it: a checkpoint needs none"
 _Found = TypeVar("_Found")
 
 
@@ -68,7 +69,9 @@ def check_checkpoint(value: str) -> CheckpointReport:
         checks.note(WEIGHTS, "not part of it: it can be used, and training cannot go on from it")
     for name in sorted(on_card.keys() - {CARD, ONNX, WEIGHTS}):
         checks.make(name, functools.partial(checkpoint.read_verified, name), lambda content: f"{len(content):,} bytes")
-    _note_foreign(checks, files, {CARD, *on_card})
+    if CARD_PAGE not in on_card and os.path.lexists(folder / CARD_PAGE):
+        checks.make(CARD_PAGE, lambda: _page(folder), lambda size: f"{size:,} bytes for people; iqa never reads it")
+    _note_foreign(checks, files, {CARD, CARD_PAGE, *on_card})
     return CheckpointReport(value, tuple(checks.made), files, contents)
 
 
@@ -169,6 +172,21 @@ def _weights(checkpoint: Checkpoint) -> dict[str, Stored]:
 
 def _told_of_weights(stored: dict[str, Stored]) -> str:
     return f"as the card states; {counted(len(stored), 'tensor')} without gaps, all values finite"
+
+
+def _page(folder: Path) -> int:
+    """The size of the card for people, which is not opened here either: what it says is said by `CARD`."""
+    path = folder / CARD_PAGE
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})", hint=_NO_PAGE) from None
+    if not stat.S_ISREG(status.st_mode):
+        raise CheckpointError(f"{path}: {kind_of(status.st_mode)}, not a regular file", hint=_NO_PAGE)
+    if status.st_size > MOST_PAGE_BYTES:
+        most = f"a page for people has up to {MOST_PAGE_BYTES:,}"
+        raise CheckpointError(f"{path}: {status.st_size:,} bytes; {most}", hint=_NO_PAGE)
+    return status.st_size
 
 
 def _note_foreign(checks: _Checks, files: tuple[FoundFile, ...], known: set[str]) -> None:

@@ -13,6 +13,7 @@ broken inside, `raw` for the preview in a raw file, `colour` and `pixels` for wh
 for bars and borders around the picture). `cicp` knows what the numbers of a picture stand for, `rendition` makes sRGB
 of PQ and HLG, `heif` decodes them in 16 bit. `preview` gets by with the head of a file (`heif_thumbnail` makes the
 picture libheif can open). `limits` says what one file may take, `costs` reckons it before a decoder is called.
+`glimpse` is for those who want a picture only if it costs little.
 Orientation, colour profile and surroundings are handled here, once, and nowhere else. No global of Pillow or
 pillow-heif is touched.
 """

@@ -26,7 +26,7 @@ from iqa_cli._version import __version__
 from iqa_cli.cache import Cache, context_key
 from iqa_cli.checkpoint import Checkpoint, load_checkpoint
 from iqa_cli.errors import UsageError
-from iqa_cli.paths import find_checkpoint
+from iqa_cli.paths import checkpoint_folder
 from iqa_cli.photos.discover import as_utf8, discover
 
 if TYPE_CHECKING:
@@ -141,10 +141,8 @@ class Auditor:
 
         raises  CheckpointError  if there is none, or its card is damaged
         """
-        # A path object always means a folder, also when it has neither a slash nor a suffix.
-        folder = find_checkpoint(checkpoint) if isinstance(checkpoint, str) else Path(checkpoint)
         return cls(
-            load_checkpoint(folder),
+            load_checkpoint(checkpoint_folder(checkpoint)),
             decode=decode,
             jobs=jobs,
             lang=lang,

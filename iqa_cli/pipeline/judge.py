@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from iqa_cli.checkpoint import CARD
-from iqa_cli.crf.levels import named_positions
-from iqa_cli.crf.numpy_crf import NumpyCRF
-from iqa_cli.crf.unary import unary_from_nodes
 from iqa_cli.findings import (
     disagreement_notes,
     find,
@@ -19,14 +13,15 @@ from iqa_cli.findings import (
     too_small_note,
     unclear_note,
 )
-from iqa_cli.hexgraph import compile_plan
 from iqa_cli.models.runner import OnnxModel
+from iqa_cli.pipeline.decide import Decider
 from iqa_cli.pipeline.reading import Manner, look_at, look_at_source
 from iqa_cli.records import PhotoReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from iqa_cli.checkpoint import Checkpoint
@@ -61,12 +56,8 @@ class Judge:
         self._manner = Manner(decode, checkpoint.preprocessing, thumbnails)
         self._lang: Language = lang
         self._explain = explain
-        self._plan = compile_plan(checkpoint.graph)
-        self._crf = NumpyCRF(self._plan)
+        self._decider = Decider(checkpoint, strictness)
         self._usual = read_usual(checkpoint.card.get("measured"), self.graph, str(checkpoint.folder / CARD))
-        offsets = np.asarray(checkpoint.offsets) + strictness
-        self._offsets = np.repeat(offsets, [count - 1 for count in self.graph.n_levels])
-        """(N,) log-odds that are added before levels are named."""
         self._model = OnnxModel(checkpoint, device=device)
         self.device = self._model.device
         """Where the model computes: cpu or cuda."""
@@ -103,51 +94,34 @@ class Judge:
 
     def _report(self, look: Look, scores: NDArray[np.float32]) -> PhotoReport:
         """The report of a photo with these (1, N) scores."""
-        unary = unary_from_nodes(scores, self._plan)
-        if self._offsets.any():
-            unary = np.concatenate([unary, unary_from_nodes(scores + self._offsets, self._plan)])
-        rows = self._crf.marginals(unary)  # as they are, then at the operating point if there is one
-        marginals = self._by_label(rows[0])
+        decision = self._decider.decision(scores)
         findings = find(
             self.graph,
-            list(marginals.values()),
-            self._levels(unary[-1:], rows[-1:]),
+            list(decision.marginals.values()),
+            list(decision.levels.values()),
             look.measurements,
             look.capture,
             self._lang,
             usual=self._usual,
-            named=list(self._by_label(rows[1]).values()) if len(rows) > 1 else None,
+            named=list(decision.at_operating_point.values()),
         )
         status, why = self._trust(look)
         # What should not be trusted anyway needs no second reason.
         remarks = disagreement_notes(self.graph, findings, self._lang) if why is None else (why,)
         notes = (*remarks, *look.notes) if status == "damaged" else (*look.notes, *remarks)
-        beliefs = self._crf.infer(unary[:1]) if self._explain else None
+        beliefs = self._decider.beliefs(scores) if self._explain else None
         return PhotoReport(
             look.source_file,
             status,
             notes=notes,
             findings=findings,
-            marginals=marginals,
-            independent=self._by_label(beliefs.independent[0]) if beliefs else {},
+            marginals=decision.marginals,
+            independent=self._decider.by_label(beliefs.independent[0]) if beliefs else {},
             influence=beliefs.influence[0] if beliefs else (),
             measurements=look.measurements,
             capture=look.capture,
             thumbnail=look.thumbnail,
         )
-
-    def _by_label(self, row: NDArray[np.floating]) -> dict[str, tuple[float, ...]]:
-        """A probability per level of every label, (C,), as plain numbers by label."""
-        values = iter(row.clip(0.0, 1.0).tolist())  # a sum of rounded numbers may pass 1 in its last place
-        return {
-            name: tuple(itertools.islice(values, count))
-            for name, count in zip(self.graph.label_names, self.graph.n_levels, strict=True)
-        }
-
-    def _levels(self, unary: NDArray[np.floating], marginals: NDArray[np.floating]) -> list[int]:
-        """The level of every label of one photo, 1..K."""
-        positions = named_positions(marginals, lambda: self._crf.map(unary)[1], self._plan)[0]
-        return [label.levels[position] for label, position in zip(self.graph.labels, positions, strict=True)]
 
     def _trust(self, look: Look) -> tuple[Status, str | None]:
         """The status of a photo that was judged, and why the judgement should not be trusted, if so."""

@@ -13,9 +13,10 @@ import safetensors.torch
 import torch
 
 from iqa_cli._version import __version__
-from iqa_cli.checkpoint import CARD, ONNX, OPERATING_POINT, WEIGHTS, write_checkpoint
+from iqa_cli.checkpoint import CARD, CARD_PAGE, ONNX, OPERATING_POINT, WEIGHTS, write_checkpoint
 from iqa_cli.metrics.ordinal import mean_of
 from iqa_cli.models.export import onnx_bytes
+from iqa_cli.report.checkpoint.card_page import card_page
 from iqa_cli.training.calibration import fitted_temperatures
 from iqa_cli.training.curves import curves_png
 from iqa_cli.training.judging import Judged, compared, judge
@@ -120,7 +121,7 @@ def _calibrated(
 
 def _remove(folder: Path) -> None:
     """Remove a checkpoint, its card first; whatever else lies there stays."""
-    for name in (CARD, WEIGHTS, ONNX):
+    for name in (CARD, CARD_PAGE, WEIGHTS, ONNX):
         (folder / name).unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         folder.rmdir()
@@ -140,7 +141,8 @@ def _write(
     exported = onnx_bytes(model.cpu(), outcome.graph.hash)
     model.to(device)
     files = {WEIGHTS: safetensors.torch.save(weights), ONNX: exported}
-    write_checkpoint(folder, files, _card(outcome, folder, epoch, model, judged, offsets))
+    card = _card(outcome, folder, epoch, model, judged, offsets)
+    write_checkpoint(folder, files, card, card_page(card))
 
 
 def _card(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
-from iqa_cli.checkpoint import CARD, ONNX, WEIGHTS
+from iqa_cli.checkpoint import CARD, CARD_PAGE, ONNX, WEIGHTS
 from iqa_cli.crf.floor import LIMIT
 from iqa_cli.crf.torch_crf import TorchCRF
 from iqa_cli.crf.unary import unary_from_nodes
@@ -159,7 +159,7 @@ class Trainer:
             refuse_overwriting(config.run.out)
         if self.share.rank == 0:  # large ones, of a run that was killed
             remove_leftovers(config.work / STATE, config.work / BEST)
-            remove_leftovers(*(config.run.out / name for name in (CARD, WEIGHTS, ONNX)))
+            remove_leftovers(*(config.run.out / name for name in (CARD, CARD_PAGE, WEIGHTS, ONNX)))
         self._rows = progress.rows if progress else ()
         torch.manual_seed(config.run.seed)
         graph = read_graph(find_graph(config.graph.name))

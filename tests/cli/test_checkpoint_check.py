@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,11 +23,15 @@ from drawn_checkpoints import (
     pipe,
     put,
     refused_by,
+    sparse,
     write_good,
 )
 from in_process import Outcome, Run, run_iqa
 from own_process import loaded_by
 from PIL import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BY_NAME = {kind.name: kind for kind in BAD_CHECKPOINTS}
 ONE_OF_EACH = [
@@ -77,6 +82,45 @@ def test_the_shipped_one_says_what_it_is_trained_on_and_how_good_it_is(iqa: Run)
     assert code == 0
     assert re.search(r"trained on +tone ladder and labelled photographs; [\d,]+ photographs", out)
     assert re.search(r"figures, test +[\d,]+ pictures; mean of the labels: accuracy 0\.\d+", out)
+
+
+def test_a_card_for_people_is_welcome_and_not_missed(iqa: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    write_good(folder)
+    assert "card.md" not in iqa("checkpoint-check", "./mine")[1]
+    (folder / "card.md").write_bytes(b"\xff not even text, and nobody's business")
+    code, out, _ = iqa("checkpoint-check", "./mine")
+    assert code == 0
+    assert re.search(r"ok +card\.md +\d+ bytes for people; iqa never reads it", out)
+    assert "other files" not in out
+    (folder / "card.md").rename(tmp_path / "elsewhere.md")
+    (folder / "card.md").symlink_to(tmp_path / "elsewhere.md")  # as caches of model hubs keep their files
+    assert iqa("checkpoint-check", "./mine")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (sparse("card.md", 2**20 + 1, vouched=False), "1,048,577 bytes; a page for people has up to 1,048,576"),
+        (pipe("card.md"), "a named pipe, not a regular file"),
+        (a_folder("card.md"), "a folder, not a regular file"),
+        (lambda folder: (folder / "card.md").symlink_to("nowhere"), "No such file or directory"),
+    ],
+    ids=["huge", "pipe", "folder", "link"],
+)
+def test_a_card_for_people_that_is_no_small_file_is_bad_and_never_opened(
+    iqa: Run, spoil: Callable[[Path], None], said: str, tmp_path: Path, save_grey: Callable[..., Path]
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    write_good(folder)
+    spoil(folder)
+    code, out, _ = iqa("checkpoint-check", "./mine")
+    assert code == 3
+    assert re.search(r"bad +card\.md", out)
+    assert said in out
+    assert iqa("assess", save_grey("photo.png", 120), "--checkpoint", "./mine")[0] == 0
 
 
 def test_json_is_one_document_for_all(iqa: Run, checkpoint_folder: Path, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ import torch
 from iqa_cli.models.prepare import squash
 from iqa_cli.models.runner import OnnxModel
 from iqa_cli.models.tone_model import ToneModel
+from iqa_cli.report.checkpoint.card_page import card_page
 from iqa_cli.training.state import load_state, progress_of
 from iqa_cli.training.trainer import Trainer, _learning_rate
 
@@ -107,7 +108,11 @@ def test_a_run_writes_a_checkpoint_that_assess_can_use(config_file: Path) -> Non
     assert left - {"last"} == {"metrics.csv", "curves.png", "finished.safetensors", "best.safetensors"}
     assert ("last" in left) == (trainer.best != 2)
     assert "last" not in left or load_checkpoint(stale).card["training"]["epoch"] == 2
-    assert sorted(path.name for path in folder.iterdir()) == ["card.json", "model.onnx", "model.safetensors"]
+    files = ["card.json", "card.md", "model.onnx", "model.safetensors"]
+    assert sorted(path.name for path in folder.iterdir()) == files
+    page = (folder / "card.md").read_text("utf-8")
+    assert page == card_page(checkpoint.card), "what is on it can be made from the card alone"
+    assert str(config_file.parent) not in page
 
 
 def test_a_resumed_run_ends_in_the_same_weights_as_an_uninterrupted_one(config_file: Path, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 `writer` takes reports as they come and puts the page together at the end, `charts` counts and lays out distributions,
 `words` has the texts. `page.html.j2` is the template, `page.css` and `page.js` are written into the page.
+
+`notebook` (with `notebook.html.j2`) shows one report by itself, in the same words.
 """
 
 MARK = "iqa audit page, format_version"
