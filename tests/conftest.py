@@ -6,10 +6,16 @@ import contextlib
 import errno
 import functools
 import io
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+# Ahead of numpy and torch, and for every process that a test starts. What tests compute is small: threads would only
+# wait for each other, above all where several tests run at once.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
@@ -25,6 +31,17 @@ from drawn_checkpoints import write_good  # noqa: E402 - see above
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+
+MOST_WORKERS = 4
+"""Each of them loads torch: about a gigabyte."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """The whole suite runs in one process for each processor; what somebody names runs at once, in this one."""
+    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return 0
+    return min(MOST_WORKERS, len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1)
 
 
 @pytest.fixture(autouse=True)
