@@ -7,6 +7,7 @@ import errno
 import functools
 import io
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,12 @@ from drawn_checkpoints import write_good  # noqa: E402 - see above
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+
+# What a shell starts with `&` has SIGINT ignored, and what nohup starts SIGHUP: so would have every process that a test
+# starts, and no test of an interrupt could hold. A handler is not passed on; this process itself still ignores them.
+for _number in (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda *_: None)
 
 MOST_WORKERS = 4
 """Each of them loads torch: about a gigabyte."""
