@@ -2,7 +2,7 @@
 
     python benchmarks/bounded.py [--only WORD] [--modes scaled,full,thumbnail,capture] [--size small|large]
 
-The files are those of `tests/photos/bombs.py`, drawn here. Each is read in a process of its own, which has read a good
+The files are those of `tests/photos/bombs`, drawn here. Each is read in a process of its own, which has read a good
 file of the format before, so that libraries are loaded. Memory is what its peak has grown by. A process ends after
 120 s of processor time or at 12 GB. "capture" is `read_capture`. A figure above the promise (5 s, 1 GB) is marked by *.
 Needs Linux, which tells the peak of a process and lets it be set back. Markdown goes to standard output.
@@ -11,7 +11,7 @@ Needs Linux, which tells the peak of a process and lets it be set back. Markdown
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import importlib
 import json
 import resource
 import subprocess
@@ -32,15 +32,9 @@ MODES = ("scaled", "full", "thumbnail", "capture")
 
 
 def corpus() -> ModuleType:
-    """`tests/photos/bombs.py`, wherever this is started."""
-    path = Path(__file__).parents[1] / "tests" / "photos" / "bombs.py"
-    spec = importlib.util.spec_from_file_location("bombs", path)
-    if spec is None or spec.loader is None:
-        raise FileNotFoundError(path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["bombs"] = module
-    spec.loader.exec_module(module)
-    return module
+    """`tests/photos/bombs`, wherever this is started."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "photos"))
+    return importlib.import_module("bombs")
 
 
 def read_one(path: Path, warm: Path, mode: str) -> dict[str, Any]:

@@ -6,10 +6,17 @@ import contextlib
 import errno
 import functools
 import io
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+# Ahead of numpy and torch, and for every process that a test starts. What tests compute is small: threads would only
+# wait for each other, above all where several tests run at once.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
@@ -25,6 +32,23 @@ from drawn_checkpoints import write_good  # noqa: E402 - see above
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+
+# What a shell starts with `&` has SIGINT ignored, and what nohup starts SIGHUP: so would have every process that a test
+# starts, and no test of an interrupt could hold. A handler is not passed on; this process itself still ignores them.
+for _number in (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda *_: None)
+
+MOST_WORKERS = 4
+"""Each of them loads torch: about a gigabyte."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """The whole suite runs in one process for each processor; what somebody names runs at once, in this one."""
+    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return 0
+    return min(MOST_WORKERS, len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1)
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("onnx", reason="drawing checkpoints needs onnx, which the train extra brings")
 
-from drawn_checkpoints import BAD_CHECKPOINTS, BadCheckpoint, checkpoint_of_kind, refused_by
+from bad_checkpoints import BAD_CHECKPOINTS, BadCheckpoint, checkpoint_of_kind, refused_by
 
 from iqa_cli.checkpoint import load_checkpoint
 from iqa_cli.errors import CheckpointError, ConfigError

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+import real
+from real import PATIENCE_S
 
 from iqa_cli.cache import Cache
 from iqa_cli.checkpoint import load_checkpoint
@@ -28,17 +30,11 @@ if TYPE_CHECKING:
     from iqa_cli.records import PhotoRef
 
 SaveGrey = Callable[..., Path]
-ROOT = Path(__file__).parents[1]
-PATIENCE_S = 60
-
-PROGRAM = """
-import sys
+PROCESSES = """
 from iqa_cli.pipeline import workers
 workers.THREADS_FOR = 0
-from iqa_cli.__main__ import main
-if __name__ == "__main__":
-    main()
 """
+"""Ahead of `iqa`: processes judge from the first photo on."""
 
 
 @pytest.fixture
@@ -51,28 +47,12 @@ def photos(tmp_path: Path, save_grey: SaveGrey) -> Path:
     return tmp_path / "photos"
 
 
-@contextlib.contextmanager
 def started(
-    program: str, photos: Path, checkpoint_folder: Path, *options: object, jobs: int = 2
-) -> Iterator[subprocess.Popen[str]]:
+    photos: Path, checkpoint_folder: Path, *options: object, jobs: int = 2, before: str = PROCESSES
+) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
     """`iqa assess` in a session of its own whose processes judge previews; ended with everything it started."""
-    path = photos.parent / "program.py"
-    path.write_text(program, encoding="utf-8")
-    given = ["--checkpoint", checkpoint_folder, "--decode", "thumbnail", "--jobs", jobs, *options]
-    with subprocess.Popen(
-        [sys.executable, str(path), "assess", str(photos), *map(str, given)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+    given = ("--checkpoint", checkpoint_folder, "--decode", "thumbnail", "--jobs", jobs, *options)
+    return real.started(real.command(photos.parent, "assess", photos, *given, before=before))
 
 
 def linked(photos: Path, count: int) -> None:
@@ -85,7 +65,7 @@ def linked(photos: Path, count: int) -> None:
 def running(photos: Path, checkpoint_folder: Path) -> Iterator[subprocess.Popen[str]]:
     """A run of which a reader has seen the first row."""
     linked(photos, 4000)  # more than a pipe holds the rows of
-    with started(PROGRAM, photos, checkpoint_folder, "--csv", "-") as process:
+    with started(photos, checkpoint_folder, "--csv", "-") as process:
         assert process.stdout is not None
         for _ in range(2):
             process.stdout.readline()
@@ -232,8 +212,6 @@ def test_a_few_new_photos_among_many_known_ones_are_shown_as_soon_as_they_are_ju
 def test_an_interrupt_of_all_processes_is_answered_by_the_first(
     sent: signal.Signals, running: subprocess.Popen[str]
 ) -> None:
-    if signal.getsignal(sent) is signal.SIG_IGN:
-        pytest.skip("whoever runs the tests has this signal ignored, as nohup does")
     assert len(alive(running.pid)) >= 2
     os.killpg(running.pid, sent)  # as a terminal, `timeout` and systemd do
     _, err = running.communicate(timeout=PATIENCE_S)
@@ -269,7 +247,7 @@ def test_processes_that_are_killed_are_replaced_and_every_photo_gets_its_row(
     photos: Path, checkpoint_folder: Path
 ) -> None:
     linked(photos, 600)
-    with started(PROGRAM, photos, checkpoint_folder, "--csv", "-", "--no-cache") as process:
+    with started(photos, checkpoint_folder, "--csv", "-", "--no-cache") as process:
         assert process.stdout is not None
         killed: set[int] = set()
         rows = []
@@ -284,7 +262,7 @@ def test_processes_that_are_killed_are_replaced_and_every_photo_gets_its_row(
         assert (process.returncode, err) == (0, "")
         assert len(killed) >= 3
         assert all_gone(process.pid)
-    with started(PROGRAM, photos, checkpoint_folder, "--csv", "-", "--no-cache", jobs=1) as process:
+    with started(photos, checkpoint_folder, "--csv", "-", "--no-cache", jobs=1) as process:
         assert process.communicate(timeout=PATIENCE_S)[0] == "".join(rows)
 
 
@@ -295,8 +273,8 @@ ENDINGS = {
 }
 
 ENDING = f"""
-{PROGRAM}
-else:
+{PROCESSES}
+if __name__ != "__main__":
     import os, signal
     from iqa_cli.pipeline import judge
     real = judge.look_at
@@ -320,7 +298,7 @@ def test_a_photo_that_ends_its_process_is_a_row_that_is_not_remembered(
         os.link(photos / "006.png", photos / f"050-{name}.png")
         os.utime(photos / f"050-{name}.png", (1_700_000_000, 1_700_000_000))
     path = tmp_path / "audit.csv"
-    with started(ENDING, photos, checkpoint_folder, "--csv", path) as process:
+    with started(photos, checkpoint_folder, "--csv", path, before=ENDING) as process:
         _, err = process.communicate(timeout=PATIENCE_S)
         assert (process.returncode, err) == (0, "")
         assert all_gone(process.pid)
@@ -329,7 +307,7 @@ def test_a_photo_that_ends_its_process_is_a_row_that_is_not_remembered(
     ended = {row["SourceFile"]: row for row in rows if "-" in Path(row["SourceFile"]).name}
     assert {Path(name).stem[4:]: row["error"] for name, row in ended.items()} == ENDINGS
     assert {row["status"] for row in ended.values()} == {"unreadable"}
-    with started(PROGRAM, photos, checkpoint_folder, "--csv", tmp_path / "whole.csv", jobs=1) as process:
+    with started(photos, checkpoint_folder, "--csv", tmp_path / "whole.csv", jobs=1) as process:
         process.communicate(timeout=PATIENCE_S)
     whole = rows_of(tmp_path / "whole.csv")
     assert [row for row in whole if row["SourceFile"] not in ended] == [r for r in rows if r["SourceFile"] not in ended]
@@ -343,7 +321,7 @@ def test_where_every_process_ends_over_its_photo_the_run_ends_with_one_error(
     for path in photos.iterdir():
         path.rename(path.with_name(f"SIGKILL {path.name}"))
     few = ENDING.replace("workers.THREADS_FOR = 0", "workers.THREADS_FOR = 0; workers.MOST_LOST = 5")
-    with started(few, photos, checkpoint_folder) as process:
+    with started(photos, checkpoint_folder, before=few) as process:
         out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out) == (70, "")
     assert err.startswith("error: processes that judge photos end one after the other: 5 in a row, the last over a pho")

@@ -436,7 +436,7 @@ def test_the_study_of_one_label_runs_only_if_it_is_named(
     import quality
 
     found = tmp_path / "found.json"
-    sizes = ["--ladder-samples", "200", "--learning-samples", "400"]
+    sizes = ["--ladder-samples", "200", "--learning-samples", "200"]
     options = ["--checkpoint", str(judge_folder), "--photos", str(photographs), "--json", str(found)]
     quality.main([*options, *sizes, "--parts", "suppression"])
     (part,) = json.loads(found.read_text(encoding="utf-8"))["parts"]

@@ -57,7 +57,7 @@ class Attack:
 
 ATTACKS = {
     "mutants": Attack("mutants:attack", 6000, "changed photographs of all formats, each in every mode"),
-    "bombs": Attack("bombs:attack", 101, "small files that ask for much"),
+    "bombs": Attack("bombs:attack", 89, "small files that ask for much"),
     "kills": Attack("kills:attack", 30, "runs killed at random moments and started again"),
     "interrupts": Attack("interrupts:attack", 20, "runs that are asked to end, once or twice"),
     "workers": Attack("kills:attack_workers", 8, "processes killed under a run"),

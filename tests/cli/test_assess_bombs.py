@@ -14,6 +14,7 @@ if _PHOTOS not in sys.path:
     sys.path.insert(0, _PHOTOS)
 
 import bombs  # noqa: E402 - from the folder above
+from bombs import pictures  # noqa: E402 - the same
 
 NAMES = (
     "heic-boxes-in-front",
@@ -39,7 +40,7 @@ def test_each_bomb_is_an_unreadable_row_with_its_reason(
         if bomb.name in NAMES:
             size = 100 if bomb.name == "jpeg-claim-many-scans" else bomb.small
             (roll / f"{bomb.name}{bomb.suffix}").write_bytes(bomb.make(size))
-    (roll / "photo.jpg").write_bytes(bombs.encoded("JPEG", 640, 480))
+    (roll / "photo.jpg").write_bytes(pictures.encoded("JPEG", 640, 480))
     table = tmp_path / "audit.csv"
     code, out, err = run_iqa(
         monkeypatch,

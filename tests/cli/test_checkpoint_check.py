@@ -12,23 +12,12 @@ import pytest
 
 pytest.importorskip("onnx", reason="drawing checkpoints needs onnx, which the train extra brings")
 
-from drawn_checkpoints import (
-    BAD_CHECKPOINTS,
-    BadCheckpoint,
-    a_folder,
-    changed,
-    checkpoint_of_kind,
-    drop,
-    onnx_model,
-    pipe,
-    put,
-    refused_by,
-    sparse,
-    write_good,
-)
+from bad_checkpoints import BAD_CHECKPOINTS, BadCheckpoint, checkpoint_of_kind, refused_by
+from drawn_checkpoints import onnx_model, write_good
 from in_process import Outcome, Run, run_iqa
 from own_process import loaded_by
 from PIL import Image
+from spoiling import a_folder, changed, drop, pipe, put, raw, sparse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -266,8 +255,6 @@ def test_a_model_that_fails_at_one_photo_ends_the_run_in_words(iqa: Run, tmp_pat
             "wide": np.array([1, 18]),
         },
     )
-    from drawn_checkpoints import raw
-
     raw("model.onnx", content)(folder)
     assert iqa("checkpoint-check", "./mine").code == 0
     Image.new("RGB", (64, 64), "white").save(tmp_path / "white.png")

@@ -56,12 +56,6 @@ setattr(owner, {method!r}, called)
 """
 
 
-@pytest.fixture(autouse=True)
-def handled() -> None:
-    if signal.SIG_IGN in map(signal.getsignal, ENDS):
-        pytest.skip("whoever runs the tests has a signal ignored, as nohup does")
-
-
 def is_whole(path: Path) -> bool:
     """Whether a CSV has nothing but whole rows."""
     lines = path.read_bytes().split(b"\n")

@@ -13,6 +13,7 @@ import zlib
 import bombs
 import numpy as np
 import pytest
+from bombs import drawn_heif, drawn_jpeg, drawn_png, drawn_webp, pictures
 from PIL import Image, PngImagePlugin
 
 from iqa_cli.photos import costs, decode, heif, isobmff, jpeg, jpeg_decoder, pixels, truncated
@@ -115,12 +116,12 @@ def test_no_more_segments_are_looked_at_than_the_limit_says(monkeypatch):
 
 
 def test_as_many_segments_as_the_limit_says_are_read():
-    data = bombs.encoded("JPEG")
+    data = pictures.encoded("JPEG")
     own = len(
         [at for at in range(len(data) - 1) if data[at] == 0xFF and data[at + 1] in (0xC4, 0xDB, 0xC0, 0xE0, 0xDA)]
     )
     for more, is_read in ((jpeg.MAX_SEGMENTS - own, True), (jpeg.MAX_SEGMENTS - own + 1, False)):
-        read = decode.decode(data[:2] + bombs.segment(0xFE) * more + data[2:])
+        read = decode.decode(data[:2] + drawn_jpeg.segment(0xFE) * more + data[2:])
         assert isinstance(read, Photo) is is_read
 
 
@@ -158,13 +159,13 @@ def test_a_run_without_meaning_costs_a_step(small, name, monkeypatch):
 
 @pytest.mark.parametrize("run", [b"\xff" * 1_000_001, bytes(1_000_001)])
 def test_what_a_failed_copy_left_at_the_end_is_no_picture(run):
-    data = bombs.encoded("JPEG")[:-2]
+    data = pictures.encoded("JPEG")[:-2]
     assert bytes(jpeg.read_layout(data + run).picture) == bytes(jpeg.read_layout(data).picture)
 
 
 @pytest.mark.parametrize("between", [b"\xff" * 10, b"\xff" * 100_000, b"\xff\xd0\xff\xd7", b"\xff\0" * 100, b"abc"])
 def test_what_lies_between_segments_changes_no_pixel(between):
-    data = bombs.encoded("JPEG")
+    data = pictures.encoded("JPEG")
     plain, odd = decode.decode(data), decode.decode(data[:20] + between + data[20:])
     assert isinstance(plain, Photo)
     assert isinstance(odd, Photo)
@@ -175,13 +176,13 @@ def test_what_lies_between_segments_changes_no_pixel(between):
 
 
 def png_that_claims(width, height, *, depth=8, colour=2, interlace=0):
-    header = bombs.chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlace))
-    body = bombs.chunk(b"IDAT", zlib.compress(bytes(1000))) + bombs.chunk(b"IEND")
+    header = drawn_png.chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlace))
+    body = drawn_png.chunk(b"IDAT", zlib.compress(bytes(1000))) + drawn_png.chunk(b"IEND")
     return b"\x89PNG\r\n\x1a\n" + header + body
 
 
 def boxes_that_claim(kind, width, height):
-    data = bombs.encoded(kind)
+    data = pictures.encoded(kind)
     at = data.index(b"ispe") + 8
     return data[:at] + struct.pack(">II", width, height) + data[at + 8 :]
 
@@ -193,9 +194,9 @@ def boxes_that_claim(kind, width, height):
         (png_that_claims(15_400, 15_400, depth=16, colour=6, interlace=1), "about 6 s; the limit is 4.5 s"),
         (boxes_that_claim("HEIC", 15_000, 15_000), "2.3 GB of memory; the limit is 1 GB"),
         (boxes_that_claim("AVIF", 15_000, 15_000), "2.3 GB of memory; the limit is 1 GB"),
-        (bombs._webp_animation(100), "1.7 GB of memory; the limit is 1 GB"),
-        (bombs._huge_claim(200, progressive=True, subsampling=0), "GB of memory; the limit is 1 GB"),
-        (bombs._many_scans(100), "in 500 scans: about"),
+        (drawn_webp.webp_animation(100), "1.7 GB of memory; the limit is 1 GB"),
+        (drawn_jpeg.huge_claim(200, progressive=True, subsampling=0), "GB of memory; the limit is 1 GB"),
+        (drawn_jpeg.many_scans(100), "in 500 scans: about"),
         (BY_NAME["heic-same-part"].make(65_535), "640 x 640 pixels: about"),
         (BY_NAME["heic-overlays"].make(200), "512 x 512 pixels: about"),
     ],
@@ -222,7 +223,7 @@ def test_what_would_take_too_much_is_refused_by_its_header(data, words, mode):
 )
 def test_what_cameras_write_is_affordable(kind, size, coded_bytes):
     if kind == "jpeg":
-        layout = jpeg.read_layout(bombs._claiming(bombs.encoded("JPEG", subsampling=2), *size))
+        layout = jpeg.read_layout(drawn_jpeg.claiming(pictures.encoded("JPEG", subsampling=2), *size))
         layout = dataclasses.replace(layout, picture=memoryview(bytes(coded_bytes)))
         assert costs.affordable_mode(layout, "full") == "full"
         return
@@ -234,7 +235,7 @@ def test_a_part_counts_as_often_as_it_is_used():
     assert isobmff.read_demand(BY_NAME["heic-same-part"].make(100)).pixels == 100 * 512 * 512
     assert isobmff.read_demand(BY_NAME["heic-overlays"].make(3)).pixels == 3**3 * 512 * 512
     assert isobmff.read_demand(BY_NAME["heic-grid"].make(4)).pixels == (3 * 512) ** 2
-    plain = bombs.encoded("HEIC", 128, 128)
+    plain = pictures.encoded("HEIC", 128, 128)
     demand = isobmff.read_demand(plain)
     assert demand.pixels == demand.largest_pixels == 128 * 128
     assert 0 < demand.coded_bytes < len(plain)
@@ -242,31 +243,35 @@ def test_a_part_counts_as_often_as_it_is_used():
 
 def test_what_lies_beside_a_picture_takes_no_time():
     """A film that belongs to the photo, or frames that are not judged."""
-    film = bombs.box(b"mpvd", bytes(60_000_000))
-    assert isinstance(decode.decode(bombs._one(behind=film)), Photo)
+    film = drawn_heif.box(b"mpvd", bytes(60_000_000))
+    assert isinstance(decode.decode(drawn_heif.heif_with(behind=film)), Photo)
     size = bytes((95, 0, 0, 63, 0, 0))
-    frame = bytes(6) + size + bytes(4) + bombs.encoded("WEBP")[12:]
-    animation = bombs.riff(
+    frame = bytes(6) + size + bytes(4) + pictures.encoded("WEBP")[12:]
+    animation = drawn_webp.riff(
         (b"VP8X", b"\x02\0\0\0" + size), (b"ANIM", bytes(6)), (b"ANMF", frame), (b"junk", bytes(60_000_000))
     )
     assert isinstance(decode.decode(animation), Photo)
 
 
 def frames_that_differ():
-    data = bombs.encoded("JPEG")
-    huge = bombs._table(bombs._claiming(data, 16_000, 16_000), b"\xff\xc0")
+    data = pictures.encoded("JPEG")
+    huge = drawn_jpeg.table(drawn_jpeg.claiming(data, 16_000, 16_000), b"\xff\xc0")
     at = data.index(b"\xff\xda")
     return data[:at] + huge + data[at:]
 
 
 def headers_that_differ():
-    small, huge = bombs.encoded("PNG"), png_that_claims(16_000, 16_000, colour=6)
+    small, huge = pictures.encoded("PNG"), png_that_claims(16_000, 16_000, colour=6)
     return huge[:33] + small[8:]
 
 
 def pictures_that_differ(behind):
-    again = bombs.full_box(b"pitm", struct.pack(">I", 9), version=1)
-    return bombs._one(behind=bombs.full_box(b"meta", again)) if behind else bombs._one(in_meta=again)
+    again = drawn_heif.full_box(b"pitm", struct.pack(">I", 9), version=1)
+    return (
+        drawn_heif.heif_with(behind=drawn_heif.full_box(b"meta", again))
+        if behind
+        else drawn_heif.heif_with(in_meta=again)
+    )
 
 
 @pytest.mark.parametrize(
@@ -290,21 +295,21 @@ def test_a_file_that_states_its_size_twice_is_refused(data, words, mode):
 
 def test_the_first_picture_chunk_of_a_webp_file_states_its_size():
     size = bytes((0xFF, 0x3F, 0)) * 2
-    first = bombs.riff((b"VP8X", bytes(4) + size), (b"VP8X", bytes(10)))
+    first = drawn_webp.riff((b"VP8X", bytes(4) + size), (b"VP8X", bytes(10)))
     assert read_header("webp", first).width == 16_384
-    plain = bombs.encoded("WEBP")
+    plain = pictures.encoded("WEBP")
     assert read_header("webp", plain + b"VP8X" + struct.pack("<I", 10) + bytes(10)).width == 96
 
 
 def test_all_tables_of_properties_count():
     """A file may have several (ISO/IEC 23008-12, 9.3.1)."""
-    coded = bombs._tile("HEIC", 128)
+    coded = drawn_heif.coded_tile("HEIC", 128)
     links = struct.pack(">IIBB", 1, 1, 1, len(coded.properties) + 1)
-    item = bombs.Item(1, b"hvc1", coded.data, tuple(range(1, len(coded.properties) + 1)))
-    data = bombs.heif([item], [*coded.properties, bombs._ispe(9000, 9000)])
+    item = drawn_heif.Item(1, b"hvc1", coded.data, tuple(range(1, len(coded.properties) + 1)))
+    data = drawn_heif.heif([item], [*coded.properties, drawn_heif.ispe(9000, 9000)])
     at = data.index(b"iprp") - 4
     size = int.from_bytes(data[at : at + 4], "big")
-    table = bombs.full_box(b"ipma", links, version=1)
+    table = drawn_heif.full_box(b"ipma", links, version=1)
     meta = data.index(b"meta") - 4
     grown = bytearray(data[: at + size] + table + data[at + size :])
     for place in (at, meta):
@@ -313,8 +318,8 @@ def test_all_tables_of_properties_count():
 
 
 def test_a_picture_that_is_made_of_itself_has_no_size():
-    item = bombs.Item(1, b"iovl", bytes(20), (1,), (1,))
-    data = bombs.heif([item], [bombs._ispe(64, 64)])
+    item = drawn_heif.Item(1, b"iovl", bytes(20), (1,), (1,))
+    data = drawn_heif.heif([item], [drawn_heif.ispe(64, 64)])
     with pytest.raises(ExcessError):
         isobmff.read_demand(data)
     read = decode.decode(data)
@@ -324,7 +329,7 @@ def test_a_picture_that_is_made_of_itself_has_no_size():
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path):
     path = tmp_path / "disk.jpg"
-    path.write_bytes(bombs.encoded("JPEG"))
+    path.write_bytes(pictures.encoded("JPEG"))
     with path.open("r+b") as file:
         file.truncate(MAX_FILE_BYTES + 1)
     read = decode.decode(PhotoRef(path, "disk.jpg"))
@@ -336,7 +341,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path):
 
 
 def test_where_all_pixels_would_take_too_much_a_fraction_is_decoded_and_said(monkeypatch):
-    data = bombs.encoded("JPEG", 3200, 2400)
+    data = pictures.encoded("JPEG", 3200, 2400)
     scaled, full = decode.decode(data), decode.decode(data, mode="full")
     monkeypatch.setattr(costs, "MAX_MEMORY_BYTES", 8_000_000)
     instead = decode.decode(data, mode="full")
@@ -350,7 +355,7 @@ def test_where_all_pixels_would_take_too_much_a_fraction_is_decoded_and_said(mon
 
 
 def test_a_large_file_that_ends_early_is_measured_at_a_fraction_of_its_size(monkeypatch):
-    layout = jpeg.read_layout(bombs.encoded("JPEG", 3200, 2400)[:-400])
+    layout = jpeg.read_layout(pictures.encoded("JPEG", 3200, 2400)[:-400])
     whole = truncated.measure(layout, "full")
     monkeypatch.setattr(costs, "MAX_MEMORY_BYTES", 8_000_000)
     fraction = truncated.measure(layout, "full")
@@ -380,7 +385,7 @@ def _seen_through(image):
 @pytest.mark.parametrize("size", [(1500, 1100), (2049, 513), (700, 2600)])
 @pytest.mark.parametrize("kind", ["RGBA", "LA", "P", "1", "P-opacity", "L-opacity", "RGB-opacity"])
 def test_a_large_picture_is_made_small_in_bands_to_the_same_pixels(size, kind, monkeypatch):
-    scene = bombs.scene(*size)
+    scene = pictures.scene(*size)
     mode = kind.partition("-")[0]
     image = {"RGBA": _seen_through, "LA": lambda i: _seen_through(i).convert("LA")}.get(
         mode, lambda i: i.convert(mode)
@@ -401,7 +406,7 @@ def test_a_large_picture_is_made_small_in_bands_to_the_same_pixels(size, kind, m
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
 def test_a_standard_rendition_of_an_image_is_that_of_its_samples(mode):
-    image = bombs.scene(1300, 900, mode)
+    image = pictures.scene(1300, 900, mode)
     pq = ColourCoding(9, 16)
     of_image, of_samples = pixels.in_standard(image, pq), pixels.in_standard(np.asarray(image), pq)
     assert of_image.mode == of_samples.mode
@@ -410,7 +415,7 @@ def test_a_standard_rendition_of_an_image_is_that_of_its_samples(mode):
 
 def test_a_huge_colour_profile_is_not_used_and_not_remembered():
     of_profile.cache_clear()
-    image = bombs.scene()
+    image = pictures.scene()
     image.info["icc_profile"] = bytes(MAX_PROFILE_BYTES + 1)
     seen = pixels.finish(image, size=image.size, orientation=1)
     assert seen.notes == (PROFILE_UNUSABLE,)
@@ -425,7 +430,7 @@ def test_only_a_few_of_the_previews_that_an_index_lists_are_tried(monkeypatch):
 
 
 def test_the_limits_hold_for_a_claim_that_once_took_six_gigabytes():
-    layout = jpeg.read_layout(bombs._huge_claim(299))
+    layout = jpeg.read_layout(drawn_jpeg.huge_claim(299))
     mode = costs.affordable_mode(layout, "full")
     assert mode == "scaled"
     assert costs.of_jpeg(layout, mode, pictures=2).memory_bytes < MAX_MEMORY_BYTES // 2

@@ -60,7 +60,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.mark.usefixtures("one_thread")
+@pytest.mark.usefixtures("one_thread", "quick_export")
 def test_a_run_killed_without_warning_resumes_to_the_same_numbers(tmp_path: Path, ladder_folder: Path) -> None:
     killed = config(tmp_path, ladder_folder, "killed", epochs=3)
     command = [sys.executable, "-m", "iqa_cli", "train", "--config", str(killed), "--device", "cpu"]

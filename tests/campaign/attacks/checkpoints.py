@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from drawn_checkpoints import BadCheckpoint
+    from bad_checkpoints import BadCheckpoint
 
     from campaign.plan import Case, Outcome, Plan
     from campaign.promise import Fault
@@ -65,7 +65,7 @@ def _bad(case: Case) -> list[Fault]:
 def bad_checkpoints() -> tuple[tuple[str, Callable[[Case, Path], object], frozenset[int]], ...]:
     """What may be wrong with the folder of a checkpoint, how it is made, and the exit codes that are right then.
 
-    The shipped one with changed files, and those that the tests draw (`drawn_checkpoints`), which need onnx.
+    The shipped one with changed files, and those that the tests draw (`bad_checkpoints`), which need onnx.
     """
     refused = frozenset({3})
     perhaps = frozenset({0, 3, 4})  # a changed weight may still be a model
@@ -83,7 +83,7 @@ def bad_checkpoints() -> tuple[tuple[str, Callable[[Case, Path], object], frozen
     )
     if not HAS_ONNX:
         return changed
-    from drawn_checkpoints import refused_by
+    from bad_checkpoints import refused_by
 
     both = set(refused_by("assess")) & set(refused_by("checkpoint-check"))
     drawn = sorted(both, key=lambda kind: kind.name)
@@ -96,7 +96,7 @@ def _shipped(damage: Callable[[Path, random.Random], None], case: Case, folder: 
 
 
 def _drawn(kind: BadCheckpoint, _: Case, folder: Path) -> None:
-    from drawn_checkpoints import checkpoint_of_kind
+    from bad_checkpoints import checkpoint_of_kind
 
     checkpoint_of_kind(kind, folder)
 

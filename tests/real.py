@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import pytest
 
@@ -39,15 +39,21 @@ def command(folder: Path, *arguments: object, before: str = "") -> list[str]:
 
 
 @contextlib.contextmanager
-def started(line: list[str], **env: str | None) -> Iterator[subprocess.Popen[str]]:
+def started(
+    line: list[str],
+    *,
+    stdout: int | IO[bytes] = subprocess.PIPE,
+    stderr: int | IO[bytes] = subprocess.PIPE,
+    **env: str | None,
+) -> Iterator[subprocess.Popen[str]]:
     """A process that is ended with everything it started. None takes a variable out of the environment."""
     around: dict[str, str | None] = {**os.environ, "PYTHONPATH": str(ROOT), **env}
     with subprocess.Popen(
         line,
         env={name: value for name, value in around.items() if value is not None},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=stdout,
+        stderr=stderr,
         text=True,
         errors="surrogateescape",
         start_new_session=True,
