@@ -141,12 +141,13 @@ def assess(
     from iqa_cli.cli.streams import say
     from iqa_cli.paths import find_checkpoint
     from iqa_cli.report.audit.tally import Tally
+    from iqa_cli.report.audit.words import WORDS
     from iqa_cli.report.text import shown
     from iqa_cli.wording import counted, shortened
 
     if csv_bom and csv is None:
         raise UsageError("--csv-bom is about the file of --csv, which is missing", hint="--csv audit.csv --csv-bom")
-    tally = Tally(top=top, min_level=min_severity.number)
+    tally = Tally(top=top, min_level=min_severity.number, between=WORDS[lang.code].between)
     outputs: Outputs | None = None
     try:
         found = find_photos(paths, include_copies=include_copies, exclude=exclude or (), exclude_from=exclude_from)
@@ -233,7 +234,10 @@ def _audit(
 
     started = time.perf_counter()
     # Closed at once if anything stops the loop: the decoding threads end before the message is printed.
-    with contextlib.closing(auditor.run(found.photos, cache)) as reports, progress(len(found.photos)) as advance:
+    with (
+        contextlib.closing(auditor.run(found.photos, cache)) as reports,
+        progress(len(found.photos), auditor.lang) as advance,
+    ):
         for report in reports:
             if is_asked():  # an interrupt can get lost in the code of a library
                 raise KeyboardInterrupt
