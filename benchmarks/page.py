@@ -33,7 +33,7 @@ from iqa_cli.report.audit.html.writer import HtmlWriter
 from iqa_cli.report.audit.provenance import Provenance
 
 GRAPH = read_graph(find_graph("smartphone-6"))
-EVIDENCE = "L* spread 33 of 100 from the 5th to the 95th percentile"
+EVIDENCE = "L* spans 33 of 100"
 PROVENANCE = Provenance(("DCIM",), "default", "scaled", "normal", dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
 
 

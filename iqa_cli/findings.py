@@ -7,7 +7,8 @@ never a made-up one.
 
 A checkpoint's card may tell what was measured at each level of each label on pictures of known levels. Then the
 evidence leads with what tells this label's levels apart best, says what is usual at the level, and a measurement far
-from it is said to speak against the level.
+from it is said to speak against the level. A measurement that is as usual without the problem is no evidence of it:
+another one leads where it is, and where there is none the sentence says so.
 """
 
 from __future__ import annotations
@@ -83,14 +84,15 @@ def _finding(
 ) -> Finding:
     margin, neighbour = _margin(named, level)
     lead = next((name for name in usual if name in evidence_names(label) and name in values), None)
+    measured = None if lead is None else _measured(values[lead], _MARGINS[_unit(lead)], level, len(row), usual[lead])
     return Finding(
         label=label,
         level=level,
         probability=min(1.0, max(0.0, 1.0 - float(row[0]))),
-        evidence=_evidence(label, level, values, capture, lang, usual),
+        evidence=_evidence(label, level, values, capture, lang, usual, leads=measured in ("less", "more")),
         margin=margin,
         nearly=neighbour if margin < NARROW_MARGIN else None,
-        measured=None if lead is None else _measured(values[lead], _MARGINS[_unit(lead)], level, len(row), usual[lead]),
+        measured=measured,
     )
 
 
@@ -212,17 +214,26 @@ def _evidence(
     capture: Capture,
     lang: Language,
     usual: Mapping[str, Mapping[int, tuple[float, float, float]]],
+    *,
+    leads: bool,
 ) -> str:
+    """What speaks for a level.
+
+    leads  whether the best measurement stays the first whatever it shows, because a note is about it
+    """
     names = evidence_names(label)
     if not names or not values:
         return ""
     known = [name for name in usual if name in names]
+    if level > 1 and not leads:
+        known.sort(key=lambda name: _doubts(values[name], level, usual[name]))  # of equals the best stays first
     parts = [_PHRASES[name][lang].format(_shown(name, values[name])) for name in (known or names)[:_CITED]]
     channels = (in_percent(values[f"clipped_fraction_{channel}"]) for channel in "rgb")
     of_channels = _CHANNELS[lang].format(*channels) if names == _CLIPPING else ""
     if level > 1 and known and level in usual[known[0]]:
         low, _, high = (_shown(known[0], value) for value in usual[known[0]][level])
-        parts[0] += _BRACKETS[lang].format(_USUAL[lang].format(low, high))
+        said = _USUAL[lang].format(low, high) + _DOUBTS[lang][_doubts(values[known[0]], level, usual[known[0]])]
+        parts[0] += _BRACKETS[lang].format(said)
         parts += [of_channels] if of_channels else []
     elif of_channels:
         parts[0] += _BRACKETS[lang].format(of_channels)
@@ -231,6 +242,24 @@ def _evidence(
         bias = f"{exposure_bias_ev:+.1f} EV"
         parts.append({"en": f"exposure compensation {bias}", "zh": f"曝光补偿 {bias}"}[lang])
     return {"en": ", ", "zh": "，"}[lang].join(parts)
+
+
+def _doubts(value: float, level: int, usual: Mapping[int, tuple[float, float, float]]) -> int:
+    """How much a measurement leaves it open whether there is the problem of a level.
+
+    returns  0  it is not usual without the problem; or nobody knows what is
+             1  it is, but is nearer to the middle of what is measured at the level
+             2  it is, and is nearer to the middle of what is measured without the problem
+    """
+    if 1 not in usual or level not in usual:
+        return 0
+    low, without, high = usual[1]
+    own = usual[level][1]
+    rises = own > without
+    if value > high if rises else value < low:
+        return 0
+    middle = (own + without) / 2
+    return 1 if (value > middle if rises else value < middle) else 2
 
 
 def _unit(name: str) -> str:
@@ -272,10 +301,7 @@ _PHRASES: dict[str, dict[Language, str]] = {
     "clipped_fraction": {"en": "{} of pixels clipped", "zh": "{} 的像素已过曝"},
     "dark_fraction": {"en": "{} of pixels darker than 2% luma", "zh": "{} 的像素亮度低于 2%"},
     "lstar_mean": {"en": "mean L* {}", "zh": "平均 L* {}"},
-    "lstar_p5_p95_spread": {
-        "en": "L* spread {} of 100 from the 5th to the 95th percentile",
-        "zh": "第 5 至第 95 百分位 L* 跨度 {}",
-    },
+    "lstar_p5_p95_spread": {"en": "L* spans {} of 100", "zh": "L* 跨度 {}"},
     "lstar_std": {"en": "L* standard deviation {}", "zh": "L* 标准差 {}"},
     "lstar_top_tenth_mean": {"en": "brightest tenth at L* {}", "zh": "最亮的十分之一像素平均 L* {}"},
     "lstar_top_tenth_std": {
@@ -283,17 +309,22 @@ _PHRASES: dict[str, dict[Language, str]] = {
         "zh": "最亮的十分之一像素 L* 标准差 {}",
     },
 }
-_USUAL: dict[Language, str] = {"en": "usual here: {} to {}", "zh": "此等级通常为 {} 至 {}"}
+_USUAL: dict[Language, str] = {"en": "usual at this level: {} to {}", "zh": "此等级通常为 {} 至 {}"}
+_DOUBTS: dict[Language, tuple[str, str, str]] = {
+    "en": ("", "; seen without the problem, too", "; alone it would not show the problem"),
+    "zh": ("", "；没有此问题时也可能如此", "；仅凭此值看不出此问题"),
+}
+"""By what `_doubts` gives."""
 _CHANNELS: dict[Language, str] = {"en": "red {}, green {}, blue {}", "zh": "红 {}，绿 {}，蓝 {}"}
 _BRACKETS: dict[Language, str] = {"en": " ({})", "zh": "（{}）"}
 _DISAGREEMENT: dict[Language, dict[Measured, str]] = {
     "en": {
-        "less": "{label}, {level}: the measured tone speaks for less",
-        "more": "{label}, {level}: the measured tone speaks for more",
+        "less": "{label}, {level}: the measurements fit a milder level",
+        "more": "{label}, {level}: the measurements fit a worse level",
     },
     "zh": {
-        "less": "{label}（{level}）：实测影调支持更轻的等级",
-        "more": "{label}（{level}）：实测影调支持更重的等级",
+        "less": "{label}（{level}）：实测值更符合较轻的等级",
+        "more": "{label}（{level}）：实测值更符合较重的等级",
     },
 }
 

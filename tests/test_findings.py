@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, get_args
 
 import numpy as np
@@ -20,7 +21,7 @@ from iqa_cli.findings import (
 from iqa_cli.hexgraph import HexGraph, Label, read_graph
 from iqa_cli.paths import find_graph
 from iqa_cli.photometry import MEASUREMENT_NAMES, Doubt, measure
-from iqa_cli.records import Capture, Finding, Language, Measured
+from iqa_cli.records import Capture, Finding, Language, Measured, Measurement
 
 GRAPH = read_graph(find_graph("smartphone-6"))
 NONE = [1.0, 0.0, 0.0, 0.0]
@@ -42,8 +43,8 @@ def test_evidence_of_every_shipped_label_carries_what_was_measured() -> None:
     assert by_label == {
         "bright": "median luma 0.00, 40% of pixels clipped",
         "dark": "median luma 0.00, 60% of pixels darker than 2% luma",
-        "high_contrast": "L* spread 100 of 100 from the 5th to the 95th percentile, L* standard deviation 49",
-        "low_contrast": "L* spread 100 of 100 from the 5th to the 95th percentile, L* standard deviation 49",
+        "high_contrast": "L* spans 100 of 100, L* standard deviation 49",
+        "low_contrast": "L* spans 100 of 100, L* standard deviation 49",
         "overexposed": "40% of pixels clipped (red 40%, green 40%, blue 40%)",
         "over_suppressed": "brightest tenth at L* 100, L* standard deviation 0.0 within the brightest tenth",
     }
@@ -203,7 +204,7 @@ def test_a_measurement_that_is_no_evidence_about_a_label_does_not_speak_against_
     dark = {"lstar_mean": {"separation": 0.5, "levels": {"1": [30, 50, 90], "4": [5, 14, 25]}}}
     assert dark_finding(50, 1, entry={"labels": {"dark": foreign}}).measured is None
     both = dark_finding(14, 4, entry={"labels": {"dark": {**foreign, **dark}}})
-    assert (both.measured, both.evidence) == ("fits", "mean L* 14 (usual here: 5 to 25)")
+    assert (both.measured, both.evidence) == ("fits", "mean L* 14 (usual at this level: 5 to 25)")
     graph = HexGraph("own", (Label("sky too dark", (1, 2)),))
     usual = read_usual({"labels": {"sky too dark": dark}}, graph, "card.json")
     (sky,) = find(graph, [[0.9, 0.1]], [1], measure(np.full((8, 8, 3), 5, np.uint8)), Capture(), usual=usual)
@@ -211,10 +212,86 @@ def test_a_measurement_that_is_no_evidence_about_a_label_does_not_speak_against_
 
 
 def test_evidence_leads_with_what_tells_levels_apart_and_says_what_is_usual() -> None:
-    assert dark_finding(14, 4).evidence == "mean L* 14 (usual here: 5 to 25)"
+    assert dark_finding(14, 4).evidence == "mean L* 14 (usual at this level: 5 to 25)"
     assert dark_finding(14, 4, "zh").evidence == "平均 L* 14（此等级通常为 5 至 25）"
     assert dark_finding(14, 3).evidence == "mean L* 14"
     assert dark_finding(50, 1).evidence == "mean L* 50"
+
+
+DARK_BY_TWO = {
+    "labels": {
+        "dark": {
+            "lstar_mean": {"separation": 0.9, "levels": {"1": [30, 50, 90], "4": [5, 14, 40]}},
+            "luma_median": {"separation": 0.8, "levels": {"1": [0.25, 0.5, 0.9], "4": [0, 0.1, 0.6]}},
+        }
+    }
+}
+
+
+def measured_but(**values: float) -> list[Measurement]:
+    """What was measured of the picture, some of it replaced."""
+    return [dataclasses.replace(entry, value=values.get(entry.name, entry.value)) for entry in MEASURED]
+
+
+def dark_by_two(lstar: float, luma: float, level: int = 4, lang: Language = "en") -> Finding:
+    """Too dark, with two measurements about it, the first of which tells levels apart better."""
+    measurements = measured_but(lstar_mean=lstar, luma_median=luma)
+    row = [float(level == number) for number in range(1, 5)]
+    usual = read_usual(DARK_BY_TWO, GRAPH, "card.json")
+    return find(GRAPH, [NONE, row, *[NONE] * 4], [1, level, *[1] * 4], measurements, Capture(), lang, usual=usual)[1]
+
+
+def test_a_measurement_that_is_usual_without_the_problem_says_so() -> None:
+    both = dark_by_two(31, 0.5)
+    assert both.measured == "fits"
+    assert both.evidence == (
+        "mean L* 31 (usual at this level: 5 to 40; seen without the problem, too), median luma 0.50"
+    )
+    assert dark_by_two(30, 0.5).evidence.count("seen without the problem, too") == 1
+    assert dark_by_two(29.9, 0.5).evidence == "mean L* 30 (usual at this level: 5 to 40), median luma 0.50"
+    assert dark_by_two(31, 0.5, level=1).evidence == "mean L* 31, median luma 0.50"  # nothing is claimed
+    assert dark_by_two(31, 0.5, lang="zh").evidence.startswith(
+        "平均 L* 31（此等级通常为 5 至 40；没有此问题时也可能如此）"
+    )
+
+
+def test_a_measurement_as_in_most_pictures_without_the_problem_does_not_show_it() -> None:
+    evidence = "mean L* 33 (usual at this level: 5 to 40; alone it would not show the problem), median luma 0.50"
+    assert dark_by_two(33, 0.5).evidence == evidence
+    assert dark_by_two(33, 0.5, lang="zh").evidence.startswith(
+        "平均 L* 33（此等级通常为 5 至 40；仅凭此值看不出此问题）"
+    )
+
+
+@pytest.mark.parametrize(
+    ("lstar", "luma", "first"),
+    [
+        (35, 0.2, "median luma 0.20 (usual at this level: 0.00 to 0.60), "),
+        (20, 0.2, "mean L* 20 (usual at this level: 5 to 40), "),  # of two that show it the better
+        (33, 0.27, "median luma 0.27 (usual at this level: 0.00 to 0.60; seen without the problem, too), "),
+    ],
+)
+def test_the_measurement_that_shows_the_problem_best_leads(lstar: float, luma: float, first: str) -> None:
+    assert dark_by_two(lstar, luma).evidence.startswith(first)
+
+
+def test_a_measurement_that_a_note_is_about_leads_whatever_it_shows() -> None:
+    less = dark_by_two(60, 0.2)
+    assert less.measured == "less"
+    assert less.evidence.startswith("mean L* 60 (usual at this level: 5 to 40; alone it would not show the problem)")
+
+
+@pytest.mark.parametrize(
+    ("lstar", "said"),
+    [(5, "alone it"), (62, "alone it"), (63, "seen without"), (70, "seen without"), (71, None), (95, None)],
+)
+def test_the_side_of_a_problem_is_that_of_its_median(lstar: float, said: str | None) -> None:
+    levels = {"1": [10, 50, 70], "2": [60, 75, 90]}
+    usual = read_usual({"labels": {"bright": {"lstar_mean": {"levels": levels}}}}, GRAPH, "card.json")
+    rows = [[0.0, 1.0, 0.0, 0.0], *[NONE] * 5]
+    bright = find(GRAPH, rows, [2, *[1] * 5], measured_but(lstar_mean=lstar), Capture(), usual=usual)[0]
+    assert ("without the problem" in bright.evidence or "alone" in bright.evidence) == (said is not None)
+    assert said is None or said in bright.evidence
 
 
 def test_channels_stand_outside_of_the_brackets_of_what_is_usual() -> None:
@@ -222,15 +299,15 @@ def test_channels_stand_outside_of_the_brackets_of_what_is_usual() -> None:
     entry = {"labels": {"overexposed": {"clipped_fraction": {"separation": 1, "levels": levels}}}}
     rows = [*[NONE] * 4, [0.0, 0.0, 0.0, 1.0], NONE]
     found = find(GRAPH, rows, [1, 1, 1, 1, 4, 1], MEASURED, Capture(), usual=read_usual(entry, GRAPH, "card.json"))[4]
-    assert found.evidence == "40% of pixels clipped (usual here: 20% to 100%), red 40%, green 40%, blue 40%"
+    assert found.evidence == "40% of pixels clipped (usual at this level: 20% to 100%), red 40%, green 40%, blue 40%"
     assert found.measured == "fits"
 
 
 def test_a_disagreement_is_said_in_both_languages() -> None:
     less, more = dark_finding(60, 4), dark_finding(10, 1)
-    assert disagreement_notes(GRAPH, [less]) == ("too dark, blocking: the measured tone speaks for less",)
-    assert disagreement_notes(GRAPH, [more]) == ("too dark, none: the measured tone speaks for more",)
-    assert disagreement_notes(GRAPH, [less], "zh") == ("整体偏暗（阻塞）：实测影调支持更轻的等级",)
+    assert disagreement_notes(GRAPH, [less]) == ("too dark, blocking: the measurements fit a milder level",)
+    assert disagreement_notes(GRAPH, [more]) == ("too dark, none: the measurements fit a worse level",)
+    assert disagreement_notes(GRAPH, [less], "zh") == ("整体偏暗（阻塞）：实测值更符合较轻的等级",)
     assert disagreement_notes(GRAPH, [dark_finding(14, 4)]) == ()
 
 

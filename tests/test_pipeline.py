@@ -105,9 +105,9 @@ def test_a_checkpoint_that_knows_what_is_usual_says_where_measurements_disagree(
     (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
     fine, bright, blocking, _, severe, icon, *_ = assess([roll], checkpoint=folder)
     assert [report.findings[1].measured for report in (fine, bright, blocking)] == ["fits"] * 3
-    assert blocking.findings[1].evidence == "mean L* 1 (usual here: 0 to 10)"
+    assert blocking.findings[1].evidence == "mean L* 1 (usual at this level: 0 to 10)"
     assert severe.findings[1].measured == "more"
-    assert severe.notes == ("too dark, severe: the measured tone speaks for more",)
+    assert severe.notes == ("too dark, severe: the measurements fit a worse level",)
     assert icon.notes == ("only 8 x 8 pixels: too small to judge",)
 
 

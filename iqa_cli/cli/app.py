@@ -14,6 +14,7 @@ from iqa_cli._version import __version__
 from iqa_cli.cli.assess import assess
 from iqa_cli.cli.cache import cache
 from iqa_cli.cli.checkpoint_check import checkpoint_check
+from iqa_cli.cli.command import Command
 from iqa_cli.cli.eval import evaluate
 from iqa_cli.cli.graph_check import graph_check
 from iqa_cli.cli.pick import pick
@@ -32,14 +33,15 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help reads the same in a terminal, in a pipe and in the documentation
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("assess")(assess)
-app.add_typer(cache, name="cache")
-app.command("checkpoint-check")(checkpoint_check)
-app.command("eval")(evaluate)
-app.command("graph-check")(graph_check)
-app.command("pick")(pick)
-app.command("split")(split)
-app.command("train")(train)
+# The line of each command in the list of all has room for what is said here; of more it would show the beginning.
+app.command("assess", cls=Command, short_help="Find the photos with tone problems: how bad, how sure.")(assess)
+app.add_typer(cache, name="cache", short_help="Show or forget what is remembered of judged photos.")
+app.command("checkpoint-check", cls=Command, short_help="Say whether checkpoints are safe and sound.")(checkpoint_check)
+app.command("eval", cls=Command, short_help="Say how good a model is on labelled photos.")(evaluate)
+app.command("graph-check", cls=Command, short_help="Prove label graphs sound.")(graph_check)
+app.command("pick", cls=Command, short_help="Act on photos of a report: list, link, copy, move them.")(pick)
+app.command("split", cls=Command, short_help="Split a label file into train, val and test.")(split)
+app.command("train", cls=Command, short_help="Train a model of your own.")(train)
 
 
 def _print_version(wanted: bool) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from iqa_cli.cli.options import DecodeMode, Device, Lang, Level, Strictness
+from iqa_cli.cli.options import DecodeMode, Device, Lang, Level, Strictness, choice_of
 from iqa_cli.errors import ExitCode, InvalidInput, NothingReadable, UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def assess(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATH", help="Photos and folders; folders are searched to the bottom. - takes paths from stdin."
+            metavar="PATH...", help="Photos and folders; folders are searched to the bottom. - takes paths from stdin."
         ),
     ],
     checkpoint: Annotated[
@@ -62,10 +62,13 @@ def assess(
     ] = None,
     top: Annotated[int, typer.Option(min=0, metavar="N", help="How many of the worst photos to list.")] = 20,
     min_severity: Annotated[
-        Level, typer.Option(help="List photos among the worst from this severity on.")
+        Level, typer.Option(metavar=choice_of(Level), help="List photos among the worst from this severity on.")
     ] = Level.ORDINARY,
     fail_on: Annotated[
-        Level | None, typer.Option(help="Exit with code 1 if any photo has a problem this severe or worse.")
+        Level | None,
+        typer.Option(
+            metavar=choice_of(Level), help="Exit with code 1 if any photo has a problem this severe or worse."
+        ),
     ] = None,
     fail_on_unsearched: Annotated[
         bool | None,
@@ -78,15 +81,17 @@ def assess(
     strictness: Annotated[
         Strictness,
         typer.Option(
+            metavar=choice_of(Strictness),
             help="How readily a problem is named, and a grave one: strict misses fewer and accuses more good photos, "
-            "lenient the other way round. Probabilities stay the same."
+            "lenient the other way round. Probabilities stay the same.",
         ),
     ] = Strictness.NORMAL,
     decode: Annotated[
         DecodeMode,
         typer.Option(
+            metavar=choice_of(DecodeMode),
             help="scaled reads large JPEGs at a fraction of their size, much faster; full reads every pixel; thumbnail "
-            "judges the preview that the camera wrote: a first look, five to ten times faster where photos have one."
+            "judges the preview that the camera wrote: a first look, five to ten times faster where photos have one.",
         ),
     ] = DecodeMode.SCALED,
     jobs: Annotated[
@@ -112,8 +117,9 @@ def assess(
     device: Annotated[
         Device,
         typer.Option(
+            metavar=choice_of(Device),
             help="Where the model runs: cuda is an NVIDIA card, by way of onnxruntime-gpu; auto takes one for a large "
-            "model such as a ViT, if it is there."
+            "model such as a ViT, if it is there.",
         ),
     ] = Device.AUTO,
     cache: Annotated[
@@ -123,9 +129,7 @@ def assess(
             help="Remember what was judged: photos that have not changed since are not opened again. See `iqa cache`.",
         ),
     ] = True,
-    lang: Annotated[
-        Lang, typer.Option(help="Language of the report; what is wrong with a file is said in English.")
-    ] = Lang.EN,
+    lang: Annotated[Lang, typer.Option(metavar=choice_of(Lang), help="Language of the report.")] = Lang.EN,
 ) -> None:
     """Find the photos with tone problems: which, how bad, how sure.
 
@@ -143,12 +147,13 @@ def assess(
     from iqa_cli.cli.streams import say
     from iqa_cli.paths import find_checkpoint
     from iqa_cli.report.audit.tally import Tally
+    from iqa_cli.report.audit.words import WORDS
     from iqa_cli.report.text import shown
     from iqa_cli.wording import counted, shortened
 
     if csv_bom and csv is None:
         raise UsageError("--csv-bom is about the file of --csv, which is missing", hint="--csv audit.csv --csv-bom")
-    tally = Tally(top=top, min_level=min_severity.number)
+    tally = Tally(top=top, min_level=min_severity.number, between=WORDS[lang.code].between)
     outputs: Outputs | None = None
     try:
         found = find_photos(paths, include_copies=include_copies, exclude=exclude or (), exclude_from=exclude_from)
@@ -245,7 +250,10 @@ def _audit(
 
     started = time.perf_counter()
     # Closed at once if anything stops the loop: the decoding threads end before the message is printed.
-    with contextlib.closing(auditor.run(found.photos, cache)) as reports, progress(len(found.photos)) as advance:
+    with (
+        contextlib.closing(auditor.run(found.photos, cache)) as reports,
+        progress(len(found.photos), auditor.lang) as advance,
+    ):
         for report in reports:
             if is_asked():  # an interrupt can get lost in the code of a library
                 raise KeyboardInterrupt

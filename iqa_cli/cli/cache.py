@@ -22,7 +22,7 @@ cache = typer.Typer(
 )
 
 
-@cache.command("info")
+@cache.command("info", short_help="Show where the cache is, and what it knows.")
 def info() -> None:
     """Show where the cache is, how large, and for which models and settings it knows photos.
 
@@ -44,7 +44,7 @@ def info() -> None:
         print(*lines, sep="\n", flush=True)  # noqa: T201 - this is the report
 
 
-@cache.command("clear")
+@cache.command("clear", short_help="Forget every photo; the next run judges them anew.")
 def clear(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether it is meant.")] = False,
 ) -> None:

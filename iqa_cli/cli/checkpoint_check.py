@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def checkpoint_check(
     checkpoints: Annotated[
-        list[str], typer.Argument(metavar="DIR", help="Checkpoint folders, or names of shipped checkpoints.")
+        list[str], typer.Argument(metavar="DIR...", help="Checkpoint folders, or names of shipped checkpoints.")
     ],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")] = False,
 ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from iqa_cli.cli.options import Device
+from iqa_cli.cli.options import Device, choice_of
 from iqa_cli.errors import ExitCode, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def evaluate(
     labels: Annotated[
         str | None,
         typer.Option(
-            metavar="A,B,...",
+            metavar="NAME,...",
             help="Names of the positions in a --predictions file that does not name them; six without names are "
             "bright, dark, low_contrast, high_contrast, overexposed, over_suppressed.",
         ),
@@ -70,7 +70,8 @@ def evaluate(
         typer.Option(min=1, metavar="N", help="Photos to decode at once; by default one per processor."),
     ] = None,
     device: Annotated[
-        Device | None, typer.Option(show_default=False, help="Where the model runs, as for `iqa assess`.")
+        Device | None,
+        typer.Option(metavar=choice_of(Device), show_default=False, help="Where the model runs, as for `iqa assess`."),
     ] = None,
 ) -> None:
     """Say how good a model is on labelled photos, beside always answering "none".

@@ -18,19 +18,21 @@ if TYPE_CHECKING:
 
 
 def graph_check(
-    graphs: Annotated[list[str], typer.Argument(metavar="GRAPH.json", help="Graph files, or names of shipped graphs.")],
+    graphs: Annotated[
+        list[str], typer.Argument(metavar="GRAPH.json...", help="Graph files, or names of shipped graphs.")
+    ],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Let warnings fail as errors do: exit code 1.")] = False,
     fix: Annotated[
         str | None,
         typer.Option(
-            metavar="OUT.json",
+            metavar="FILE",
             help="Write the graph in canonical form: maps closed, duplicates removed, the same legal states.",
         ),
     ] = None,
     draw: Annotated[
         str | None,
-        typer.Option(metavar="OUT.svg", help="Draw the graph: exclusions, subsumptions, levels that never occur."),
+        typer.Option(metavar="FILE", help="Draw the graph as SVG: exclusions, subsumptions, levels that never occur."),
     ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Show notes as well, and what follows from the rules unsaid.")

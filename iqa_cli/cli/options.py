@@ -9,6 +9,11 @@ if TYPE_CHECKING:
     from iqa_cli.records import Language
 
 
+def choice_of(values: type[enum.StrEnum]) -> str:
+    """How the help of an option shows what it chooses from: `en|zh`."""
+    return "|".join(values)
+
+
 class Level(enum.StrEnum):
     """Severities a user can name; the order is that of `records.Severity`, from 2 up."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from iqa_cli.cli.options import Level
+from iqa_cli.cli.options import Level, choice_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,26 +34,35 @@ def pick(
         Path | None, typer.Argument(metavar="REPORT", help="What iqa assess wrote with --csv or --jsonl.")
     ] = None,
     label: Annotated[
-        list[str] | None, typer.Option(metavar="L", help="Photos with this problem; several: with any of them.")
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL,...", help="Photos with this problem. Several, with commas or repeated: with any of them."
+        ),
     ] = None,
     min_severity: Annotated[
-        Level | None, typer.Option(help="Photos with a problem this severe or worse; ordinary unless told.")
+        Level | None,
+        typer.Option(
+            metavar=choice_of(Level), help="Photos with a problem this severe or worse; ordinary unless told."
+        ),
     ] = None,
     min_probability: Annotated[
         float | None,
         typer.Option(min=0, max=1, metavar="P", help="Photos with a problem at least this probable, 0..1."),
     ] = None,
-    status: Annotated[list[Status] | None, typer.Option(help="Photos of this status; may be repeated.")] = None,
+    status: Annotated[
+        list[Status] | None,
+        typer.Option(metavar=choice_of(Status), help="Photos of this status; may be repeated."),
+    ] = None,
     camera: Annotated[
-        str | None, typer.Option(metavar="C", help="Photos by this model or maker; * stands for anything.")
+        str | None, typer.Option(metavar="NAME", help="Photos by this model or maker; * stands for anything.")
     ] = None,
     iso: Annotated[
         str | None, typer.Option(metavar="A-B", help="Photos of this sensitivity; A- and -B are open to one side.")
     ] = None,
     since: Annotated[
-        str | None, typer.Option(metavar="D", help="Photos taken on this day or later, as in 2024-05-01.")
+        str | None, typer.Option(metavar="DATE", help="Photos taken on this day or later, as in 2024-05-01.")
     ] = None,
-    until: Annotated[str | None, typer.Option(metavar="D", help="Photos taken on this day or earlier.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="DATE", help="Photos taken on this day or earlier.")] = None,
     under: Annotated[str | None, typer.Option(metavar="DIR", help="Photos in this folder or below it.")] = None,
     paths: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Photos of this list: a path a line, as the page exports it.")
@@ -172,11 +181,11 @@ def _find(path: Path, conditions: Conditions) -> Picked:
 
 def _known(labels: Sequence[str], report: Report) -> tuple[str, ...]:
     """The labels of a report that are meant. Raises UsageError for one that it does not have."""
-    from iqa_cli.picking.wishes import known_label
+    from iqa_cli.picking.wishes import known_labels
 
     spoken = {}
     if not set(labels) <= set(report.labels):
         from iqa_cli.picking.names import names_of
 
         spoken = dict(names_of(report.labels).spoken)
-    return tuple(dict.fromkeys(known_label(report, label, spoken) for label in labels))
+    return tuple(dict.fromkeys(known for text in labels for known in known_labels(report, text, spoken)))

@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from iqa_cli.records import Language
+
+_PACE: dict[Language, str] = {"en": "{pace:.1f} photos/s, {left} left", "zh": "每秒 {pace:.1f} 张，剩余 {left}"}
+
 
 @contextlib.contextmanager
-def progress(total: int) -> Iterator[Callable[..., None]]:
+def progress(total: int, lang: Language = "en") -> Iterator[Callable[..., None]]:
     """A bar over `total` photos that goes when it is done; gives the function that counts one more, and
     takes how many of all so far cost nothing, because they were known.
 
@@ -34,7 +38,7 @@ def progress(total: int) -> Iterator[Callable[..., None]]:
 
     class Pace(ProgressColumn):
         def render(self, task: Task) -> Text:
-            return Text(pace(int(task.completed), total, task.elapsed or 0.0, task.fields["known"]))
+            return Text(pace(int(task.completed), total, task.elapsed or 0.0, task.fields["known"], lang))
 
     bar = Progress(
         BarColumn(),
@@ -50,7 +54,7 @@ def progress(total: int) -> Iterator[Callable[..., None]]:
         yield lambda known=0: bar.update(task, advance=1, known=known)
 
 
-def pace(completed: int, total: int, elapsed_s: float, known: int = 0) -> str:
+def pace(completed: int, total: int, elapsed_s: float, known: int = 0, lang: Language = "en") -> str:
     """How fast it goes and how long it will take: "12.3 photos/s, 0:01:05 left"; empty until a photo took time.
 
     Known ones do not count: a run that goes on where it was gets them at once, and then the others.
@@ -62,4 +66,4 @@ def pace(completed: int, total: int, elapsed_s: float, known: int = 0) -> str:
     if judged <= 0 or elapsed_s <= 0:
         return ""
     left = dt.timedelta(seconds=round((total - completed) * elapsed_s / judged))
-    return f"{judged / elapsed_s:.1f} photos/s, {left} left"
+    return _PACE[lang].format(pace=judged / elapsed_s, left=left)

@@ -20,7 +20,7 @@ def split(
     labels: Annotated[
         list[Path],
         typer.Argument(
-            metavar="LABELS.csv",
+            metavar="LABELS.csv...",
             help="The label file to split; with --check the parts of a split, or one file with a column `split`.",
         ),
     ],

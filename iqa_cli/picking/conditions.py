@@ -47,7 +47,7 @@ class Conditions:
     under: str | None = None
     """A folder, as the report spells it or as it is reached from here."""
     paths: tuple[str, ...] | None = None
-    """Lines of a list of paths, spelled as in the report."""
+    """Lines of a list of paths, spelled as in the report or alike."""
 
     @property
     def judges(self) -> bool:
@@ -128,8 +128,13 @@ def _listed(report: Report, paths: Sequence[str] | None) -> tuple[Collection[int
 
 
 def _as_elsewhere(path: str) -> str:
-    r"""Equal for the spellings of one path on other systems: `\` between folders, accents joined to their letters."""
-    return unicodedata.normalize("NFC", path).replace("\\", "/")
+    r"""Equal for the spellings of one path: with and without `./`, with `\` between folders, accents joined or apart.
+
+    `..` stays: behind a link to a folder it leads elsewhere than its spelling says.
+    """
+    whole = unicodedata.normalize("NFC", path).replace("\\", "/")
+    names = "/".join(name for name in whole.split("/") if name not in ("", "."))
+    return f"/{names}" if whole.startswith("/") else names
 
 
 def _has_status(row: Row, conditions: Conditions) -> bool:

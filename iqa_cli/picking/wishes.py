@@ -71,24 +71,43 @@ def _next(start: dt.datetime, month: int | None, day: int | None, hour: int | No
     return start + (dt.timedelta(minutes=1) if second is None else dt.timedelta(seconds=1))
 
 
+def known_labels(report: Report, text: str, names: Mapping[str, str]) -> tuple[str, ...]:
+    """The labels that are meant by one, or by several with commas between them. A label may have a comma itself.
+
+    Arguments and errors as of `known_label`.
+    """
+    parts = [part for part in text.split(",") if part.strip()]
+    if not parts or _spelled(report, text, names) is not None:
+        return (known_label(report, text, names),)
+    return tuple(known_label(report, part.strip(), names) for part in parts)
+
+
 def known_label(report: Report, text: str, names: Mapping[str, str]) -> str:
     """The label of a report that is meant: by its spelling or its name, whatever the case and what joins its words.
 
     names   label by the names that people see
     raises  UsageError  if the report has no such label; the message has the nearest, and all of them
     """
-    if text in report.labels:
-        return text
-    spellings = {**{_folded(name): label for name, label in names.items()}, **{_folded(n): n for n in report.labels}}
-    if _folded(text) in spellings:
-        return spellings[_folded(text)]
+    known = _spelled(report, text, names)
+    if known is not None:
+        return known
     if not report.labels:
         raise UsageError(f"{report.name}: no photo was judged, so there is no label to pick by")
+    spellings = _spellings(report, names)
     near = difflib.get_close_matches(_folded(text[:100]), list(spellings), n=1)
     meant = f' (did you mean "{spellings[near[0]]}"?)' if near else ""
     raise UsageError(
         f'{report.name} has no label "{shown(as_utf8(text))}"{meant}', hint=f"its labels: {', '.join(report.labels)}"
     )
+
+
+def _spelled(report: Report, text: str, names: Mapping[str, str]) -> str | None:
+    """The label that has this spelling or name; None if there is none."""
+    return text if text in report.labels else _spellings(report, names).get(_folded(text))
+
+
+def _spellings(report: Report, names: Mapping[str, str]) -> dict[str, str]:
+    return {**{_folded(name): label for name, label in names.items()}, **{_folded(n): n for n in report.labels}}
 
 
 def _folded(name: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import dataclasses
 import functools
 import hashlib
 import importlib
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from iqa_cli._version import __version__
 from iqa_cli.cache import Cache, context_key
 from iqa_cli.checkpoint import Checkpoint, load_checkpoint
+from iqa_cli.chinese import in_chinese
 from iqa_cli.errors import UsageError
 from iqa_cli.paths import checkpoint_folder
 from iqa_cli.photos.discover import as_utf8, discover
@@ -67,7 +69,7 @@ class Auditor:
     decode         "scaled" decodes JPEGs at a fraction of their size, many times faster; "full" decodes every pixel;
                    "thumbnail" takes the preview that the camera wrote where there is one, and reads only that
     jobs           photos to work on at once; None takes one per processor this process may use
-    lang           of evidence; what is wrong with a file is said in English
+    lang           of evidence, notes and reasons
     strictness     log-odds added to every problem before levels are named: above 0 misses fewer and accuses more good
                    photos; probabilities stay the same
     explain        also say which rules of the graph changed which label; costs little for a dozen labels, some
@@ -191,7 +193,7 @@ class Auditor:
                 report = next(new) if known is None else known
                 if known is None and cache is not None:
                     cache.store(ref, report)
-                yield report
+                yield self._in_its_language(report)
 
         # In a small folder every worker gets some.
         at_once = min(AT_ONCE[self._decode], max(1, operator.length_hint(refs, 1 << 30) // (4 * self._jobs)))
@@ -220,10 +222,17 @@ class Auditor:
                 TypeError, ValueError  for any other source, or an array of another shape or range
         """
         if not isinstance(source, str | os.PathLike):
-            return self._judge().photo(source)
+            return self._in_its_language(self._judge().photo(source))
         if os.path.isdir(source):  # noqa: PTH112 - Path's own raises for a locked folder before Python 3.14
             raise UsageError(f"{as_utf8(os.fspath(source))}: this is a folder", hint="assess([folder]) takes folders")
-        return self._judge().photos(discover([source]).photos)[0]
+        return self._in_its_language(self._judge().photos(discover([source]).photos)[0])
+
+    def _in_its_language(self, report: PhotoReport) -> PhotoReport:
+        """What those said who read the file, in the language of the report; the cache keeps it in English."""
+        if self.lang == "en":
+            return report
+        error = report.error and in_chinese(report.error)
+        return dataclasses.replace(report, error=error, notes=tuple(map(in_chinese, report.notes)))
 
     def hurry(self) -> None:
         """Runs that are ended from now on do not wait for the photos in hand: for a process that is about to end.
@@ -327,7 +336,7 @@ def assess(
     decode      "scaled" decodes JPEGs at a fraction of their size, many times faster; "full" decodes every pixel;
                 "thumbnail" takes the preview that the camera wrote where there is one
     jobs        photos to work on at once; None takes one per processor. The reports do not depend on it
-    lang        of evidence; what is wrong with a file is said in English
+    lang        of evidence, notes and reasons
     strictness  log-odds added to every problem before levels are named, as `iqa assess --strictness`: lenient is -1,
                 strict 1
     explain     also say which rules of the graph changed which label

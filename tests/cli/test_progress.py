@@ -36,6 +36,7 @@ def test_a_terminal_gets_a_bar_that_counts(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_photos_that_were_known_do_not_count_for_the_pace() -> None:
     assert pace(64, 128, 8.0, 32) == "4.0 photos/s, 0:00:16 left"
+    assert pace(64, 128, 8.0, 32, "zh") == "每秒 4.0 张，剩余 0:00:16"
     assert pace(64, 128, 8.0, 64) == pace(64, 128, 8.0, 100) == ""  # more are known ahead of those that were shown
 
 

@@ -12,7 +12,7 @@ from drawn import TAKEN, as_csv, photo
 from iqa_cli.errors import InvalidInput, UsageError
 from iqa_cli.picking.conditions import Conditions, select
 from iqa_cli.picking.report import read_report
-from iqa_cli.picking.wishes import iso_range, known_label, moment, read_list
+from iqa_cli.picking.wishes import iso_range, known_label, known_labels, moment, read_list
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,6 +132,18 @@ def test_a_listed_path_is_known_as_other_systems_spell_it_unless_two_are_alike(t
     assert listed("D/A.jpg") == []
 
 
+@pytest.mark.parametrize("start", ["./", "", "/photos/"])
+def test_a_path_is_the_same_with_and_without_the_dot_of_its_folder(tmp_path: Path, start: str) -> None:
+    (tmp_path / "a.csv").write_bytes(as_csv([photo(f"{start}DCIM/a.jpg"), photo(f"{start}DCIM/b.jpg")]))
+    there = read_report(tmp_path / "a.csv")
+    absolute = start if start.startswith("/") else ""
+    for spelled in (f"{absolute}DCIM/a.jpg", f"{absolute or './'}DCIM/a.jpg", f"{absolute}DCIM/.//a.jpg"):
+        assert picked(there, paths=(spelled,)) == "a", spelled
+    assert select(there, Conditions(paths=(f"{absolute}DCIM/../DCIM/a.jpg",))).not_listed != ()
+    for folder in (f"{absolute}DCIM", f"{absolute or './'}DCIM/", f"{absolute}DCIM/."):
+        assert picked(there, under=folder) == "a b", folder
+
+
 @pytest.mark.parametrize(
     ("text", "bounds"), [("100-400", (100, 400)), ("100-", (100, None)), ("-400", (None, 400)), (" 64 ", (64, 64))]
 )
@@ -173,6 +185,16 @@ def test_labels_are_known_by_spelling_and_name_in_any_case(report: Report) -> No
     for text in ("dark", "Dark", "too dark", "Too-Dark", "整体偏暗"):
         assert known_label(report, text, names) == "dark"
     assert known_label(report, "Over suppressed", names) == "over_suppressed"
+
+
+def test_several_labels_may_stand_behind_one_option(report: Report) -> None:
+    names = {"too dark": "dark", "bright, all over": "bright"}
+    assert known_labels(report, "dark", names) == ("dark",)
+    assert known_labels(report, "bright, Too dark,", names) == ("bright", "dark")
+    assert known_labels(report, "bright, all over", names) == ("bright",)  # a name with a comma is one name
+    for text in (",", "dark,brigth"):
+        with pytest.raises(UsageError, match="has no label"):
+            known_labels(report, text, names)
 
 
 def test_an_unknown_label_is_refused_with_the_nearest(report: Report) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iqa_cli.chinese import in_chinese
 from iqa_cli.report.audit.words import WORDS
 from iqa_cli.report.text import shown
 
@@ -30,13 +31,19 @@ def left_out_line(left_out: LeftOut, lang: Language) -> str:
     if left_out.copies:
         parts.append(
             words.copies[left_out.copies.total() != 1].format(count=left_out.copies.total())
-            + words.brackets.format(words.comma.join(sorted(left_out.copies, key=str.lower)) + words.look_inside)
+            + words.brackets.format(words.comma.join(_keepers(left_out, lang)) + words.look_inside)
         )
     if left_out.hidden:
         parts.append(words.hidden.format(count=left_out.hidden))
     if left_out.excluded:
         parts.append(words.excluded.format(count=left_out.excluded))
     return words.passed_over + words.comma.join(parts) if parts else ""
+
+
+def _keepers(left_out: LeftOut, lang: Language) -> list[str]:
+    """Who keeps the copies."""
+    names = sorted(left_out.copies, key=str.lower)
+    return names if lang == "en" else [in_chinese(name) for name in names]
 
 
 def _kinds(left_out: LeftOut, lang: Language) -> str:

@@ -58,7 +58,7 @@ class Tally:
     min_level  a photo is kept among the worst from this level on
     """
 
-    def __init__(self, *, top: int = 20, min_level: int = 2) -> None:
+    def __init__(self, *, top: int = 20, min_level: int = 2, between: str = "; ") -> None:
         self.photos = 0
         """Photos seen, readable or not."""
         self.fine = 0
@@ -79,6 +79,7 @@ class Tally:
         """Photos at or above `min_level`, of which the worst `top` are kept."""
         self.top = top
         self.min_level = min_level
+        self.between = between
         self._heap: list[tuple[int, float, int, PhotoReport]] = []
 
     def add(self, report: PhotoReport) -> None:
@@ -88,7 +89,7 @@ class Tally:
             self.unreadable.add(report.error or "", report.source_file)
             return
         if report.status == "uncertain":
-            self.uncertain.add("; ".join(report.notes), report.source_file)
+            self.uncertain.add(self.between.join(report.notes), report.source_file)
             return
         if report.status == "damaged":
             self.damaged.add(report.notes[0] if report.notes else "", report.source_file)
@@ -99,7 +100,7 @@ class Tally:
         if worst is None:
             self.fine += 1
             if any(finding.measured == "more" for finding in report.findings):
-                self.doubted.add("; ".join(report.notes), report.source_file)
+                self.doubted.add(self.between.join(report.notes), report.source_file)
             return
         self.problems[worst.level] += 1
         if worst.level < self.min_level:

@@ -78,6 +78,8 @@ class Words:
     """Between the first words of the closing line and the counts."""
     comma: str
     """Between items of a list."""
+    between: str
+    """Between several reasons."""
     brackets: str
     """Around an aside."""
 
@@ -116,6 +118,7 @@ WORDS: dict[Language, Words] = {
         maybe="maybe, {share}",
         colon=": ",
         comma=", ",
+        between="; ",
         brackets=" ({})",
     ),
     "zh": Words(
@@ -151,6 +154,7 @@ WORDS: dict[Language, Words] = {
         maybe="可能，{share}",
         colon="：",
         comma="，",
+        between="；",
         brackets="（{}）",
     ),
 }

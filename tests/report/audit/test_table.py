@@ -223,6 +223,6 @@ def test_a_level_that_hangs_by_a_hair_is_marked(lang: Language, words: str, grap
 
 def test_fine_photos_that_were_measured_otherwise_are_listed_apart(graph: HexGraph) -> None:
     finding = Finding("dark", 1, 0.1, "mean L* 10", measured="more")
-    note = "too dark, none: the measured tone speaks for more"
+    note = "too dark, none: the measurements fit a worse level"
     text = printed([PhotoReport("DCIM/night.jpg", "ok", notes=(note,), findings=(finding,))], graph)
     assert f"Judged fine, but measured otherwise (1)\n  1  {note}\n     DCIM/night.jpg\n" in text

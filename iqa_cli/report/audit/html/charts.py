@@ -170,7 +170,7 @@ def _chart(title: str, names: Sequence[str], counts: Sequence[Sequence[int]], wo
     return Chart(
         title=title,
         said=words["chart"].format(
-            title=title, count=sum(count for count, _ in counts), bars="; ".join(bar.said for bar in bars)
+            title=title, count=sum(count for count, _ in counts), bars=words["between"].join(bar.said for bar in bars)
         ),
         bars=bars,
         ticks=tuple(Tick(str(value), _short(foot - scale * value)) for value in sorted({0, most // 2, most})),

@@ -138,9 +138,9 @@
     return make("span", { class: "chips" }, ...shown);
   }
   function evidence(photo) {
-    if (photo.status !== "ok") return photo.error || photo.notes.join("; ");
+    if (photo.status !== "ok") return photo.error || photo.notes.join(W.between);
     const [worst] = flagged(photo);
-    return worst ? worst.evidence : photo.notes.join("; ");
+    return worst ? worst.evidence : photo.notes.join(W.between);
   }
   function mark(photo) {
     const { verdict } = reviewed(photo);
@@ -380,7 +380,7 @@
       parts.push(make("h3", {}, W.rules));
       parts.push(photo.influence.length ? make("ul", {}, ...photo.influence.map((entry) => make("li", {}, filled(W.influence, {
         label: meta.labels[entry.label].name, level: meta.levels[entry.level - 1], without: share(entry.without), after: share(entry.after),
-        rules: entry.rules.map((rule) => meta.rules[rule] || rule).join("; "),
+        rules: entry.rules.map((rule) => meta.rules[rule] || rule).join(W.between),
       })))) : make("p", {}, W.no_influence));
     }
     const settings = Object.entries(photo.capture).filter(([, value]) => value !== null && value !== undefined);

@@ -16,7 +16,7 @@ PAGE: dict[Language, dict[str, str]] = {
     "en": {
         "title": "Tone problems in {place}",
         "more": "{first} and {count} more",
-        "run": "iqa {version}, checkpoint {checkpoint}, decoding {decode}, {strictness}, made {made}",
+        "run": "iqa {version}, checkpoint {checkpoint}, decoding {decode}, strictness {strictness}, made {made}",
         "skip": "Skip to the photos",
         "noscript": "The photos on this page are shown by a script, which this browser does not run.",
         "summary": "Tone problems, by photo",
@@ -26,7 +26,7 @@ PAGE: dict[Language, dict[str, str]] = {
         "distributions": "Distributions",
         "luma_median": "Median luma, 0 to 1",
         "clipped_fraction": "Clipped pixels",
-        "lstar_p5_p95_spread": "L* from the 5th to the 95th percentile",
+        "lstar_p5_p95_spread": "Span of L* (5th to 95th percentile)",
         "over_time": "Photos over time",
         "chart": "{title}: {count} photos. {bars}",
         "bar": "{name}: {count} photos, {flawed} with a problem",
@@ -56,9 +56,9 @@ PAGE: dict[Language, dict[str, str]] = {
         "export": "Export",
         "export_paths": "Paths",
         "export_labels": "Labels of what was reviewed",
-        "shortcuts": "Keys: Enter opens a photo, ← → go on, p says that the verdict is right, x that it is "
-        "wrong, and both go on to the next photo; u takes the last one back. c shows clipped (striped red) and crushed "
-        "(blue) areas, o opens the file, Esc closes.",
+        "shortcuts": "Keys: Enter opens a photo, ← and → go to the one before and the next. p says that the verdict is "
+        "right, x that it is wrong; both go on to the next photo. u takes the last one back. c shows clipped areas "
+        "(striped red) and crushed ones (blue), o opens the file, Esc closes.",
         "previous": "Previous photo",
         "next": "Next photo",
         "close": "Close",
@@ -67,11 +67,18 @@ PAGE: dict[Language, dict[str, str]] = {
         "subsumption": "The rule: {pairs}",
         "implies": "{a} at {a_level} or worse means {b} at {b_level} or worse",
         "comma": ", ",
+        "between": "; ",
+        "scaled": "scaled",
+        "full": "full",
+        "thumbnail": "thumbnail",
+        "lenient": "lenient",
+        "normal": "normal",
+        "strict": "strict",
     },
     "zh": {
         "title": "影调问题：{place}",
         "more": "{first} 等 {count} 处",
-        "run": "iqa {version}，模型 {checkpoint}，解码 {decode}，{strictness}，生成于 {made}",
+        "run": "iqa {version}，模型 {checkpoint}，解码方式{decode}，判断{strictness}，生成于 {made}",
         "skip": "跳到照片",
         "noscript": "本页的照片由脚本显示，而此浏览器未运行脚本。",
         "summary": "影调问题（按照片统计）",
@@ -81,7 +88,7 @@ PAGE: dict[Language, dict[str, str]] = {
         "distributions": "分布",
         "luma_median": "亮度中位数（0 至 1）",
         "clipped_fraction": "过曝像素",
-        "lstar_p5_p95_spread": "第 5 至第 95 百分位 L* 跨度",
+        "lstar_p5_p95_spread": "L* 跨度（第 5 至第 95 百分位）",
         "over_time": "按时间",
         "chart": "{title}：{count} 张照片。{bars}",
         "bar": "{name}：{count} 张，其中 {flawed} 张有问题",
@@ -121,12 +128,20 @@ PAGE: dict[Language, dict[str, str]] = {
         "subsumption": "规则：{pairs}",
         "implies": "{a}达到{a_level}即意味着{b}至少为{b_level}",
         "comma": "，",
+        "between": "；",
+        "scaled": "缩小",
+        "full": "完整",
+        "thumbnail": "相机预览图",
+        "lenient": "宽松",
+        "normal": "标准",
+        "strict": "严格",
     },
 }
 
 SCRIPT: dict[Language, Mapping[str, str | Mapping[str, str]]] = {
     "en": {
         "any": "any",
+        "between": "; ",
         "up_to": "up to {iso}",
         "from": "{iso} and more",
         "flawed": "any problem",
@@ -201,6 +216,7 @@ SCRIPT: dict[Language, Mapping[str, str | Mapping[str, str]]] = {
     },
     "zh": {
         "any": "不限",
+        "between": "；",
         "up_to": "{iso} 及以下",
         "from": "{iso} 及以上",
         "flawed": "任何问题",

@@ -119,7 +119,7 @@ class HtmlWriter:
         self._fine: list[_Kept] = []
         self._chance = random.Random(0)  # noqa: S311 - an even pick, the same each time
         self._distributions = Distributions()
-        self._tally = Tally(top=0)
+        self._tally = Tally(top=0, between=self._words["between"])
 
     def write(self, report: PhotoReport) -> None:
         """Take one photo.
@@ -262,8 +262,8 @@ class HtmlWriter:
                 "line": words["run"].format(
                     version=__version__,
                     checkpoint=shown(provenance.checkpoint),
-                    decode=provenance.decode,
-                    strictness=provenance.strictness,
+                    decode=words[provenance.decode],
+                    strictness=words[provenance.strictness],
                     made=provenance.made.isoformat(sep=" ", timespec="minutes"),
                 ),
             },
