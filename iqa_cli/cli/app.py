@@ -16,6 +16,7 @@ from iqa_cli.cli.cache import cache
 from iqa_cli.cli.checkpoint_check import checkpoint_check
 from iqa_cli.cli.eval import evaluate
 from iqa_cli.cli.graph_check import graph_check
+from iqa_cli.cli.labels import labels
 from iqa_cli.cli.pick import pick
 from iqa_cli.cli.signals import is_asked
 from iqa_cli.cli.split import split
@@ -37,6 +38,7 @@ app.add_typer(cache, name="cache")
 app.command("checkpoint-check")(checkpoint_check)
 app.command("eval")(evaluate)
 app.command("graph-check")(graph_check)
+app.command("labels")(labels)
 app.command("pick")(pick)
 app.command("split")(split)
 app.command("train")(train)

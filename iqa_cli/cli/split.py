@@ -56,6 +56,9 @@ def split(
         bool, typer.Option("--check", help="Write nothing; look whether parts that exist share photos or scenes.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over parts that are there already.")] = False,
+    allow_shared: Annotated[
+        bool, typer.Option("--allow-shared", help="With --check: photos in two parts are a warning, not an error.")
+    ] = False,
 ) -> None:
     """Split a label file into train, val and test, evenly by every level of every label, whole scenes together.
 
@@ -68,7 +71,7 @@ def split(
     missing library, 70 a bug in iqa, 130 interrupted.
     """
     from iqa_cli.cli.streams import say
-    from iqa_cli.errors import ExitCode
+    from iqa_cli.errors import ExitCode, UsageError
     from iqa_cli.hexgraph import read_graph
     from iqa_cli.labels.scenes import scene_rule
     from iqa_cli.labels.split import parse_fractions
@@ -78,8 +81,10 @@ def split(
         rule = None if by is None else scene_rule(by)
         shares = parse_fractions(fractions)
         label_graph = read_graph(find_graph(graph))
+        if allow_shared and not check:
+            raise UsageError("--allow-shared goes with --check: iqa split itself puts no photo into two parts")
         if check:
-            _check(labels, label_graph, rule, images)
+            _check(labels, label_graph, rule, images, allow_shared=allow_shared)
         else:
             _split(labels, label_graph, rule, images, shares, seed=seed, out=out, force=force)
     except KeyboardInterrupt:
@@ -134,7 +139,9 @@ def _split(
     say(f"wrote {', '.join(map(str, files.values()))}")
 
 
-def _check(labels: list[Path], graph: HexGraph, rule: SceneRule | None, images: Path | None) -> None:
+def _check(
+    labels: list[Path], graph: HexGraph, rule: SceneRule | None, images: Path | None, *, allow_shared: bool
+) -> None:
     """Compare parts that exist."""
     from iqa_cli.cli.streams import say
     from iqa_cli.labels.leakage import leakage
@@ -144,10 +151,11 @@ def _check(labels: list[Path], graph: HexGraph, rule: SceneRule | None, images: 
     found = leakage(parts, rule, images)
     _say_notes(*(note for table in parts.values() for note in table.notes), *found.notes)
     _print_table(parts, graph, f"{', '.join(map(str, labels))}: {sum(map(len, parts.values())):,} rows")
-    _warn(found.scene_warnings())
+    _warn([*(found.photo_warnings() if allow_shared else ()), *found.scene_warnings()])
     if not found.compared_scenes:
         say("note: scenes were not compared; --by tells which photos show the same one")
-    found.refuse()
+    if not allow_shared:
+        found.refuse()
 
 
 def _columns(rule: SceneRule | None) -> tuple[str, ...]:

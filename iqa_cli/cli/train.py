@@ -30,6 +30,14 @@ def train(
         typer.Option("--out", help="Write the checkpoint here instead of [run] out, the state for --resume beside it."),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")] = "auto",
+    allow_shared: Annotated[
+        bool,
+        typer.Option(
+            "--allow-shared",
+            help="As [data] allow_shared = true: photos on two sides of a split are a warning, which every report of "
+            "the model repeats.",
+        ),
+    ] = False,
 ) -> None:
     """Train a model and write it as a checkpoint that `iqa assess --checkpoint` takes."""
     import contextlib
@@ -47,6 +55,8 @@ def train(
     settings = load_config(config)
     if out is not None:
         settings = dataclasses.replace(settings, run=settings.run.written_to(out.resolve()))
+    if allow_shared:
+        settings = dataclasses.replace(settings, data=dataclasses.replace(settings.data, allow_shared=True))
     refuse_missing(config, settings)
     trainer: Trainer | None = None
     try:

@@ -41,6 +41,8 @@ class Predictions:
     """(name, reason) of labelled photos that could not be judged; they are not among `names`."""
     notes: tuple[str, ...] = ()
     """What to know about how they were read, such as what the labels were taken to be."""
+    caveats: tuple[str, ...] = ()
+    """What the checkpoint that made them says of every figure of its own: photographs on two sides, hidden labels."""
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit each other, and levels that a label does not have."""
@@ -162,6 +164,8 @@ class Evaluation:
     """Whether there were probabilities, without which threshold AUC and calibration error do not exist."""
     unreadable: tuple[tuple[str, str], ...] = ()
     """(name, reason) of labelled photos that could not be judged."""
+    caveats: tuple[str, ...] = ()
+    """See `Predictions`."""
 
     @property
     def beats_constant(self) -> bool:

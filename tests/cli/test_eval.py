@@ -136,6 +136,21 @@ def test_a_labelled_folder_is_judged_and_reported(iqa: Run, folder_arguments: li
     assert [row["n"] for row in rows if row["label"] in ("bright", "dark")] == ["3", "5"]
 
 
+def test_what_the_card_warns_of_is_in_every_report(iqa: Run, folder_arguments: list[object], tmp_path: Path) -> None:
+    folder = tmp_path / "warned"
+    shutil.copytree(str(folder_arguments[-1]), folder)
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    card["data"] = {"caveats": ["test: 2 of 8 photos are in training\x1b as well", 5, "x" * 3000]}
+    (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    outcome = iqa(*folder_arguments[:-1], folder, "--json", tmp_path / "x.json")
+    assert outcome.code == 0
+    assert outcome.out.splitlines()[1] == "The model's card warns: test: 2 of 8 photos are in training\\x1b as well"
+    document = json.loads((tmp_path / "x.json").read_text(encoding="utf-8"))
+    assert document["caveats"] == [card["data"]["caveats"][0], "x" * 2000]
+    assert "card warns" not in iqa(*folder_arguments, "--json", tmp_path / "y.json").out
+    assert json.loads((tmp_path / "y.json").read_text(encoding="utf-8"))["caveats"] == []
+
+
 def test_predictions_that_were_written_give_the_same_figures_again(
     iqa: Run, folder_arguments: list[object], tmp_path: Path
 ) -> None:

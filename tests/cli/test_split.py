@@ -18,6 +18,11 @@ from iqa_cli.cli.split import split as split_command
 from iqa_cli.labels import split as splits
 
 HEADER = "filename,bright,dark,low_contrast,high_contrast,overexposed,over_suppressed\n"
+HINT = (
+    "figures of such a split mean nothing: join the files, each photo once, and split them with iqa split; "
+    "to compare with figures that others published of this one, take it as it is by --allow-shared"
+)
+BY_HEART = "figures of test tell in part what was learned by heart, and compare with others of this very split only"
 
 
 @pytest.fixture
@@ -113,8 +118,16 @@ def test_a_leaking_split_is_an_error_after_its_table(iqa: Run, labels: Path) -> 
         "  test: 2 of 23 photos are in train as well",
         '  "S32_1.jpg": train line 99; test line 2',
         '  "S32_2.jpg": train line 100; test line 3',
-        "hint: figures of such a split mean nothing: join the files, each photo once, and split them with iqa split",
+        f"hint: {HINT}",
     ]
+    code, again, err = iqa("--check", "train.csv", "test.csv", "--allow-shared")
+    assert (code, again) == (0, out)
+    assert err.splitlines() == [
+        f"warning: test: 2 of 23 photos are in train as well: {BY_HEART}",
+        "note: scenes were not compared; --by tells which photos show the same one",
+    ]
+    code, _, err = iqa("train.csv", "--allow-shared")
+    assert (code, err.startswith("error: --allow-shared goes with --check")) == (2, True)
 
 
 @pytest.mark.usefixtures("labels")
