@@ -64,7 +64,7 @@ def labels(
 
     try:
         label_graph = read_graph(find_graph(graph))
-        refuse_overwriting({"labels": out}, issues, force=force)
+        refuse_overwriting([out], issues, force=force)
         table = read_issues(issues, label_graph, unlisted=unlisted.value, skip_unknown=skip_unknown)
         said = {
             UnlistedLabel.NONE: "what a picture is not listed with is 0, none (--unlisted unknown leaves it open)",

@@ -56,6 +56,8 @@ def train(
     if out is not None:
         settings = dataclasses.replace(settings, run=settings.run.written_to(out.resolve()))
     if allow_shared:
+        if settings.data.labels is None:
+            raise UsageError(f"--allow-shared is for labelled photographs, and {config} names none in [data] labels")
         settings = dataclasses.replace(settings, data=dataclasses.replace(settings.data, allow_shared=True))
     refuse_missing(config, settings)
     trainer: Trainer | None = None

@@ -13,7 +13,7 @@ from iqa_cli.labels.lines import read_csv
 from iqa_cli.writing import staged, told_as_not_replaced
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from iqa_cli.labels.split import Split
@@ -39,12 +39,12 @@ def part_files(parts: Sequence[str], folder: Path) -> dict[str, Path]:
     return {part: folder / f"{part}.csv" for part in parts}
 
 
-def refuse_overwriting(files: Mapping[str, Path], source: Path, *, force: bool) -> None:
+def refuse_overwriting(files: Iterable[Path], source: Path, *, force: bool) -> None:
     """Refuse to write over files that are there; over the label file itself also when forced.
 
     raises  UsageError  naming the files
     """
-    there = [path for path in files.values() if os.path.lexists(path)]
+    there = [path for path in files if os.path.lexists(path)]
     if any(_is_same(path, source) for path in there):
         raise UsageError(f"{source}: the file that is read would be written over", hint="name another --out")
     folders = [path for path in there if os.path.isdir(path)]  # noqa: PTH112 - see _is_same

@@ -171,3 +171,29 @@ class Evaluation:
     def beats_constant(self) -> bool:
         """Whether its mean accuracy is above that of answering "none" every time."""
         return self.mean["accuracy_gain"] > 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Spread:
+    """One figure over several evaluations."""
+
+    mean: float
+    """Over those in which it is defined; nan if in none."""
+    sd: float
+    """Sample standard deviation (n - 1); nan of fewer than two."""
+    n: int
+    """Evaluations in which it is defined."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Summary:
+    """Several evaluations of the same labels together, such as those of repeated splits."""
+
+    files: tuple[str, ...]
+    """What was summed up, for people."""
+    labels: Mapping[str, Mapping[str, Spread]]
+    """By label, then each of `FIGURES`."""
+    mean: Mapping[str, Spread]
+    """Each of `FIGURES`: of the means over the labels that the evaluations have."""
+    caveats: tuple[str, ...] = ()
+    """What any of them says of its figures, each once."""

@@ -78,6 +78,36 @@ def test_the_same_seed_gives_the_same_files(iqa: Run) -> None:
 
 
 @pytest.mark.usefixtures("labels")
+def test_a_file_is_split_again_and_again_into_numbered_folders(iqa: Run) -> None:
+    rule = ("--by", "regex:^S[0-9]+")
+    code, out, err = iqa("labels.csv", "--repeat", "10", "--seed", "4", "--out", "cv", *rule)
+    assert code == 0
+    assert sorted(path.name for path in Path("cv").iterdir()) == [f"{number:02}" for number in range(1, 11)]
+    assert [line for line in out.splitlines() if "scenes" in line] == [
+        f"labels.csv: 120 photos, 40 scenes, seed {seed}" for seed in range(4, 14)
+    ]
+    assert err.splitlines()[-1] == "wrote cv/10/train.csv, cv/10/val.csv, cv/10/test.csv"
+    tests = [rows_of(f"cv/{number:02}/test.csv") for number in range(1, 11)]
+    assert len(set(map(tuple, tests))) == 10
+    # The third is the split that its own seed gives.
+    assert iqa("labels.csv", "--seed", "6", "--out", "one", *rule).code == 0
+    assert rows_of("one/test.csv") == tests[2]
+
+
+@pytest.mark.usefixtures("labels")
+def test_repeated_splits_write_nothing_if_one_of_them_would_write_over_a_file(iqa: Run) -> None:
+    Path("cv/2").mkdir(parents=True)
+    Path("cv/2/val.csv").write_text("mine", encoding="utf-8")
+    code, _, err = iqa("labels.csv", "--repeat", "2", "--out", "cv")
+    assert (code, err.splitlines()[0]) == (2, "error: cv/2/val.csv: there already")
+    assert not Path("cv/1").exists()
+    assert iqa("labels.csv", "--repeat", "2", "--out", "cv", "--force").code == 0
+    assert sorted(rows_of("cv/2/val.csv") + rows_of("cv/2/train.csv") + rows_of("cv/2/test.csv")) == sorted(
+        rows_of("labels.csv")
+    )
+
+
+@pytest.mark.usefixtures("labels")
 def test_without_a_rule_it_is_said_that_every_photo_is_a_scene(iqa: Run) -> None:
     code, out, err = iqa("labels.csv", "--fractions", "fit=0.8,judge=0.2")
     assert code == 0
