@@ -22,6 +22,7 @@ ABOUT = {
     "checkpoint-check": "checkpoints.md",
     "eval": "evaluation.md",
     "graph-check": "graph-format.md",
+    "labels": "labels.md#from-a-list-of-issues",
     "pick": "pick.md",
     "split": "labels.md",
     "train": "training.md",

@@ -119,6 +119,16 @@ class Checkpoint:
             )
         return tuple(float(entry.get(name, 0.0)) for name in self.graph.label_names)
 
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What every report of this model has to say, as training wrote it: photographs on two sides, hidden labels.
+        Texts of whoever made the card, a few and of bounded length.
+        """
+        data = self.card.get("data")
+        entry = data.get("caveats") if isinstance(data, dict) else None
+        texts = entry if isinstance(entry, list) else []
+        return tuple(text[:_LONGEST_CAVEAT] for text in texts[:_MOST_SHOWN] if isinstance(text, str))
+
     def read_verified(self, file: str) -> bytes:
         """The bytes of one of the checkpoint's files, checked against the card's hash.
 
@@ -159,6 +169,7 @@ class Checkpoint:
 _ANOTHER_FOLDER = "name the folder in which `iqa train` left a checkpoint"
 _MOST_SHOWN = 50
 """Problems of a kind that are listed."""
+_LONGEST_CAVEAT = 2000
 _REINSTALL = "restore the checkpoint: reinstall iqa for a shipped one, copy or train it again for your own"
 
 

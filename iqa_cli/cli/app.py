@@ -17,6 +17,7 @@ from iqa_cli.cli.checkpoint_check import checkpoint_check
 from iqa_cli.cli.command import Command
 from iqa_cli.cli.eval import evaluate
 from iqa_cli.cli.graph_check import graph_check
+from iqa_cli.cli.labels import labels
 from iqa_cli.cli.pick import pick
 from iqa_cli.cli.signals import is_asked
 from iqa_cli.cli.split import split
@@ -39,6 +40,7 @@ app.add_typer(cache, name="cache", short_help="Show or forget what is remembered
 app.command("checkpoint-check", cls=Command, short_help="Say whether checkpoints are safe and sound.")(checkpoint_check)
 app.command("eval", cls=Command, short_help="Say how good a model is on labelled photos.")(evaluate)
 app.command("graph-check", cls=Command, short_help="Prove label graphs sound.")(graph_check)
+app.command("labels", cls=Command, short_help="Turn a list of issues into a label file.")(labels)
 app.command("pick", cls=Command, short_help="Act on photos of a report: list, link, copy, move them.")(pick)
 app.command("split", cls=Command, short_help="Split a label file into train, val and test.")(split)
 app.command("train", cls=Command, short_help="Train a model of your own.")(train)

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    labels_csv: Annotated[
-        str | None,
+    inputs: Annotated[
+        list[str] | None,
         typer.Argument(
             metavar="LABELS.csv",
             show_default=False,
             help="A label file: a column filename, and one column per label with levels from 0 (none) to 3. Its photos "
-            "are judged. Without it --predictions is read instead.",
+            "are judged. Without it --predictions is read instead. With --summary: the files that --json wrote.",
         ),
     ] = None,
     images: Annotated[
@@ -65,6 +65,14 @@ def evaluate(
     csv: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the figures of each label as a row; - writes to stdout.")
     ] = None,
+    summary: Annotated[
+        bool,
+        typer.Option(
+            "--summary",
+            help="Mean and standard deviation over evaluations that --json wrote, as of repeated splits: "
+            "iqa eval --summary 1.json 2.json ...",
+        ),
+    ] = False,
     jobs: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Photos to decode at once; by default one per processor."),
@@ -77,13 +85,31 @@ def evaluate(
     """Say how good a model is on labelled photos, beside always answering "none".
 
     iqa eval LABELS.csv --images DIR --checkpoint NAME judges photos and compares; iqa eval --predictions FILE
-    compares predictions that were made before. Needs the eval extra.
+    compares predictions that were made before. Both need the eval extra. iqa eval --summary sums up several of them.
 
     Exit codes: 0 done, 2 wrong usage, 3 a missing or invalid input or an output that cannot be written, 4 no
     photo could be read, 70 a bug in iqa, 130 interrupted.
     """
     from iqa_cli.cli.streams import say
 
+    if summary:
+        given = {
+            "--images": images,
+            "--checkpoint": checkpoint,
+            "--split": split,
+            "--predictions": predictions,
+            "--labels": labels,
+            "--csv": csv,
+            "--jobs": jobs,
+            "--device": device,
+        }
+        if odd := [option for option, value in given.items() if value is not None]:
+            raise UsageError(f"--summary reads what --json wrote, and takes --json beside; not {', '.join(odd)}")
+        _summarise(inputs or [], json)
+        return
+    if inputs is not None and len(inputs) > 1:
+        raise UsageError(f"expected one label file, got {len(inputs)}", hint="--summary takes several evaluations")
+    labels_csv = inputs[0] if inputs else None
     if labels_csv is None:
         for option, value in (
             ("--images", images),
@@ -116,6 +142,24 @@ def evaluate(
     except KeyboardInterrupt:
         say("interrupted: nothing was evaluated")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
+def _summarise(files: list[str], json: str | None) -> None:
+    """Several evaluations in one table, or one document."""
+    from iqa_cli.cli.outputs import open_sinks
+    from iqa_cli.evaluation.summary import summary_of
+    from iqa_cli.report.evaluation.summary import print_summary, summary_json
+    from iqa_cli.report.output import OutputStream, told_as_output_error
+
+    _refuse_inputs({"--json": json}, files)
+    with contextlib.ExitStack() as stack:
+        found = summary_of(files)
+        sink = open_sinks({"--json": json}, (), stack)["--json"]
+        if sink is not None:
+            _write(sink, summary_json(found))
+        if not isinstance(sink, OutputStream):
+            with contextlib.suppress(BrokenPipeError), told_as_output_error("stdout"):
+                print_summary(found, file=sys.stdout)
 
 
 def _evaluate_file(predictions: str, labels: tuple[str, ...] | None, json: str | None, csv: str | None) -> None:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from iqa_cli.labels.scenes import SceneRule
 
 
+MOST_REPEATS = 1000
+"""Splits of one file; far more than anybody trains on."""
+
+
 def split(
     labels: Annotated[
         list[Path],
@@ -48,6 +52,15 @@ def split(
     seed: Annotated[
         int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="The same seed gives the same split.")
     ] = 0,
+    repeat: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=MOST_REPEATS,
+            metavar="N",
+            help="Split N times, by the seeds from --seed on, into numbered folders in --out.",
+        ),
+    ] = 1,
     out: Annotated[
         Path,
         typer.Option(metavar="DIR", help="Folder that train.csv, val.csv and so on are written to; made if need be."),
@@ -56,6 +69,9 @@ def split(
         bool, typer.Option("--check", help="Write nothing; look whether parts that exist share photos or scenes.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over parts that are there already.")] = False,
+    allow_shared: Annotated[
+        bool, typer.Option("--allow-shared", help="With --check: photos in two parts are a warning, not an error.")
+    ] = False,
 ) -> None:
     """Split a label file into train, val and test, evenly by every level of every label, whole scenes together.
 
@@ -68,7 +84,7 @@ def split(
     missing library, 70 a bug in iqa, 130 interrupted.
     """
     from iqa_cli.cli.streams import say
-    from iqa_cli.errors import ExitCode
+    from iqa_cli.errors import ExitCode, UsageError
     from iqa_cli.hexgraph import read_graph
     from iqa_cli.labels.scenes import scene_rule
     from iqa_cli.labels.split import parse_fractions
@@ -78,10 +94,12 @@ def split(
         rule = None if by is None else scene_rule(by)
         shares = parse_fractions(fractions)
         label_graph = read_graph(find_graph(graph))
+        if allow_shared and not check:
+            raise UsageError("--allow-shared goes with --check: iqa split itself puts no photo into two parts")
         if check:
-            _check(labels, label_graph, rule, images)
+            _check(labels, label_graph, rule, images, allow_shared=allow_shared)
         else:
-            _split(labels, label_graph, rule, images, shares, seed=seed, out=out, force=force)
+            _split(labels, label_graph, rule, images, shares, seeds=range(seed, seed + repeat), out=out, force=force)
     except KeyboardInterrupt:
         say("interrupted")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
@@ -94,11 +112,11 @@ def _split(
     images: Path | None,
     shares: Mapping[str, float],
     *,
-    seed: int,
+    seeds: range,
     out: Path,
     force: bool,
 ) -> None:
-    """Write the parts of one file."""
+    """Write the parts of one file, once for each seed; every mistake is found before the first is written."""
     from iqa_cli.cli.streams import say
     from iqa_cli.errors import LabelsError, UsageError
     from iqa_cli.labels import read_labels
@@ -109,8 +127,10 @@ def _split(
     if len(labels) != 1:
         raise UsageError(f"expected one label file to split, got {len(labels)}", hint="--check looks at several")
     (source,) = labels
-    files = part_files(tuple(shares), out)
-    refuse_overwriting(files, source, force=force)
+    width = len(str(len(seeds)))
+    folders = [out / f"{number:0{width}}" for number in range(1, len(seeds) + 1)] if len(seeds) > 1 else [out]
+    files = [part_files(tuple(shares), folder) for folder in folders]
+    refuse_overwriting([path for parts in files for path in parts.values()], source, force=force)
     table = read_labels(source, graph, no_labels=_columns(rule))
     if table.first_level:
         _say_notes(*table.notes)
@@ -127,14 +147,17 @@ def _split(
     _say_notes(*table.notes, *grouped.notes)
     if rule is None and table.scene is None:
         say("note: every photo counts as a scene of its own; --by tells which belong together")
-    dealt = deal(table, grouped, shares, seed)
-    write_split(table, dealt, files)
-    parts = {part: table.take(dealt.rows(part)) for part in dealt.parts}
-    _print_table(parts, graph, f"{source}: {len(table):,} photos, {grouped.count:,} scenes")
-    say(f"wrote {', '.join(map(str, files.values()))}")
+    held = f"{source}: {len(table):,} photos, {grouped.count:,} scenes"
+    for dealt, paths, seed in zip([deal(table, grouped, shares, seed) for seed in seeds], files, seeds, strict=True):
+        write_split(table, dealt, paths)
+        parts = {part: table.take(dealt.rows(part)) for part in dealt.parts}
+        _print_table(parts, graph, held if len(seeds) == 1 else f"{held}, seed {seed}")
+        say(f"wrote {', '.join(map(str, paths.values()))}")
 
 
-def _check(labels: list[Path], graph: HexGraph, rule: SceneRule | None, images: Path | None) -> None:
+def _check(
+    labels: list[Path], graph: HexGraph, rule: SceneRule | None, images: Path | None, *, allow_shared: bool
+) -> None:
     """Compare parts that exist."""
     from iqa_cli.cli.streams import say
     from iqa_cli.labels.leakage import leakage
@@ -144,10 +167,11 @@ def _check(labels: list[Path], graph: HexGraph, rule: SceneRule | None, images: 
     found = leakage(parts, rule, images)
     _say_notes(*(note for table in parts.values() for note in table.notes), *found.notes)
     _print_table(parts, graph, f"{', '.join(map(str, labels))}: {sum(map(len, parts.values())):,} rows")
-    _warn(found.scene_warnings())
+    _warn([*(found.photo_warnings() if allow_shared else ()), *found.scene_warnings()])
     if not found.compared_scenes:
         say("note: scenes were not compared; --by tells which photos show the same one")
-    found.refuse()
+    if not allow_shared:
+        found.refuse()
 
 
 def _columns(rule: SceneRule | None) -> tuple[str, ...]:

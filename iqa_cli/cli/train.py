@@ -36,6 +36,14 @@ def train(
     device: Annotated[
         str, typer.Option("--device", metavar="auto|cpu|cuda|cuda:N", help="Where training computes.")
     ] = "auto",
+    allow_shared: Annotated[
+        bool,
+        typer.Option(
+            "--allow-shared",
+            help="As [data] allow_shared = true: photos on two sides of a split are a warning, which every report of "
+            "the model repeats.",
+        ),
+    ] = False,
 ) -> None:
     """Train a model and write it as a checkpoint that `iqa assess --checkpoint` takes.
 
@@ -61,6 +69,10 @@ def train(
     settings = load_config(config)
     if out is not None:
         settings = dataclasses.replace(settings, run=settings.run.written_to(out.resolve()))
+    if allow_shared:
+        if settings.data.labels is None:
+            raise UsageError(f"--allow-shared is for labelled photographs, and {config} names none in [data] labels")
+        settings = dataclasses.replace(settings, data=dataclasses.replace(settings.data, allow_shared=True))
     refuse_missing(config, settings)
     trainer: Trainer | None = None
     try:

@@ -18,6 +18,7 @@ _RANGES: dict[tuple[str, str], tuple[float, float]] = {
     ("data", "validation_samples"): (1, 1e5),
     ("data", "test_samples"): (1, 1e7),
     ("data", "holdout"): (0.01, 0.9),
+    ("data", "min_positives"): (0, 1e9),
     ("model", "context_tokens"): (0, 64),
     ("model", "train_visual"): (1, 1000),
     ("model", "statistics"): (0, 4096),

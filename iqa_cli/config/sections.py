@@ -43,6 +43,16 @@ class DataConfig:
     """Which labelled photographs are frames of one scene, spelled as for `iqa split --by`: `regex:PATTERN` on the name,
     `time:SECONDS` between shots, or `column:NAME`. They stay on one side when `holdout` is taken, and scenes on both
     sides are warned of. Empty takes a column `scene`, if there is one."""
+    allow_shared: bool = False
+    """Whether photographs on two sides are a warning, which every report of the model repeats, instead of an error:
+    for figures that compare with those that others published of such a split. `--allow-shared` sets it."""
+    weak_zeros: bool = False
+    """Whether a 0 for training beside a found problem of another group leaves ordinary open, as PrISM has it: whoever
+    wrote down the one may have passed over the other. A group is the labels that exclusions of the graph tie
+    together."""
+    min_positives: int = 0
+    """Labels with fewer photographs for training that have the problem are hidden: unobserved on all sides. 100 in
+    PrISM."""
     samples: int = 20_000
     """Pictures per epoch with `ladder`. Has no meaning with `labels` alone: an epoch sees every photograph once."""
     validation_samples: int = 2_000
@@ -71,7 +81,7 @@ class DataConfig:
             problems.append("data.images: missing, the folder of the photographs in data.labels")
         problems += [
             f"data.{key}: goes with data.labels, not with data.ladder alone"
-            for key in ("images", "validation", "test", "scene")
+            for key in ("images", "validation", "test", "scene", "allow_shared", "weak_zeros", "min_positives")
             if self.labels is None and getattr(self, key)
         ]
         problems += [
@@ -79,6 +89,8 @@ class DataConfig:
             for key in ("labelled_share", "labelled_weight", "good_join")
             if (self.labels is None or self.ladder is None) and getattr(self, key) not in (None, "", False)
         ]
+        if self.min_positives and self.good_join:
+            problems.append("data.min_positives: hides labels that good_join has to know: leave one of them out")
         if self.labelled_share is not None and not 0 < self.labelled_share < 1:
             problems.append(
                 f"data.labelled_share: expected more than 0 and less than 1, got {self.labelled_share:g}; "
@@ -261,6 +273,13 @@ class TrainConfig:
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
     loss: LossConfig = dataclasses.field(default_factory=LossConfig)
     optim: OptimConfig = dataclasses.field(default_factory=OptimConfig)
+
+    def __post_init__(self) -> None:
+        """What one section asks of another."""
+        if self.data.weak_zeros and not self.graph.rules:
+            raise ConfigError(
+                "data.weak_zeros: its groups are the exclusions of the graph, which [graph] rules = false leaves out"
+            )
 
     @property
     def work(self) -> Path:

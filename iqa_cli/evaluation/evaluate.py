@@ -66,6 +66,7 @@ def evaluate(
         confidence=confidence,
         has_probabilities=predictions.marginals is not None,
         unreadable=predictions.unreadable,
+        caveats=predictions.caveats,
     )
 
 

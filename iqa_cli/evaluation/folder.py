@@ -114,6 +114,7 @@ def judge(auditor: Auditor, labelled: LabelledPhotos, *, on_photo: Callable[[], 
         n_levels=graph.n_levels,
         marginals=tuple(np.array(table, np.float64) for table in marginals),
         unreadable=tuple(unreadable),
+        caveats=auditor.caveats,
     )
 
 

@@ -67,6 +67,18 @@ class Fields:
         """A string."""
         return str(self.get(key)) if self._wanted(key, str, "a text") else None
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of strings, those of it that are."""
+        if not self._wanted(key, list, "a list of texts"):
+            return ()
+        texts = []
+        for i, item in enumerate(_as_list(self.get(key))):
+            if isinstance(item, str):
+                texts.append(item)
+            else:
+                self._complain((*self.steps(key), i), "a text", item)
+        return tuple(texts)
+
     def mapping(self, key: str) -> dict[str, object]:
         """An object, empty if it is something else."""
         value = self.get(key) if self._wanted(key, dict, "an object") else {}

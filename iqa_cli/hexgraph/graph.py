@@ -159,7 +159,7 @@ class HexGraph:
             "labels": list(self.label_names),
             "levels": {str(level): dict(names) for level, names in sorted(self.level_names.items())},
             "nodes": [
-                {"label": label.name, "levels": list(label.levels), "names": dict(label.names)} for label in self.labels
+                _node(label) | ({"aliases": list(label.aliases)} if label.aliases else {}) for label in self.labels
             ],
             "exclusions": [
                 {
@@ -178,6 +178,15 @@ class HexGraph:
 
     @functools.cached_property
     def hash(self) -> str:
-        """SHA-256 of the canonical document, hexadecimal: the same graph on every machine."""
-        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        """SHA-256 of the canonical document, hexadecimal: the same graph on every machine.
+
+        Aliases do not count: they are for reading tables, and one more does not make a trained model another's.
+        """
+        nodes = [_node(label) for label in self.labels]
+        text = json.dumps({**self.to_json(), "nodes": nodes}, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _node(label: Label) -> dict[str, object]:
+    """A label in the canonical document, without what only readers of tables want."""
+    return {"label": label.name, "levels": list(label.levels), "names": dict(label.names)}

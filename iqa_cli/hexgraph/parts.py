@@ -19,6 +19,8 @@ class Label:
     """The levels, rising; at least two, the first is "none"."""
     names: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
     """Name for people, by language code (`en`, `zh`)."""
+    aliases: tuple[str, ...] = ()
+    """Other spellings that tables of labels may have it under; no other label has one of them."""
 
     def display(self, lang: str) -> str:
         """The name in a language, or the label's own spelling when there is none."""

@@ -209,8 +209,9 @@ class _Reader:
                 continue
             name, levels = node.text("label"), node.integers("levels")
             names = self._names(node.get("names"), node.steps("names")) if "names" in node else {}
+            aliases = node.texts("aliases") if "aliases" in node else ()
             if name is not None and levels is not None:
-                labels.append((steps, Label(name, levels, names)))
+                labels.append((steps, Label(name, levels, names, aliases)))
             elif name is not None:
                 unreadable.add(name)
         return labels

@@ -50,6 +50,7 @@ def graph_problems(
         else:
             known[label.name] = frozenset(level for level in label.levels if type(level) is int)
             first[label.name] = Problem("E103", steps, "")
+    yield from _alias_problems(labels, first)
     if not labels and not unreadable:
         yield Problem("E102", ("nodes",), "the graph has no labels")
     check = _RuleCheck(known, dict.fromkeys([*known, *unreadable]))
@@ -79,6 +80,27 @@ def _label_problems(steps: Steps, label: Label) -> Iterator[Problem]:
     wrong = _levels_problem(label)
     if wrong:
         yield Problem("E107", (*steps, "levels"), wrong, (label.name,), 'write them as in "levels": [1, 2, 3, 4]')
+
+
+def _alias_problems(labels: Sequence[tuple[Steps, Label]], first: Mapping[str, Problem]) -> Iterator[Problem]:
+    """Aliases that are no names, or that a label has already.
+
+    first  where each label stands, by its spelling
+    """
+    taken: dict[str, str] = {}
+    for steps, label in labels:
+        for number, alias in enumerate(label.aliases):
+            where = (*steps, "aliases", number)
+            unfit = name_problem(alias)
+            if unfit:
+                yield Problem("E102", where, f"as an alias: {unfit}", (label.name,))
+            elif alias in first:
+                message = f"alias {quote(alias)} is the spelling of {first[alias].place}"
+                yield Problem("E103", where, message, (label.name, alias), "remove the alias")
+            elif alias in taken:
+                message = f"alias {quote(alias)} is already one of {quote(taken[alias])}"
+                yield Problem("E103", where, message, (label.name,), "remove one of the two")
+            taken.setdefault(alias, label.name)
 
 
 def _levels_problem(label: Label) -> str | None:

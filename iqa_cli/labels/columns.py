@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from iqa_cli.hexgraph.problems import Suggester, quote, suggested
 from iqa_cli.labels.dialect import FILE_COLUMNS
-from iqa_cli.labels.levels import is_number
+from iqa_cli.labels.levels import is_blank, is_number
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -41,13 +41,12 @@ class Columns:
 def assign_columns(header: Sequence[str], graph: HexGraph) -> tuple[Columns, list[str]]:
     """Understand a header.
 
-    A label's column is called by the label's spelling or one of its display names, in any language; case does not
-    count, nor whether words are joined by a space, `_` or `-`.
+    A label's column is called as `LabelNames` finds it.
 
     returns  the columns, and every problem found
     """
     problems: list[str] = []
-    names = _Names(graph)
+    names = LabelNames(graph)
     files: list[int] = []
     labels: dict[int, int] = {}
     others: dict[str, int] = {}
@@ -118,8 +117,8 @@ def stray_labels(
 
 
 def _are_levels(cells: Sequence[str], highest: int) -> bool:
-    seen = {cell.strip() for cell in cells}
-    return seen != {""} and all(not text or (is_number(text) and _number(text) <= highest) for text in seen)
+    seen = {cell.strip() for cell in cells if not is_blank(cell)}
+    return bool(seen) and all(is_number(text) and _number(text) <= highest for text in seen)
 
 
 def _number(text: str) -> float:
@@ -131,21 +130,31 @@ def _twice(name: str, first: str, what: str) -> str:
     return f"header: column {quote(name)} is there twice{as_well}{what}"
 
 
-class _Names:
-    """Labels by every name that they go by."""
+class LabelNames:
+    """Labels by every name that they go by in tables.
+
+    That is a label's spelling, else one of its aliases or of its display names in any language, else one of all these
+    in another case, or with words joined by a space, `_` or `-` instead.
+    """
 
     def __init__(self, graph: HexGraph) -> None:
         self._tiers: list[dict[str, list[int]]] = [{}, {}, {}]
         for position, label in enumerate(graph.labels):
             spelling, display, loose = self._tiers
             spelling[label.name] = [position]
-            for name in dict.fromkeys(label.names.values()):
+            others = (*label.aliases, *label.names.values())
+            for name in dict.fromkeys(others):
                 display.setdefault(name, []).append(position)
-            for name in dict.fromkeys(map(_loose, (label.name, *label.names.values()))):
+            for name in dict.fromkeys(map(_loose, (label.name, *others))):
                 loose.setdefault(name, []).append(position)
+        self._suggester = Suggester(name for tier in self._tiers[:2] for name in tier)
+
+    def near(self, name: str) -> str:
+        """'did you mean "x"?', or nothing."""
+        return self._suggester.hint(name)
 
     def find(self, name: str) -> list[int]:
-        """The labels meant by a name: by their spelling, else a display name, else either of them loosely."""
+        """Positions of the labels that a name may mean: one, none if it is no label's, several if it is ambiguous."""
         for tier, key in zip(self._tiers, (name, name, _loose(name)), strict=True):
             if key in tier:
                 return tier[key]

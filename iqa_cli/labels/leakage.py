@@ -75,18 +75,30 @@ class Leakage:
         """
         if not self.photos:
             return
-        summary = [
+        photos = [self._named(shared) for shared in self.photos[:SHOWN]]
+        raise LabelsError(
+            f"the split leaks: {counted(len(self.photos), 'photo')} in more than one part",
+            problems=[*self._shares(), *shortened(photos, len(self.photos))],
+            hint="figures of such a split mean nothing: join the files, each photo once, and split them with iqa "
+            "split; to compare with figures that others published of this one, take it as it is by --allow-shared",
+        )
+
+    def photo_warnings(self) -> list[str]:
+        """A sentence for every two parts that share photos, for those who allow it."""
+        return [
+            f"{shares}: figures of {shares.partition(':')[0]} tell in part what was learned by heart, and compare with "
+            "others of this very split only"
+            for shares in self._shares()
+        ]
+
+    def _shares(self) -> list[str]:
+        """How many photos every two parts share that share any."""
+        return [
             f"{overlap.part}: {overlap.photos:,} of {counted(len(self.tables[overlap.part]), 'photo')} "
             f"{'is' if overlap.photos == 1 else 'are'} in {overlap.other} as well"
             for overlap in self.overlaps
             if overlap.photos
         ]
-        photos = [self._named(shared) for shared in self.photos[:SHOWN]]
-        raise LabelsError(
-            f"the split leaks: {counted(len(self.photos), 'photo')} in more than one part",
-            problems=[*summary, *shortened(photos, len(self.photos))],
-            hint="figures of such a split mean nothing: join the files, each photo once, and split them with iqa split",
-        )
 
     def scene_warnings(self) -> list[str]:
         """A sentence for every two parts that share scenes."""

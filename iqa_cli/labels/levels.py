@@ -2,7 +2,7 @@
 
     2           exactly level 2, counted from zero: the third of the graph's levels
     2+          level 2 or worse
-    -1, blank   not looked at
+    -1, N/A     not looked at, as is a blank cell
 
 This is the edge where the files' counting is understood, from 0 or, where `counting` finds that they do so, from 1.
 Positions count from 0; what people see in reports are the graph's own levels.
@@ -19,6 +19,8 @@ UNOBSERVED = -1
 # "2.0" and "-1.0" are what pandas makes of whole numbers in a column with a gap; half of the world writes "2,0".
 _EXACT = re.compile(r"(-1|[0-9]{1,6})(?:\.0*|,0+)?")
 _AT_LEAST = re.compile(r"([0-9]{1,6}) ?\+")
+_NOT_LOOKED_AT = frozenset({"", "n/a", "na"})
+"""In lower case: what people write, and R."""
 
 
 class Reading(NamedTuple):
@@ -40,7 +42,7 @@ def read_level(text: str, n_levels: int, first: int = 0) -> Reading | None:
     "0+" is every level and so unobserved; "k+" of the last level is that level.
     """
     text = text.strip()
-    if not text:
+    if is_blank(text):
         return Reading(UNOBSERVED)
     if found := _EXACT.fullmatch(text):
         if found[1] == "-1":
@@ -55,6 +57,11 @@ def read_level(text: str, n_levels: int, first: int = 0) -> Reading | None:
             return Reading(UNOBSERVED)
         return Reading(position, at_least=position < n_levels - 1)
     return None
+
+
+def is_blank(text: str) -> bool:
+    """Whether a cell says in words, or by saying nothing, that nobody looked."""
+    return text.strip().casefold() in _NOT_LOOKED_AT
 
 
 def is_number(text: str) -> bool:

@@ -221,5 +221,8 @@ class _Reading:
 
 def _hint(stray: list[str]) -> str | None:
     if any("did you mean" not in problem for problem in stray):
-        return "let the name of a column that is no label begin with _, or choose another graph"
+        return (
+            "let the name of a column that is no label begin with _, choose another graph, or write what the column "
+            "calls a label into the graph's `aliases` of that label"
+        )
     return None

@@ -12,9 +12,10 @@ import numpy as np
 from iqa_cli.errors import LabelsError
 from iqa_cli.hexgraph.problems import quote
 from iqa_cli.labels.levels import UNOBSERVED
+from iqa_cli.labels.weak import weak_zeros
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -52,6 +53,8 @@ class LabelTable:
     """The `scene` column, if there is one; "" where a cell is blank."""
     others: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     """Columns that are no labels, by name as written, with n cells each; `split` and `scene` among them."""
+    weak_zeros: bool = False
+    """Whether a 0 beside a found problem of another group leaves ordinary open as well; see `weak`."""
     notes: tuple[str, ...] = ()
     """What whoever uses the table should know, such as labels without a column."""
 
@@ -85,7 +88,18 @@ class LabelTable:
         """
         if graph.label_names != self.labels:
             raise ValueError(f"expected the graph of {self.labels}, got that of {graph.label_names}")
-        return open_cells(self.positions, self.at_least, graph.n_levels)
+        is_open = open_cells(self.positions, self.at_least, graph.n_levels)
+        if self.weak_zeros:
+            starts = np.cumsum((0, *graph.n_levels[:-1]))
+            is_open[:, starts + 1] |= weak_zeros(self.positions, graph)
+        return is_open
+
+    def hiding(self, labels: Collection[str]) -> LabelTable:
+        """The same with some labels unobserved in every row, whatever the file says of them."""
+        hidden = np.array([name in labels for name in self.labels])
+        return dataclasses.replace(
+            self, positions=np.where(hidden, UNOBSERVED, self.positions), at_least=self.at_least & ~hidden
+        )
 
     def take(self, rows: Sequence[int]) -> LabelTable:
         """A table of some of the rows, in the order given."""

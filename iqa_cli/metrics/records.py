@@ -41,6 +41,8 @@ class Predictions:
     """(name, reason) of labelled photos that could not be judged; they are not among `names`."""
     notes: tuple[str, ...] = ()
     """What to know about how they were read, such as what the labels were taken to be."""
+    caveats: tuple[str, ...] = ()
+    """What the checkpoint that made them says of every figure of its own: photographs on two sides, hidden labels."""
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit each other, and levels that a label does not have."""
@@ -162,8 +164,36 @@ class Evaluation:
     """Whether there were probabilities, without which threshold AUC and calibration error do not exist."""
     unreadable: tuple[tuple[str, str], ...] = ()
     """(name, reason) of labelled photos that could not be judged."""
+    caveats: tuple[str, ...] = ()
+    """See `Predictions`."""
 
     @property
     def beats_constant(self) -> bool:
         """Whether its mean accuracy is above that of answering "none" every time."""
         return self.mean["accuracy_gain"] > 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Spread:
+    """One figure over several evaluations."""
+
+    mean: float
+    """Over those in which it is defined; nan if in none."""
+    sd: float
+    """Sample standard deviation (n - 1); nan of fewer than two."""
+    n: int
+    """Evaluations in which it is defined."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Summary:
+    """Several evaluations of the same labels together, such as those of repeated splits."""
+
+    files: tuple[str, ...]
+    """What was summed up, for people."""
+    labels: Mapping[str, Mapping[str, Spread]]
+    """By label, then each of `FIGURES`."""
+    mean: Mapping[str, Spread]
+    """Each of `FIGURES`: of the means over the labels that the evaluations have."""
+    caveats: tuple[str, ...] = ()
+    """What any of them says of its figures, each once."""

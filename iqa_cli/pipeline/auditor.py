@@ -156,6 +156,11 @@ class Auditor:
         )
 
     @property
+    def caveats(self) -> tuple[str, ...]:
+        """What the checkpoint says of every figure of its own; see `Checkpoint.caveats`."""
+        return self._checkpoint.caveats
+
+    @property
     def card_sha256(self) -> str:
         """Of the checkpoint's card: the same hash is the same model."""
         return self._checkpoint.card_sha256

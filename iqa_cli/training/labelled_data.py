@@ -41,6 +41,7 @@ class LabelledData:
         sides = read_sides(config.data, graph, config.run.seed)
         self.notes = sides.notes
         self.warnings = sides.warnings
+        self._said = {"caveats": list(sides.caveats), **sides.card}
         self._sides: dict[str, Pictures] = {}
         unreadable: list[tuple[str, str]] = []
         for side, (table, rows) in sides.rows.items():
@@ -134,6 +135,7 @@ class LabelledData:
         """See `Data`."""
         return {
             "kind": "labelled photographs",
+            **self._said,
             "photographs": {side: len(pictures) for side, pictures in self._sides.items()},
             "sha256": {side: pictures.content_hash for side, pictures in self._sides.items()},
             "level_counts": {

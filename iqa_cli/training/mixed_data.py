@@ -76,6 +76,7 @@ class MixedData:
         self._refuse_shared()
         self._weights = self._read_weights(*sides.rows["training"])
         self.warnings = (*sides.warnings, *too_small)
+        self._said = {"caveats": list(sides.caveats), **sides.card}
         notes = [*sides.notes, *self._ladder.notes]
         if config.data.good_join:
             training = self._sides["training"]
@@ -235,6 +236,7 @@ class MixedData:
         return {
             **self._ladder.card(),
             "kind": "tone ladder and labelled photographs",
+            **self._said,
             "labelled": {
                 "share": round(self._labelled_rows / self._config.optim.batch_size, 4),
                 "photographs": {side: len(pictures) for side, pictures in self._sides.items()},

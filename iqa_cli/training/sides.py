@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iqa_cli.errors import ConfigError, LabelsError, UsageError
+from iqa_cli.hexgraph.problems import quote
 from iqa_cli.labels import LabelTable, read_labels, require_images
 from iqa_cli.labels.counts import absent_levels, count_photos
 from iqa_cli.labels.leakage import leakage
+from iqa_cli.labels.levels import UNOBSERVED
 from iqa_cli.labels.scenes import ByColumn, scene_rule, scenes
 from iqa_cli.labels.split import split
 from iqa_cli.labels.table import require_one_count
+from iqa_cli.labels.weak import weak_zeros
+from iqa_cli.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,14 +40,18 @@ class Sides:
     notes: tuple[str, ...]
     """What the user should know, such as labels without a column."""
     warnings: tuple[str, ...]
-    """What makes figures worth less: scenes on both sides, levels that a side lacks."""
+    """What makes figures worth less: scenes on both sides, levels that a side lacks, and the caveats."""
+    caveats: tuple[str, ...] = ()
+    """What every report of a model that learned from this has to say: photographs on two sides, hidden labels."""
+    card: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """What the checkpoint's card says of how the labels were taken, beside the caveats."""
 
 
 def read_sides(config: DataConfig, graph: HexGraph, seed: int) -> Sides:
-    """Read the label tables of a config and prove that no photograph is on two sides.
+    """Read the label tables of a config and prove that no photograph is on two sides, unless the config allows it.
 
     raises  LabelsError  for tables that are wrong, missing photographs, and photographs on two sides, naming them
-            ConfigError  for a scene rule that means nothing
+            ConfigError  for a scene rule that means nothing, and if `min_positives` leaves no label
     """
     assert config.labels is not None and config.images is not None  # noqa: PT018, S101 - DataConfig has seen to it
     rule = _rule(config.scene)
@@ -67,10 +75,14 @@ def read_sides(config: DataConfig, graph: HexGraph, seed: int) -> Sides:
         side: (table, range(len(table))) for side, table in tables.items()
     }
     notes = [note for table in tables.values() for note in table.notes]
-    warnings = []
+    warnings: list[str] = []
+    caveats: list[str] = []
     if len(tables) > 1:
         shared = leakage(tables, rule, config.images)
-        shared.refuse()
+        if config.allow_shared:
+            caveats += shared.photo_warnings()
+        else:
+            shared.refuse()
         notes += shared.notes
         warnings += shared.scene_warnings()
     if "validation" not in tables:
@@ -81,10 +93,53 @@ def read_sides(config: DataConfig, graph: HexGraph, seed: int) -> Sides:
             notes.append("every photo counts as a scene of its own; [data] scene tells which belong together")
         parts = split(table, found, _shares(config.holdout), seed)
         rows |= {part: (table, parts.rows(part)) for part in parts.parts}
+    hidden = _hidden(*rows["training"], config.min_positives)
+    rows = {side: (table.hiding(hidden), own) for side, (table, own) in rows.items()}
+    if hidden:
+        told = ", ".join(f"{quote(name)} ({positives:,})" for name, positives in hidden.items())
+        caveats.append(
+            f"labels hidden in training, for fewer than {config.min_positives:,} positive photographs there: {told}"
+        )
+    table, own = rows["training"]
+    rows["training"] = dataclasses.replace(table, weak_zeros=config.weak_zeros), own
+    card: dict[str, Any] = {"hidden_labels": hidden} if config.min_positives else {}
+    if config.weak_zeros:
+        zeros = table.positions[list(own)]
+        weak = int(weak_zeros(zeros, graph).sum())
+        card["weak_zeros"] = {"zeros": int((zeros == 0).sum()), "weak": weak}
+        notes.append(
+            f"weak zeros: {weak:,} of {counted(card['weak_zeros']['zeros'], 'zero')} for training "
+            f"{'leaves' if weak == 1 else 'leave'} ordinary open, beside a problem of another group"
+        )
     warnings += absent_levels(
         {side: count_photos(table.take(own), graph) for side, (table, own) in rows.items()}, graph
     )
-    return Sides(config.images, rows, tuple(dict.fromkeys(notes)), tuple(warnings))
+    return Sides(
+        images=config.images,
+        rows=rows,
+        notes=tuple(dict.fromkeys(notes)),
+        warnings=(*caveats, *warnings),
+        caveats=tuple(caveats),
+        card=card,
+    )
+
+
+def _hidden(table: LabelTable, rows: Sequence[int], least: int) -> dict[str, int]:
+    """Labels of which fewer training rows than that have the problem, with how many do.
+
+    raises  ConfigError  if no label would be left
+    """
+    own = table.positions[list(rows)]
+    observed, positives = (own != UNOBSERVED).any(axis=0).tolist(), (own > 0).sum(axis=0).tolist()
+    known = {name: n for name, n, is_known in zip(table.labels, positives, observed, strict=True) if is_known}
+    hidden = {name: n for name, n in known.items() if n < least}
+    if known and len(hidden) == len(known):
+        name = max(known, key=known.__getitem__)
+        raise ConfigError(
+            f"data.min_positives: no label has {least:,} positive photographs for training; "
+            f"{quote(name)} has the most, {known[name]:,}"
+        )
+    return hidden
 
 
 def _by_column(table: LabelTable) -> dict[str, LabelTable]:

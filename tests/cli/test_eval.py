@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +116,95 @@ def test_stdout_takes_one_document_and_no_table(iqa: Run, predictions: Path, tmp
     assert iqa("--predictions", predictions, "--csv", "-", "--json", "-").code == 2
 
 
+# --- several evaluations together
+
+
+def evaluations(iqa: Run, tmp_path: Path, *changes: tuple[str, str]) -> list[Path]:
+    """Evaluations of small predictions files; each change is made to one of them."""
+    files = []
+    for number, (old, new) in enumerate(changes):
+        rows = 'a.jpg,"1,0","1,0"\nb.jpg,"0,0","0,2"\nc.jpg,"0,0","0,0"\nd.jpg,"2,0","0,0"\n'
+        source, file = tmp_path / f"{number}.csv", tmp_path / f"{number}.json"
+        source.write_text("filename,pred_label,gt_label\n" + rows.replace(old, new), encoding="utf-8")
+        assert iqa("--predictions", source, "--labels", "x,y", "--json", file).code == 0
+        files.append(file)
+    return files
+
+
+def test_a_summary_has_the_mean_and_deviation_of_every_figure(iqa: Run, tmp_path: Path) -> None:
+    files = evaluations(iqa, tmp_path, ("", ""), ('d.jpg,"2,', 'd.jpg,"0,'), ('"0,2"', '"0,0"'))
+    outcome = iqa("--summary", *files, "--json", tmp_path / "all.json")
+    assert (outcome.code, outcome.err) == (0, "")
+    document = json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))
+    parts = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    assert document["evaluations"] == [str(file) for file in files]
+    for place in ("labels", "mean"):
+        whole = document[place]["x"] if place == "labels" else document[place]
+        own = [part[place]["x"] if place == "labels" else part[place] for part in parts]
+        for name, spread in whole.items():
+            values = [entry[name] for entry in own if entry[name] is not None]
+            assert spread["n"] == len(values)
+            assert spread["mean"] == (pytest.approx(statistics.fmean(values), abs=1e-6) if values else None)
+            assert spread["sd"] == (pytest.approx(statistics.stdev(values), abs=1e-6) if len(values) > 1 else None)
+    accuracy = [part["labels"]["x"]["accuracy"] for part in parts]
+    assert accuracy == [0.75, 1.0, 0.75]
+    assert document["labels"]["y"]["miss_rate"]["n"] == 2
+    lines = outcome.out.splitlines()
+    assert lines[0] == "3 evaluations: mean ± standard deviation"
+    assert next(line for line in lines if line.startswith(" x")).split()[1:4] == ["0.8333", "±", "0.1443"]
+    assert "1.000 ± 0.000 (2)" in next(line for line in lines if line.startswith(" y"))
+    assert json.loads(iqa("--summary", *files, "--json", "-").out) == document
+
+
+def test_a_summary_repeats_what_an_evaluation_warns_of(iqa: Run, tmp_path: Path) -> None:
+    files = evaluations(iqa, tmp_path, ("", ""), ("", ""))
+    document = json.loads(files[1].read_text(encoding="utf-8"))
+    files[1].write_text(json.dumps(document | {"caveats": ["test: shared"]}), encoding="utf-8")
+    outcome = iqa("--summary", *files, "--json", tmp_path / "all.json")
+    assert outcome.out.splitlines()[1] == "The model's card warns: test: shared"
+    assert json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))["caveats"] == ["test: shared"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "not JSON"),
+        ("[]", "not an evaluation of iqa"),
+        ('{"labels": {}, "mean": {}, "verdict": ""}', "format_version is None"),
+        ('{"labels": {}, "mean": {}, "verdict": "", "format_version": 1}', "labels: expected an object with a label"),
+        (
+            '{"labels": {"x": 1}, "mean": {}, "verdict": "", "format_version": 1}',
+            "labels.x.accuracy: expected a number",
+        ),
+        ("[" * 100_000, "not JSON"),
+    ],
+)
+def test_what_is_no_evaluation_is_refused_by_name(iqa: Run, tmp_path: Path, content: str, said: str) -> None:
+    (good,) = evaluations(iqa, tmp_path, ("", ""))
+    bad = tmp_path / "bad.json"
+    bad.write_text(content, encoding="utf-8")
+    outcome = iqa("--summary", good, bad)
+    assert (outcome.code, outcome.out) == (3, "")
+    assert outcome.err.startswith(f"error: {bad}: ")
+    assert said in outcome.err
+
+
+def test_a_summary_is_of_several_evaluations_of_the_same_labels(iqa: Run, tmp_path: Path) -> None:
+    first, second = evaluations(iqa, tmp_path, ("", ""), ("", ""))
+    assert iqa("--summary", first).code == 2
+    assert iqa("--summary", first, first).code == 2
+    assert iqa("--summary", first, second, "--csv", "x.csv").code == 2
+    assert iqa("--summary", first, second, "--json", second).code == 2
+    assert iqa(first, second, "--images", tmp_path).code == 2
+    assert iqa("--summary", first, tmp_path / "gone.json").code == 3
+    second.write_text(second.read_text(encoding="utf-8").replace('"y"', '"z"'), encoding="utf-8")
+    outcome = iqa("--summary", first, second)
+    assert (outcome.code, outcome.err.splitlines()[:3]) == (
+        3,
+        [f"error: {second}: not the labels of {first}", "  y", "  z"],
+    )
+
+
 # --- a labelled folder
 
 
@@ -134,6 +224,21 @@ def test_a_labelled_folder_is_judged_and_reported(iqa: Run, folder_arguments: li
     assert "no column for" in outcome.err
     rows = list(csv.DictReader((tmp_path / "x.csv").read_text(encoding="utf-8").splitlines()))
     assert [row["n"] for row in rows if row["label"] in ("bright", "dark")] == ["3", "5"]
+
+
+def test_what_the_card_warns_of_is_in_every_report(iqa: Run, folder_arguments: list[object], tmp_path: Path) -> None:
+    folder = tmp_path / "warned"
+    shutil.copytree(str(folder_arguments[-1]), folder)
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    card["data"] = {"caveats": ["test: 2 of 8 photos are in training\x1b as well", 5, "x" * 3000]}
+    (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    outcome = iqa(*folder_arguments[:-1], folder, "--json", tmp_path / "x.json")
+    assert outcome.code == 0
+    assert outcome.out.splitlines()[1] == "The model's card warns: test: 2 of 8 photos are in training\\x1b as well"
+    document = json.loads((tmp_path / "x.json").read_text(encoding="utf-8"))
+    assert document["caveats"] == [card["data"]["caveats"][0], "x" * 2000]
+    assert "card warns" not in iqa(*folder_arguments, "--json", tmp_path / "y.json").out
+    assert json.loads((tmp_path / "y.json").read_text(encoding="utf-8"))["caveats"] == []
 
 
 def test_predictions_that_were_written_give_the_same_figures_again(

@@ -18,6 +18,11 @@ from iqa_cli.cli.split import split as split_command
 from iqa_cli.labels import split as splits
 
 HEADER = "filename,bright,dark,low_contrast,high_contrast,overexposed,over_suppressed\n"
+HINT = (
+    "figures of such a split mean nothing: join the files, each photo once, and split them with iqa split; "
+    "to compare with figures that others published of this one, take it as it is by --allow-shared"
+)
+BY_HEART = "figures of test tell in part what was learned by heart, and compare with others of this very split only"
 
 
 @pytest.fixture
@@ -73,6 +78,36 @@ def test_the_same_seed_gives_the_same_files(iqa: Run) -> None:
 
 
 @pytest.mark.usefixtures("labels")
+def test_a_file_is_split_again_and_again_into_numbered_folders(iqa: Run) -> None:
+    rule = ("--by", "regex:^S[0-9]+")
+    code, out, err = iqa("labels.csv", "--repeat", "10", "--seed", "4", "--out", "cv", *rule)
+    assert code == 0
+    assert sorted(path.name for path in Path("cv").iterdir()) == [f"{number:02}" for number in range(1, 11)]
+    assert [line for line in out.splitlines() if "scenes" in line] == [
+        f"labels.csv: 120 photos, 40 scenes, seed {seed}" for seed in range(4, 14)
+    ]
+    assert err.splitlines()[-1] == "wrote cv/10/train.csv, cv/10/val.csv, cv/10/test.csv"
+    tests = [rows_of(f"cv/{number:02}/test.csv") for number in range(1, 11)]
+    assert len(set(map(tuple, tests))) == 10
+    # The third is the split that its own seed gives.
+    assert iqa("labels.csv", "--seed", "6", "--out", "one", *rule).code == 0
+    assert rows_of("one/test.csv") == tests[2]
+
+
+@pytest.mark.usefixtures("labels")
+def test_repeated_splits_write_nothing_if_one_of_them_would_write_over_a_file(iqa: Run) -> None:
+    Path("cv/2").mkdir(parents=True)
+    Path("cv/2/val.csv").write_text("mine", encoding="utf-8")
+    code, _, err = iqa("labels.csv", "--repeat", "2", "--out", "cv")
+    assert (code, err.splitlines()[0]) == (2, "error: cv/2/val.csv: there already")
+    assert not Path("cv/1").exists()
+    assert iqa("labels.csv", "--repeat", "2", "--out", "cv", "--force").code == 0
+    assert sorted(rows_of("cv/2/val.csv") + rows_of("cv/2/train.csv") + rows_of("cv/2/test.csv")) == sorted(
+        rows_of("labels.csv")
+    )
+
+
+@pytest.mark.usefixtures("labels")
 def test_without_a_rule_it_is_said_that_every_photo_is_a_scene(iqa: Run) -> None:
     code, out, err = iqa("labels.csv", "--fractions", "fit=0.8,judge=0.2")
     assert code == 0
@@ -113,8 +148,16 @@ def test_a_leaking_split_is_an_error_after_its_table(iqa: Run, labels: Path) -> 
         "  test: 2 of 23 photos are in train as well",
         '  "S32_1.jpg": train line 99; test line 2',
         '  "S32_2.jpg": train line 100; test line 3',
-        "hint: figures of such a split mean nothing: join the files, each photo once, and split them with iqa split",
+        f"hint: {HINT}",
     ]
+    code, again, err = iqa("--check", "train.csv", "test.csv", "--allow-shared")
+    assert (code, again) == (0, out)
+    assert err.splitlines() == [
+        f"warning: test: 2 of 23 photos are in train as well: {BY_HEART}",
+        "note: scenes were not compared; --by tells which photos show the same one",
+    ]
+    code, _, err = iqa("train.csv", "--allow-shared")
+    assert (code, err.startswith("error: --allow-shared goes with --check")) == (2, True)
 
 
 @pytest.mark.usefixtures("labels")

@@ -158,6 +158,23 @@ def test_another_out_keeps_its_own_state(iqa: Run, tmp_path: Path) -> None:
     assert FakeTrainer.started.config.work == tmp_path / "other-run"
 
 
+def test_shared_photographs_are_allowed_by_an_option_or_by_the_config(iqa: Run, tmp_path: Path) -> None:
+    assert iqa("--allow-shared").code == 2
+    (tmp_path / "labels.csv").touch()
+    run = tmp_path / "run.toml"
+    ladder, labelled = 'ladder = "photos"', 'labels = "labels.csv"\nimages = "photos"'
+    run.write_text(run.read_text(encoding="utf-8").replace(ladder, labelled), encoding="utf-8")
+    for options, allowed in (((), False), (("--allow-shared",), True)):
+        assert iqa(*options).code == 0
+        assert FakeTrainer.started is not None
+        assert FakeTrainer.started.config.data.allow_shared is allowed
+    run.write_text(
+        run.read_text(encoding="utf-8").replace(labelled, f"{labelled}\nallow_shared = true"), encoding="utf-8"
+    )
+    assert iqa().code == 0
+    assert FakeTrainer.started.config.data.allow_shared is True
+
+
 def test_the_root_folder_is_no_checkpoint(iqa: Run) -> None:
     code, _, err = iqa("--out", "/")
     assert code == 3

@@ -51,6 +51,41 @@ def test_labels_come_in_the_order_of_the_list_of_labels():
     assert parse_graph(GOOD, "x").label_names == ("too bright", "too dark")
 
 
+def with_aliases(*aliases: object) -> dict[str, object]:
+    document = copy.deepcopy(GOOD)
+    document["nodes"][0]["aliases"] = list(aliases)
+    return document
+
+
+def test_aliases_are_kept_and_tell_no_graphs_apart():
+    graph, plain = parse_graph(with_aliases("glare", "过亮"), "x"), parse_graph(GOOD, "x")
+    assert [label.aliases for label in graph.labels] == [("glare", "过亮"), ()]
+    assert parse_graph(graph.to_json(), "card") == graph != plain
+    assert graph.hash == plain.hash
+    assert "aliases" not in json.dumps(plain.to_json())
+
+
+@pytest.mark.parametrize(
+    ("aliases", "expected"),
+    [
+        (["too dark"], 'nodes[0].aliases[0]: alias "too dark" is the spelling of nodes[1]'),
+        (["x", "x"], 'nodes[0].aliases[1]: alias "x" is already one of "too bright"'),
+        ([""], "nodes[0].aliases[0]: as an alias: a label needs a name"),
+        (["x", 3], "nodes[0].aliases[1]: expected a text, got 3"),
+    ],
+)
+def test_an_alias_that_is_none_or_is_taken_is_told_with_its_place(aliases: list[object], expected: str):
+    assert problems_of(with_aliases(*aliases)) == [expected]
+
+
+def test_two_labels_cannot_have_one_alias():
+    document = with_aliases("tone")
+    document["nodes"][1]["aliases"] = ["tone"]
+    assert problems_of(document) == ['nodes[1].aliases[0]: alias "tone" is already one of "too bright"']
+    document["nodes"][1]["aliases"] = "tone"
+    assert problems_of(document) == ['nodes[1].aliases: expected a list of texts, got "tone"']
+
+
 @pytest.mark.parametrize(
     ("document", "expected"),
     [

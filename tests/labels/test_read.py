@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import codecs
 import csv
+import dataclasses
 import io
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,6 +71,91 @@ def test_a_cell_is_a_level_a_level_or_worse_or_nothing(read: Read, graph: HexGra
 )
 def test_names_of_columns_may_be_spelled_in_other_ways(read: Read, header: str) -> None:
     assert read("a.jpg,1,0,0,2,0,3", header=header).positions.tolist() == [[1, 0, 2, 0, 0, 3]]
+
+
+def aliased(graph: HexGraph) -> HexGraph:
+    """The graph, with two other spellings of its first label and one of its second."""
+    bright, dark, *others = graph.labels
+    return dataclasses.replace(
+        graph,
+        labels=(
+            dataclasses.replace(bright, aliases=("overlit", "Over exposed EV")),
+            dataclasses.replace(dark, aliases=("underlit",)),
+            *others,
+        ),
+    )
+
+
+def test_a_column_may_have_an_alias_for_its_name(write: Write, graph: HexGraph) -> None:
+    for header in ("overlit,underlit", "over-exposed_ev,UnderLit", "整体偏亮,underlit", "bright,dark"):
+        table = read_labels(write("a.jpg,2,0", header=f"filename,{header}"), aliased(graph))
+        assert table.positions[0, :2].tolist() == [2, 0], header
+
+
+def test_two_columns_of_one_label_are_refused_whatever_they_are_called(write: Write, graph: HexGraph) -> None:
+    for first, second in (("bright", "overlit"), ("overlit", "Over exposed EV"), ("整体偏亮", "too bright")):
+        with pytest.raises(LabelsError) as error:
+            read_labels(write("a.jpg,2,2", header=f"filename,{first},{second}"), aliased(graph))
+        assert mistakes(error)[0] == f'header: column "{second}" is there twice (as "{first}"), label "bright"'
+
+
+def test_a_column_that_two_labels_may_be_meant_by_is_refused(write: Write, graph: HexGraph) -> None:
+    bright, dark, *others = graph.labels
+    both = dataclasses.replace(
+        graph,
+        labels=(dataclasses.replace(bright, aliases=("tone",)), dataclasses.replace(dark, aliases=("Tone",)), *others),
+    )
+    with pytest.raises(LabelsError, match='column "TONE" may be "bright" and "dark"'):
+        read_labels(write("a.jpg,2", header="filename,TONE"), both)
+    assert read_labels(write("a.jpg,2", header="filename,Tone"), both).positions[0].tolist()[:2] == [-1, 2]
+
+
+def test_the_published_header_fits_both_shipped_graphs(write: Write) -> None:
+    twelve = read_graph(find_graph("smartphone-12"))
+    columns = (
+        "bright,dark,low_contrast,high_contrast,overexposed,over_suppressed,white_balance_red,white_balance_blue,"
+        "white_balance_green,white_balance_yellow,crushed_shadows,over_brightened_shadows"
+    )
+    table = read_labels(write("a.jpg,1,0,0,2,0,3,0,1,0,0,0,3", header=f"filename,{columns}"), twelve)
+    assert table.notes == ()
+    found = dict(zip(table.labels, table.positions[0].tolist(), strict=True))
+    assert {name: level for name, level in found.items() if level} == {
+        "bright": 1,
+        "high_contrast": 2,
+        "over_suppressed": 3,
+        "blue_cast": 1,
+        "lifted_shadows": 3,
+    }
+
+
+def test_the_published_files_go_with_the_published_graph_and_aliases(seed_files: list[Path], tmp_path: Path) -> None:
+    document = json.loads((seed_files[0].parents[1] / "graphs" / "seed-6.json").read_text("utf-8"))
+    english = ("bright", "dark", "high_contrast", "low_contrast", "overexposed", "over_suppressed")
+    for node, name in zip(document["Nodes"], english, strict=True):
+        node["aliases"] = [name]
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(LabelsError, match="the graph's `aliases`"):
+        read_labels(seed_files[0], read_graph(seed_files[0].parents[1] / "graphs" / "seed-6.json"))
+    table, usual = (
+        read_labels(seed_files[0], read_graph(own)),
+        read_labels(seed_files[0], read_graph(find_graph("smartphone-6"))),
+    )
+    assert table.labels[0] == "整体偏亮"
+    assert np.array_equal(table.positions, usual.positions)
+    assert (table.positions > 0).any()
+
+
+@pytest.mark.parametrize("cell", ["N/A", "n/a", " NA ", "-1", ""])
+def test_what_nobody_looked_at_may_be_written_in_words(read: Read, cell: str) -> None:
+    assert read(f"a.jpg,{cell},0,0,2,0,0").positions.tolist() == [[-1, 0, 2, 0, 0, 0]]
+
+
+def test_a_misspelt_column_is_told_whatever_was_not_looked_at_in_it(write: Write, graph: HexGraph) -> None:
+    with pytest.raises(LabelsError, match='no label "glare"'):
+        read_labels(write("a.jpg,0,N/A", "b.jpg,0,2", header="filename,bright,glare"), graph)
+    table = read_labels(write("a.jpg,0,N/A", "b.jpg,0,NA", header="filename,bright,lens"), graph)
+    assert table.others == {"lens": ("N/A", "NA")}
 
 
 def test_a_mark_at_the_start_and_windows_line_ends_change_nothing(write: Write, graph: HexGraph) -> None:

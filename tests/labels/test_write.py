@@ -73,16 +73,16 @@ def test_nothing_is_written_over_unless_forced_and_the_source_never(tmp_path: Pa
     other = tmp_path / "test.csv"
     other.touch()
     with pytest.raises(UsageError, match=r"test\.csv: there already"):
-        refuse_overwriting({"test": other}, source, force=False)
-    refuse_overwriting({"test": other}, source, force=True)
+        refuse_overwriting([other], source, force=False)
+    refuse_overwriting([other], source, force=True)
     with pytest.raises(UsageError, match="a folder of that name is there"):
-        refuse_overwriting({"test": tmp_path}, source, force=True)
-    refuse_overwriting({"new": tmp_path / "new.csv"}, source, force=False)
+        refuse_overwriting([tmp_path], source, force=True)
+    refuse_overwriting([tmp_path / "new.csv"], source, force=False)
     link = tmp_path / "val.csv"
     link.symlink_to(source)
     for path in (source, link):
-        with pytest.raises(UsageError, match="over the label file itself"):
-            refuse_overwriting({"part": path}, source, force=True)
+        with pytest.raises(UsageError, match="the file that is read would be written over"):
+            refuse_overwriting([path], source, force=True)
 
 
 def test_a_file_that_changed_meanwhile_is_refused(tmp_path: Path, graph: HexGraph) -> None:

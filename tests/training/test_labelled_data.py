@@ -12,7 +12,8 @@ import pytest
 import torch
 from PIL import Image
 
-from iqa_cli.config import DataConfig, LossConfig, ModelConfig, OptimConfig, RunConfig, TrainConfig
+from iqa_cli.checkpoint import load_checkpoint
+from iqa_cli.config import DataConfig, GraphConfig, LossConfig, ModelConfig, OptimConfig, RunConfig, TrainConfig
 from iqa_cli.errors import ConfigError, LabelsError, OutputError
 from iqa_cli.hexgraph.read import read_graph
 from iqa_cli.models.tone_model import ToneModel
@@ -141,6 +142,113 @@ def test_a_photograph_on_two_sides_is_refused_by_name(tmp_path: Path, shots: Pat
     with pytest.raises(LabelsError, match="leaks") as error:
         loaded(settings)
     assert NAMES[9] in str(error.value)
+
+
+def shared(tmp_path: Path, shots: Path, **data: object) -> TrainConfig:
+    """A config of parts that share two photographs."""
+    return config(
+        tmp_path,
+        shots,
+        labels=table(tmp_path / "train.csv", NAMES[:10]),
+        validation=table(tmp_path / "val.csv", NAMES[8:]),
+        **data,
+    )
+
+
+SHARED = (
+    "validation: 2 of 8 photos are in training as well: figures of validation tell in part what was learned by heart, "
+    "and compare with others of this very split only"
+)
+
+
+def test_shared_photographs_can_be_allowed_and_are_told_of_from_then_on(tmp_path: Path, shots: Path) -> None:
+    settings = shared(tmp_path, shots, allow_shared=True, mirror=False)
+    assert loaded(settings).warnings[0] == SHARED
+    for _ in Trainer(settings, tmp_path, "cpu").run():
+        pass
+    checkpoint = load_checkpoint(settings.run.out)
+    assert checkpoint.caveats == (SHARED,)
+    assert checkpoint.card["training"]["config"]["data"]["allow_shared"] is True
+    # Nothing is said of a split that shares nothing, however it was asked for.
+    assert loaded(config(tmp_path, shots, allow_shared=True)).card()["caveats"] == []
+
+
+def test_weak_zeros_open_the_zeros_of_training_alone(tmp_path: Path, shots: Path) -> None:
+    path = tmp_path / "labels.csv"
+    rows = [f"{row(name)},{'train' if name[0] < 'e' else 'val'}" for name in NAMES]
+    path.write_text("\n".join([HEADER + ",split", *rows]) + "\n", encoding="utf-8")
+    strict, weak = (loaded(config(tmp_path, shots, labels=path, weak_zeros=on)) for on in (False, True))
+    for side in ("training", "validation"):
+        opened = (weak._sides[side].allowed & ~strict._sides[side].allowed).reshape(8, 6, 4)
+        dark = [name.endswith("_2.png") for name in weak._sides[side].names]
+        # Beside a dark photo's 2, the labels that are neither bright nor dark may be ordinary; nothing else opens.
+        assert opened[:, 2:, 1].all(1).tolist() == (dark if side == "training" else [False] * 8)
+        assert int(opened.sum()) == (16 if side == "training" else 0)
+        assert torch.equal(weak._sides[side].positions, strict._sides[side].positions)
+    assert weak.notes[-1] == (
+        "weak zeros: 16 of 44 zeros for training leave ordinary open, beside a problem of another group"
+    )
+    assert weak.card()["weak_zeros"] == {"zeros": 44, "weak": 16}
+    assert "weak_zeros" not in strict.card()
+    assert weak.identity() != strict.identity()
+
+
+def rare(tmp_path: Path) -> Path:
+    """Six dark photos for training, one of them "or worse", and one that is bright; one bright for validation."""
+    path = tmp_path / "labels.csv"
+    rows = []
+    for place, name in enumerate(NAMES):
+        dark, bright = ("1+" if place == 1 else 2) if place % 2 else 0, int(place in (0, 14))
+        rows.append(f"{name},{bright},{dark},,0,0,0,{'train' if place < 12 else 'val'}")
+    path.write_text("\n".join([HEADER + ",split", *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_labels_with_few_positives_are_hidden_on_all_sides(tmp_path: Path, shots: Path) -> None:
+    data = loaded(config(tmp_path, shots, labels=rare(tmp_path), min_positives=6))
+    hidden = {"bright": 1, "low_contrast": 0, "overexposed": 0, "over_suppressed": 0}
+    said = (
+        "labels hidden in training, for fewer than 6 positive photographs there: "
+        '"bright" (1), "low_contrast" (0), "overexposed" (0), "over_suppressed" (0)'
+    )
+    assert data.warnings[0] == said
+    assert (data.card()["caveats"], data.card()["hidden_labels"]) == ([said], hidden)
+    for pictures in data._sides.values():
+        is_open = pictures.allowed.reshape(-1, 6, 4).all(2)
+        assert is_open.all(0).tolist() == [True, False, True, True, True, True]
+        assert (pictures.positions[:, 0] == -1).all()
+    assert loaded(config(tmp_path, shots, labels=rare(tmp_path), min_positives=1)).card()["hidden_labels"] == {
+        name: 0 for name, positives in hidden.items() if not positives
+    }
+    assert loaded(config(tmp_path, shots, labels=rare(tmp_path))).warnings[0] != said
+
+
+def test_a_hidden_problem_makes_no_zero_weak(tmp_path: Path, shots: Path) -> None:
+    data = loaded(config(tmp_path, shots, labels=rare(tmp_path), min_positives=6, weak_zeros=True))
+    pictures = data._sides["training"]
+    bright = pictures.names.index(NAMES[0])
+    assert pictures.allowed[bright].reshape(6, 4)[1].tolist() == [True, False, False, False]
+
+
+def test_a_number_of_positives_that_no_label_has_is_refused(tmp_path: Path, shots: Path) -> None:
+    with pytest.raises(ConfigError, match='no label has 7 positive photographs for training; "dark" has the most, 6'):
+        loaded(config(tmp_path, shots, labels=rare(tmp_path), min_positives=7))
+
+
+def test_how_labels_are_taken_has_to_fit_the_rest_of_the_config(tmp_path: Path, shots: Path) -> None:
+    settings = config(tmp_path, shots, weak_zeros=True)
+    with pytest.raises(ConfigError, match="rules = false leaves out"):
+        dataclasses.replace(settings, graph=GraphConfig(rules=False))
+    with pytest.raises(ConfigError) as error:
+        DataConfig(ladder=shots, weak_zeros=True, allow_shared=True, min_positives=3)
+    assert [problem.partition(":")[0] for problem in error.value.problems] == [
+        "data.allow_shared",
+        "data.weak_zeros",
+        "data.min_positives",
+    ]
+    with pytest.raises(ConfigError) as error:
+        DataConfig(ladder=shots, labels=shots, images=shots, min_positives=3, good_join=True)
+    assert "good_join" in error.value.problems[0]
 
 
 def test_shared_scenes_are_told_but_allowed(tmp_path: Path, shots: Path) -> None:

@@ -123,6 +123,19 @@ def test_a_weight_says_how_often_a_photograph_is_drawn(folder: Path, ladder_fold
         loaded(config(folder, ladder_folder, table(folder), labelled_weight="seldom"))
 
 
+def test_weak_zeros_and_hidden_labels_are_for_the_labelled_photographs(folder: Path, ladder_folder: Path) -> None:
+    rows = {seed: ("0,0,0,2,0,0" if seed % 2 else GOOD) for seed in range(12)} | {1: "1,0,0,0,0,0"}
+    data = loaded(config(folder, ladder_folder, table(folder, rows), weak_zeros=True, min_positives=2))
+    hidden = [name for name in GRAPH.label_names if name != "low_contrast"]
+    assert list(data.card()["hidden_labels"]) == hidden
+    assert data.card()["caveats"][0] in data.warnings
+    # With every other label hidden, nothing beside a problem is left to be weak.
+    assert data.card()["weak_zeros"]["weak"] == 0
+    data = loaded(config(folder, ladder_folder, table(folder, rows), weak_zeros=True))
+    assert data.card()["weak_zeros"]["weak"] > 0
+    assert data.card()["caveats"] == []
+
+
 def test_good_photographs_join_the_ladder_on_the_side_of_training(folder: Path, ladder_folder: Path) -> None:
     alone = loaded(config(folder, ladder_folder))
     joined = loaded(config(folder, ladder_folder, good_join=True))

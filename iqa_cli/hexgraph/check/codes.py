@@ -9,7 +9,7 @@ from __future__ import annotations
 CODES = {
     "E101": "not strict JSON",
     "E102": "missing or misspelt field, or a wrong type",
-    "E103": "label given twice",
+    "E103": "label or alias given twice",
     "W104": "labels that look alike",
     "E105": "unknown label",
     "E106": "unknown level",

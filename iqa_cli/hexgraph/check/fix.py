@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from iqa_cli.hexgraph.parts import Exclusion, Label, Subsumption
 
 _SECTIONS = ("format_version", "name", "labels", "levels", "nodes", "exclusions", "subsumptions")
-_NODE = ("label", "levels", "names")
+_NODE = ("label", "levels", "names", "aliases")
 _EXCLUSION = ("label_a", "a_levels", "label_b", "b_levels")
 _SUBSUMPTION = ("label_a", "label_b", "map")
 

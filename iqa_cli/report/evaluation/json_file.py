@@ -10,6 +10,8 @@
     verdict             the table's closing sentence
     intervals           how the intervals were made: {"method", "confidence", "resamples"} or null
     has_probabilities   false where only levels were predicted: threshold AUC and calibration error are null then
+    caveats             what the model's checkpoint says of every figure of its own: photographs on two sides of its
+                        split, labels that training hid; mostly []
     unreadable          [{"filename", "error"}] of labelled photos that could not be judged
 
 What is undefined is null. Figures are rounded to six decimals.
@@ -67,6 +69,7 @@ def evaluation_as_json(evaluation: Evaluation) -> dict[str, Any]:
         if evaluation.resamples
         else None,
         "has_probabilities": evaluation.has_probabilities,
+        "caveats": [utf8(caveat) for caveat in evaluation.caveats],
         "unreadable": [{"filename": utf8(name), "error": utf8(error)} for name, error in evaluation.unreadable],
     }
 

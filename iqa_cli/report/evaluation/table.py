@@ -91,6 +91,8 @@ def print_evaluation(evaluation: Evaluation, *, file: TextIO) -> None:
         photos = "1 photo" if evaluation.n == 1 else f"{evaluation.n:,} photos"
         labels = "1 label" if len(evaluation.labels) == 1 else f"{len(evaluation.labels)} labels"
         line(console, f"{photos}, {labels}: {evaluation.source}", style="bold")
+        for caveat in evaluation.caveats:
+            line(console, f"The model's card warns: {caveat}", style="bold red")
         console.print(Padding(_levels_table(evaluation, rule, console.width), (1, 0, 1, 1)))
         for heading, columns in (("Answers", _ANSWERS), ("Mistakes", _MISTAKES)):
             line(console, heading + _with_intervals(evaluation), style="bold")
