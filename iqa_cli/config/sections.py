@@ -187,7 +187,8 @@ class LossConfig:
     gamma: float = 2.0
     """Focus of the focal losses on what is still wrong: 0 is none."""
     alpha: float = 0.75
-    """Weight of thresholds that are reached, 1 - alpha of those that are not; for the focal losses."""
+    """Weight of thresholds that are reached, 1 - alpha of those that are not; for the focal losses. 0.8 in the
+    research."""
     balance: Literal["none", "inverse", "effective"] = "none"
     """Weights against rare levels, counted over the training labels: by inverse frequency, or by the effective number
     of photographs (Cui et al., CVPR 2019). Mean 1."""

@@ -85,7 +85,7 @@ def focal_fidelity(p: Tensor, on: Tensor, *, gamma: float, alpha: float) -> Tens
     returns  (...) float  0..1 times alpha_t
 
     fidelity = sqrt(p g) + sqrt((1 - p)(1 - g)), 1e-8 inside each root (Tsai et al., FRank, SIGIR 2007); gamma 2 and
-    alpha 0.75 as published.
+    alpha 0.8 in the published code.
     """
     fidelity = (p * on + _EPSILON).sqrt() + ((1 - p) * (1 - on) + _EPSILON).sqrt()
     p_t = p * on + (1 - p) * (1 - on)
