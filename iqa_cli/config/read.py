@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
 import tomllib
 import types
 import typing
@@ -26,7 +27,9 @@ _RANGES: dict[tuple[str, str], tuple[float, float]] = {
     ("loss", "gamma"): (0.0, 10.0),
     ("loss", "alpha"): (0.0, 1.0),
     ("optim", "lr_visual"): (0.0, 1.0),
+    ("optim", "lr_text"): (0.0, 1.0),
     ("optim", "lr_head"): (0.0, 1.0),
+    ("optim", "lr_scale"): (0.0, 1.0),
     ("optim", "lr_thresholds"): (0.0, 1.0),
     ("optim", "weight_decay"): (0.0, 1.0),
     ("optim", "epochs"): (1, 100_000),
@@ -176,11 +179,15 @@ def _shown(value: object) -> str:
 
 
 def _file_beside(folder: Path, value: str) -> str:
-    """`value` as an absolute path if it names a file, or `checkpoint:` and a folder; else as it is."""
+    """`value` as an absolute path if it names a file, or `checkpoint:` and a folder; else as it is.
+
+    A link is not followed to where it leads: the hub's cache has weights under a hash there, without a suffix.
+    """
     prefix, colon, rest = value.partition(":")
     if colon and prefix == "checkpoint":
         return f"{prefix}:{(folder / rest).resolve()}" if (folder / rest).is_dir() else value
-    return str((folder / value).resolve()) if (folder / value).is_file() else value
+    file = folder.resolve() / value
+    return os.path.normpath(file) if file.is_file() else value
 
 
 def _nearest(key: str, known: typing.Iterable[str]) -> str:

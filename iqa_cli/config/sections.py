@@ -120,10 +120,13 @@ class ModelConfig:
     pretrained: str | Literal[False] = False
     """An open_clip tag, a local weights file, `checkpoint:` and the name or folder of a checkpoint to go on from, or
     false for a start from nothing. Weights that were asked for are never replaced by random ones."""
+    quick_gelu: bool | None = None
+    """Whether the weights need the activation QuickGELU, as OpenAI's do. Asked for only with a weights file whose
+    architecture exists with both activations, if nothing in it or beside it tells; a tag and a checkpoint know."""
     head: Literal["coop", "fc"] = "coop"
     """coop (v2): learned context before the label's words, through the text tower; fc (v1): one linear layer."""
     context_tokens: int = 4
-    """M, learned context tokens of the coop head. 16 in the research."""
+    """M, learned context tokens of the coop head. 4 in the research as here; CoOp's authors used 16 as well."""
     context: Literal["generic", "per-label"] = "generic"
     """Whether all labels share the learned context of the coop head or each has its own (M times as many numbers)."""
     templates: tuple[str, ...] = ("{}",)
@@ -134,8 +137,10 @@ class ModelConfig:
     start_words: str = "a photo that is"
     """What the context of the coop head starts from with start = "words"; shortened to or repeated up to M tokens."""
     train_visual: Literal["all", "none"] | int = "all"
-    """How much of the visual tower learns: all, none, or the last N groups of layers as open_clip counts them (1 is the
-    final projection, 2 adds the last block). With none, the features of labelled photographs are computed once."""
+    """How much of the visual tower learns: all, none, or the last N groups of layers (1 is what makes the features of
+    the last block's output, projection or pooling; 2 adds the last block and the norm after it; each more a block).
+    What does not learn stays as it is, batch statistics included. With none, the features of labelled photographs are
+    computed once."""
     statistics: int | None = None
     """Width of a second, small path to the features that reads histograms of the full frame, which a narrow visual
     tower alone has to work for. 0 is none; left out it is as in the checkpoint that is gone on from, else none."""
@@ -194,7 +199,8 @@ class LossConfig:
     gamma: float = 2.0
     """Focus of the focal losses on what is still wrong: 0 is none."""
     alpha: float = 0.75
-    """Weight of thresholds that are reached, 1 - alpha of those that are not; for the focal losses."""
+    """Weight of thresholds that are reached, 1 - alpha of those that are not; for the focal losses. 0.8 in the
+    research."""
     balance: Literal["none", "inverse", "effective"] = "none"
     """Weights against rare levels, counted over the training labels: by inverse frequency, or by the effective number
     of photographs (Cui et al., CVPR 2019). Mean 1."""
@@ -209,10 +215,16 @@ class LossConfig:
 class OptimConfig:
     """How it is minimised: AdamW, linear warm-up, cosine decay to zero."""
 
-    lr_visual: float = 1e-3
-    """Peak learning rate of the visual tower."""
+    lr_visual: float | None = None
+    """Peak learning rate of the visual tower. Left out: 1e-5 for pretrained weights of an open_clip architecture, which
+    one a hundred times greater destroys, else 1e-3."""
+    lr_text: float | None = None
+    """Peak learning rate of the text tower, where it learns. Left out: lr_visual for pretrained weights of an open_clip
+    architecture, else lr_head."""
     lr_head: float = 2e-3
-    """Peak learning rate of prompts, linear layer and text tower."""
+    """Peak learning rate of prompts and linear layer."""
+    lr_scale: float | None = None
+    """Peak learning rate of the scale that the coop head's cosines are multiplied by; lr_head if not given."""
     lr_thresholds: float | None = None
     """Peak learning rate of the ordinal cut points; lr_head if not given."""
     weight_decay: float = 0.02

@@ -4,6 +4,7 @@
     preprocessing     {"size", "interpolation", "mean", "std"}
     operating_point   log-odds by label
     iqa_version, created, backbone, head    as the card says; null where it says nothing
+    quick_gelu        whether the backbone's activation is QuickGELU; null for a card that does not say
     trained_on        {"kind", "photographs", "provenance"}
     figures           per part of the data {"what", "pictures", "mean": {name: number}}
     model             {"opset", "producer", "operators": {name: count}, "parameters", "operations",
@@ -51,6 +52,7 @@ def card_contents(checkpoint: Checkpoint) -> dict[str, Any]:
         "created": _text(card.get("created")),
         "backbone": _text(model.get("backbone")),
         "head": _text(model.get("head")),
+        "quick_gelu": model["quick_gelu"] if isinstance(model.get("quick_gelu"), bool) else None,
         "trained_on": {
             "kind": _text(data.get("kind")),
             "photographs": _number(data.get("photographs")),

@@ -11,21 +11,19 @@ import dataclasses
 import difflib
 import importlib.util
 import logging
-import pickle
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import huggingface_hub
 import open_clip
-import safetensors
 import torch
-from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 from open_clip.tokenizer import SimpleTokenizer
 from torch import Tensor, nn
 
 from iqa_cli.checkpoint import INTERPOLATIONS, Preprocessing
 from iqa_cli.errors import ConfigError
+from iqa_cli.models.hub import tag_file
+from iqa_cli.models.pretrained import Training, training_of_file, training_of_tag
+from iqa_cli.models.weights_file import load_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,19 +35,6 @@ _OWN_MEAN = (0.45, 0.45, 0.45)
 _OWN_STD = (0.27, 0.27, 0.27)
 """For models that start from nothing: about the mean and spread of good photographs, and the same for all channels, as
 a colour-dependent offset would be one more thing to unlearn for a judge of tone."""
-
-
-_UNREADABLE_WEIGHTS = (
-    RuntimeError,  # open_clip: unknown tag, failed download, shapes that do not fit; torch: a broken archive
-    OSError,
-    ValueError,
-    LookupError,
-    EOFError,
-    AssertionError,  # open_clip, for weights of another width
-    pickle.UnpicklingError,
-    safetensors.SafetensorError,
-)
-"""What open_clip and the readers beneath it raise when weights cannot be had."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +49,14 @@ class Backbone:
     """What the visual tower expects."""
     embedding: int
     """D."""
+    quick_gelu: bool
+    """Whether its activation is QuickGELU."""
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The architecture as data, for the card."""
+        config = model_config(self.architecture)
+        return {**config, "quick_gelu": True} if self.quick_gelu else config
 
     def tokenizer(self) -> SimpleTokenizer:
         """CLIP's byte-pair tokenizer, with this architecture's vocabulary and context length.
@@ -82,13 +75,15 @@ class Backbone:
         return tokenizer
 
 
-def build_backbone(architecture: str, pretrained: str | Literal[False]) -> Backbone:
+def build_backbone(architecture: str, pretrained: str | Literal[False], quick_gelu: bool | None = None) -> Backbone:
     """An open_clip model by architecture name.
 
     architecture  a name open_clip knows, or one of `model_configs/`
     pretrained    a tag, a local weights file, or False for random weights
-    raises        ConfigError  for an unknown architecture or tag, and for weights that cannot be had; weights that
-                               were asked for are never replaced by random ones
+    quick_gelu    whether its activation is QuickGELU, if somebody said so
+    raises        ConfigError  for an unknown architecture or tag, for weights that cannot be had, and for a file of
+                               which nothing tells what activation it needs; weights that were asked for are never
+                               replaced by random ones
     """
     config = open_clip.get_model_config(architecture)
     if config is None:
@@ -104,124 +99,58 @@ def build_backbone(architecture: str, pretrained: str | Literal[False]) -> Backb
             f"model.backbone: {architecture} needs transformers, which is not installed",
             hint="pip install transformers, or choose a backbone with CLIP's own text tower",
         )
-    hub = _Hub(architecture, pretrained)
-    try:
-        with _root_logger_kept(), hub.asked_once():
-            clip = open_clip.create_model(
-                architecture,
-                pretrained=pretrained or None,
-                require_pretrained=pretrained is not False,
-                pretrained_image=False,
-                pretrained_text=False,
-            )
-    except _UNREADABLE_WEIGHTS as error:
-        if pretrained is False:
-            raise
-        # torch's own words would tell the user to load it as a pickle, which runs whatever code is in it.
-        foreign = isinstance(error, pickle.UnpicklingError)
-        reason = "not a file of weights" if foreign else hub.silence_behind(error) or f"{type(error).__name__}: {error}"
+    if quick_gelu and config["vision_cfg"].get("timm_model_name"):
         raise ConfigError(
-            f"model.pretrained: weights {pretrained!r} for {architecture} could not be loaded ({reason})",
-            hint=_where_weights_go(architecture, pretrained),
-        ) from error
+            f"model.quick_gelu: true, but the visual tower of {architecture} is timm's, with an activation of its own",
+            hint="leave model.quick_gelu out",
+        )
+    if pretrained is False:
+        clip = _built(architecture, quick_gelu=bool(quick_gelu))
+        return Backbone(
+            clip=clip,
+            architecture=architecture,
+            preprocessing=Preprocessing(size=_size(clip), interpolation="bilinear", mean=_OWN_MEAN, std=_OWN_STD),
+            embedding=int(config["embed_dim"]),
+            quick_gelu=bool(quick_gelu or config.get("quick_gelu")),
+        )
+    path, training = _found(architecture, pretrained, quick_gelu)
+    clip = _built(architecture, quick_gelu=training.quick_gelu)
+    load_file(clip, path, architecture)
     return Backbone(
         clip=clip,
         architecture=architecture,
-        preprocessing=_preprocessing(clip, pretrained is not False),
+        preprocessing=_preprocessing(clip, training),
         embedding=int(config["embed_dim"]),
+        quick_gelu=training.quick_gelu,
     )
 
 
-class _Hub:
-    """The hub that a tag's weights come from, if they come from one.
-
-    Its library asks for half a minute and logs every try, and open_clip then asks for the same weights in another form.
-    Here it is asked once whether it answers; if it does not, what its cache holds is all there is.
-    """
-
-    def __init__(self, architecture: str, pretrained: str | Literal[False]) -> None:
-        entry = open_clip.get_pretrained_cfg(architecture, pretrained) if pretrained else None
-        self._is_needed = bool(entry and entry.get("hf_hub"))
-        self._silence = ""
-
-    def silence_behind(self, error: Exception) -> str:
-        """Why the hub was asked for nothing, if that is what open_clip's error comes from; else nothing."""
-        return self._silence if "Failed to download" in str(error) else ""
-
-    @contextlib.contextmanager
-    def asked_once(self) -> Iterator[None]:
-        """For a download within."""
-        if not self._is_needed:
-            yield
-            return
-        constants, logger = huggingface_hub.constants, logging.getLogger("huggingface_hub")
-        was_offline, level = constants.HF_HUB_OFFLINE, logger.level
-        if was_offline:
-            self._silence = "the environment says that the hub is not to be asked, and its cache lacks them"
-        elif not _answers(constants.ENDPOINT):
-            self._silence = f"{constants.ENDPOINT} does not answer, and the hub's cache lacks them"
-        bars = are_progress_bars_disabled()
-        try:
-            constants.HF_HUB_OFFLINE = bool(self._silence)
-            logger.setLevel(logging.ERROR)
-            if not sys.stderr.isatty():
-                disable_progress_bars()
-            yield
-        finally:
-            constants.HF_HUB_OFFLINE = was_offline
-            logger.setLevel(level)
-            if not bars and are_progress_bars_disabled():
-                enable_progress_bars()
-
-
-def _answers(endpoint: str) -> bool:
-    """Whether anything at all comes back from a host within ten seconds."""
-    try:
-        huggingface_hub.get_session().head(endpoint, timeout=10)
-    except Exception:  # noqa: BLE001 - each release of the hub's library has another HTTP client with errors of its own
-        return False
-    return True
-
-
-def _where_weights_go(architecture: str, pretrained: str) -> str:
-    """The file that is needed and the place for it, or the tags that there are."""
+def _found(architecture: str, pretrained: str, quick_gelu: bool | None) -> tuple[Path, Training]:
+    """The file of weights, and what they were trained with."""
     entry = open_clip.get_pretrained_cfg(architecture, pretrained)
-    if not entry:
+    if entry:
+        training = training_of_tag(architecture, pretrained, quick_gelu)
+        return tag_file(architecture, pretrained, entry), training
+    path = Path(pretrained)
+    if not path.is_file():
         tags = open_clip.list_pretrained_tags_by_model(architecture)
         known = f"its tags: {', '.join(tags)}" if tags else "open_clip knows no pretrained weights for it"
-        return f"{known}; or give the path of a weights file (.safetensors)"
-    if entry.get("hf_hub"):
-        repository, _, file = entry["hf_hub"].rpartition("/")
-        file = file or "open_clip_model.safetensors"
-        cache = Path(huggingface_hub.constants.HF_HUB_CACHE)
-        folder = cache / huggingface_hub.file_download.repo_folder_name(repo_id=repository, repo_type="model")
-        return (
-            f"on a machine with a network, `hf download {repository} {file}` fetches it; then copy {file} here and set "
-            f"model.pretrained to its path, or copy the hub cache's folder to {folder}"
+        raise ConfigError(
+            f"model.pretrained: weights {pretrained!r} for {architecture} could not be loaded: no such tag or file",
+            hint=f"{known}; or give the path of a weights file (.safetensors)",
         )
-    return f"fetch {entry.get('url')} and set model.pretrained to the file's path"
+    return path, training_of_file(architecture, path, quick_gelu)
 
 
-def freeze(clip: Any, *, visual: Literal["all", "none"] | int, text: bool) -> None:
-    """Take parts of a CLIP out of training: their parameters get no gradient, their batch statistics stay.
-
-    visual  all; none; or the last N groups of layers, counted as open_clip does (1 is the final projection)
-    text    whether the text tower learns
-    raises  ConfigError  for an architecture that open_clip cannot freeze in part
-    """
-    if visual != "all":
-        groups = 0 if visual == "none" else visual
-        try:
-            clip.lock_image_tower(unlocked_groups=groups, freeze_bn_stats=True)
-        except (AssertionError, NotImplementedError, RuntimeError) as error:
-            raise ConfigError(
-                f"model.train_visual: this architecture cannot be frozen in part ({error})",
-                hint='use "all" or "none", or a vision transformer',
-            ) from error
-    for name, parameter in clip.named_parameters():
-        # CLIP's own scale and bias belong to its contrastive loss, which is not used here.
-        if name in ("logit_scale", "logit_bias") or (not text and not name.startswith("visual.")):
-            parameter.requires_grad_(requires_grad=False)
+def _built(architecture: str, *, quick_gelu: bool) -> Any:
+    """The model with random weights."""
+    with _root_logger_kept():
+        clip = open_clip.create_model(
+            architecture, force_quick_gelu=quick_gelu, pretrained_image=False, pretrained_text=False
+        )
+    if getattr(clip.visual, "output_tokens", False):
+        clip.visual.output_tokens = False  # CoCa's tower would give what its decoder reads beside the features
+    return clip
 
 
 def is_own(architecture: str) -> bool:
@@ -238,31 +167,40 @@ def model_config(architecture: str) -> dict[str, Any]:
 @contextlib.contextmanager
 def _root_logger_kept() -> Iterator[None]:
     """open_clip logs through the root logger's functions, which give a process that has no handler one that prints. A
-    handler that does nothing prevents that; a process that set up logging of its own gets open_clip's lines as ever.
+    handler that does nothing prevents that; a process that set up logging of its own gets open_clip's lines as ever,
+    but for the one that weights are random: here they are loaded after the model is made.
     """
     root, handler = logging.getLogger(), logging.NullHandler()
     root.addHandler(handler)
+    root.addFilter(_is_no_alarm)
     try:
         yield
     finally:
+        root.removeFilter(_is_no_alarm)
         root.removeHandler(handler)
 
 
-def _preprocessing(clip: Any, pretrained: bool) -> Preprocessing:
-    """What pretrained weights were trained with, as open_clip tells it; ours for a start from nothing.
+def _is_no_alarm(record: logging.LogRecord) -> bool:
+    return "initialized randomly" not in record.getMessage()
+
+
+def _size(clip: Any) -> int:
+    """Input side in pixels."""
+    size = clip.visual.image_size
+    return int(size[0] if isinstance(size, tuple | list) else size)
+
+
+def _preprocessing(clip: Any, training: Training) -> Preprocessing:
+    """What pretrained weights were trained with.
 
     open_clip would resize and crop. Tone is judged from the whole frame, so the picture is squashed instead.
     """
-    visual = clip.visual
-    size = visual.image_size[0] if isinstance(visual.image_size, tuple | list) else visual.image_size
-    if not pretrained:
-        return Preprocessing(size=int(size), interpolation="bilinear", mean=_OWN_MEAN, std=_OWN_STD)
-    interpolation = (getattr(visual, "preprocess_cfg", None) or {}).get("interpolation") or "bicubic"
+    known = training.interpolation in INTERPOLATIONS
     return Preprocessing(
-        size=int(size),
-        interpolation=interpolation if interpolation in INTERPOLATIONS else "bicubic",
-        mean=tuple(visual.image_mean),
-        std=tuple(visual.image_std),
+        size=_size(clip),
+        interpolation=training.interpolation if known else "bicubic",
+        mean=training.mean,
+        std=training.std,
     )
 
 

@@ -13,21 +13,26 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from iqa_cli.config.sections import CHECKPOINT_PREFIX
-from iqa_cli.models.backbone import build_backbone, freeze, model_config
+from iqa_cli.models.backbone import build_backbone
+from iqa_cli.models.freezing import freeze, keep_still
 from iqa_cli.models.heads import CoopHead, FcHead, OrdinalThresholds, word_features
 from iqa_cli.models.mirror import mirrored_twins
 from iqa_cli.models.scene import DEFAULT_WIDTH, SceneFeatures, load_weights
 from iqa_cli.models.statistics import ToneStatistics
-from iqa_cli.models.warm_start import checkpoint_of, is_mirrored, scene_of, scene_width, statistics_width, take_over
+from iqa_cli.models.warm_start import (
+    checkpoint_of,
+    is_mirrored,
+    quick_gelu_of,
+    scene_of,
+    scene_width,
+    statistics_width,
+    take_over,
+)
 
 if TYPE_CHECKING:
     from iqa_cli.checkpoint import Preprocessing
     from iqa_cli.config import ModelConfig, OptimConfig
     from iqa_cli.hexgraph.graph import HexGraph
-
-
-_PARTS = {"clip.visual": "visual", "statistics": "visual", "scene": "visual", "thresholds": "thresholds"}
-"""Which learning rate a part of the model has; others have the head's."""
 
 
 class ToneModel(nn.Module):
@@ -44,10 +49,11 @@ class ToneModel(nn.Module):
     def __init__(self, config: ModelConfig, graph: HexGraph) -> None:
         super().__init__()
         source = None
-        pretrained = config.pretrained
+        pretrained, quick_gelu = config.pretrained, config.quick_gelu
         if pretrained and pretrained.startswith(CHECKPOINT_PREFIX):
             source, pretrained = checkpoint_of(pretrained, config.backbone), False
-        backbone = build_backbone(config.backbone, pretrained)
+            quick_gelu = quick_gelu_of(source, quick_gelu)
+        backbone = build_backbone(config.backbone, pretrained, quick_gelu)
         if source is not None:
             backbone = dataclasses.replace(backbone, preprocessing=source.preprocessing)
         self.clip: Any = backbone.clip
@@ -93,14 +99,16 @@ class ToneModel(nn.Module):
             self.scene.requires_grad_(requires_grad=False)
         self.frozen_visual = config.train_visual == "none"
         """Whether the visual tower is a constant, so that features may be computed once."""
-        self.architecture = model_config(config.backbone)
+        self.architecture = backbone.config
         """The backbone's architecture as data."""
+        self.quick_gelu = backbone.quick_gelu
+        """Whether the backbone's activation is QuickGELU."""
 
     def train(self, mode: bool = True) -> Self:
         """Training mode; what makes features stays as it is where frozen, drop-out and batch statistics included."""
         super().train(mode)
+        keep_still(self.clip)
         if self.frozen_visual:
-            self.clip.visual.eval()
             for part in (self.statistics, self.scene):
                 if part is not None:
                     part.eval()
@@ -158,9 +166,14 @@ class ToneModel(nn.Module):
         return ((pictures.float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
 
     def parameter_groups(self, optim: OptimConfig) -> list[dict[str, Any]]:
-        """Groups for an optimiser: visual tower, thresholds and the rest, with and without weight decay."""
+        """Groups for an optimiser: towers, scale, thresholds and the rest, with and without weight decay.
+
+        optim  its `lr_visual` is a number
+        """
         rates = {
             "head": optim.lr_head,
+            "scale": optim.lr_scale,
+            "text": optim.lr_text,
             "thresholds": optim.lr_head if optim.lr_thresholds is None else optim.lr_thresholds,
             "visual": optim.lr_visual,
         }
@@ -168,7 +181,9 @@ class ToneModel(nn.Module):
         for name, parameter in self.named_parameters():
             if not parameter.requires_grad:
                 continue
-            part = _PARTS.get(_part(name), "head")
+            part = _learning_part(name)
+            # What has no rate of its own is in the head's group: the order of groups is the order in a run's state.
+            part = "head" if rates[part] is None else part
             # Scales, biases, norms and cut points are not drawn to zero.
             groups.setdefault((part, parameter.ndim >= 2), []).append(parameter)
         return [
@@ -187,6 +202,7 @@ class ToneModel(nn.Module):
         width = 0 if self.statistics is None else self.statistics.width
         return {
             "config": self.architecture,
+            "quick_gelu": self.quick_gelu,
             "statistics": width,
             "scene": None if self.scene is None else self.scene.architecture,
             "scene_width": None if self.scene is None else self.scene.width,
@@ -195,10 +211,15 @@ class ToneModel(nn.Module):
         }
 
 
-def _part(name: str) -> str:
-    """`clip.visual.conv1.weight` is of `clip.visual`, `thresholds.first` of `thresholds`."""
-    first, _, rest = name.partition(".")
-    return f"clip.{rest.partition('.')[0]}" if first == "clip" else first
+def _learning_part(name: str) -> str:
+    """Which learning rate a parameter has."""
+    if name.startswith(("clip.visual.", "statistics.", "scene.")):
+        return "visual"
+    if name.startswith("clip."):
+        return "text"
+    if name == "head.log_scale":
+        return "scale"
+    return "thresholds" if name.startswith("thresholds.") else "head"
 
 
 def _joined(visual: Tensor, beside: tuple[nn.Module | None, ...], pictures: Tensor) -> Tensor:

@@ -30,6 +30,7 @@ _TOWERS = ("clip.", "statistics.", "scene.")
 """Parameters that turn pictures and texts into features."""
 _PER_LABEL = ("head.bias", "head.linear.weight", "head.linear.bias", "thresholds.first")
 """Parameters with a row per label."""
+_COUNT = ".num_batches_tracked"
 _MOST_WIDTH = 4096
 """Of what stands beside the tower, as a card says it: the model is built before its weights are looked at."""
 
@@ -88,6 +89,25 @@ def is_mirrored(checkpoint: Checkpoint) -> bool:
     return _model_of(checkpoint).get("mirror") is True
 
 
+def quick_gelu_of(checkpoint: Checkpoint, said: bool | None) -> bool:
+    """Whether a checkpoint's activation is QuickGELU; its card says so, or else its architecture.
+
+    said    what the config says, if it says anything
+    raises  ConfigError  if the config says otherwise
+    """
+    model = _model_of(checkpoint)
+    architecture = model.get("config")
+    kept = model.get("quick_gelu")
+    if not isinstance(kept, bool):
+        kept = isinstance(architecture, dict) and architecture.get("quick_gelu") is True
+    if said is not None and said != kept:
+        raise ConfigError(
+            f"model.quick_gelu: {str(said).lower()}, but {checkpoint.folder / CARD} says {str(kept).lower()}",
+            hint="leave model.quick_gelu out",
+        )
+    return kept
+
+
 def _model_of(checkpoint: Checkpoint) -> dict[str, Any]:
     """What the card says of the model; nothing if it says it in another form."""
     model = checkpoint.card.get("model")
@@ -105,6 +125,8 @@ def take_over(checkpoint: Checkpoint, model: nn.Module, graph: HexGraph) -> None
     own = model.state_dict()
     kept = _kept(checkpoint, own)
     towers = {name: value for name, value in kept.items() if name.startswith(_TOWERS)}
+    # Frozen towers were once kept without the count of batches, which is of no use to them.
+    towers |= {name: own[name] for name in own if name.endswith(_COUNT) and name not in kept}
     expected = {name: (value.shape, value.dtype) for name, value in own.items() if name.startswith(_TOWERS)}
     if {name: (value.shape, value.dtype) for name, value in towers.items()} != expected:
         raise ConfigError(

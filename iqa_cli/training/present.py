@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iqa_cli.config.sections import CHECKPOINT_PREFIX
@@ -11,9 +12,11 @@ from iqa_cli.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from iqa_cli.config import TrainConfig
+
+_WEIGHTS = (".safetensors", ".pt", ".pth", ".bin")
+"""How names of files of weights end, and no tag of open_clip."""
 
 
 def refuse_missing(path: Path, config: TrainConfig) -> None:
@@ -55,3 +58,5 @@ def _missing(config: TrainConfig) -> Iterator[str]:
             find_checkpoint(pretrained.removeprefix(CHECKPOINT_PREFIX))
         except CheckpointError as error:
             yield f"model.pretrained: {error.message}"
+    elif pretrained.endswith(_WEIGHTS) and not Path(pretrained).is_file():
+        yield f"model.pretrained: {pretrained}: no such file"

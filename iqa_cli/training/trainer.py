@@ -40,6 +40,7 @@ from iqa_cli.training.ladder_data import LadderData
 from iqa_cli.training.mixed_data import MixedData
 from iqa_cli.training.objective import make_objective
 from iqa_cli.training.outcome import Outcome, write_outcome
+from iqa_cli.training.rates import rate_warnings, with_rates
 from iqa_cli.training.state import (
     BEST,
     STATE,
@@ -145,6 +146,7 @@ class Trainer:
         overwrite: bool = False,
         data: Data | None = None,
     ) -> None:
+        config = with_rates(config)
         self.config = config
         self._base = base
         self.share = launched_share()
@@ -186,6 +188,8 @@ class Trainer:
         """Whether the checkpoint is written and the state with it gone."""
         self.notes: tuple[str, ...] = ()
         """What the user should know of this run, beside what the data say."""
+        self.warnings = rate_warnings(config.model, config.optim)
+        """What is likely to go wrong, beside what the data say."""
         self._tell: Callable[[str], None] = _nobody
         self.judged: Mapping[str, Judged] = {}
         """Figures of the checkpoint once it is written: `validation` and, if there are test pictures, `test`."""
@@ -321,6 +325,8 @@ class Trainer:
             for section in ("model", "loss", "optim")
             for key, value in config[section].items()
         }
+        # What it comes out as: nothing in the config may tell, and None is what a state says that knows of no choice.
+        document["model.quick_gelu"] = self._model.quick_gelu or None
         document |= {
             "run.precision": self.config.run.precision,
             "run.seed": self.config.run.seed,

@@ -112,6 +112,16 @@ def test_a_card_for_people_that_is_no_small_file_is_bad_and_never_opened(
     assert iqa("assess", save_grey("photo.png", 120), "--checkpoint", "./mine")[0] == 0
 
 
+@pytest.mark.parametrize(("quick", "said"), [(True, "; activation QuickGELU; "), (False, "; activation GELU; ")])
+def test_the_activation_is_shown(iqa: Run, checkpoint_folder: Path, quick: bool, said: str) -> None:
+    put("model", value={"backbone": "ViT-B-32", "head": "fc", "quick_gelu": quick})(checkpoint_folder)
+    code, out, _ = iqa("checkpoint-check", checkpoint_folder)
+    assert code == 0
+    assert f"ViT-B-32{said}head fc" in re.sub(r"\s+", " ", out)
+    _, out, _ = iqa("checkpoint-check", checkpoint_folder, "--json")
+    assert json.loads(out)["checkpoints"][0]["contents"]["quick_gelu"] is quick
+
+
 def test_json_is_one_document_for_all(iqa: Run, checkpoint_folder: Path, tmp_path: Path) -> None:
     bad = checkpoint_of_kind(BY_NAME["loop"], tmp_path / "bad")
     code, out, err = iqa("checkpoint-check", checkpoint_folder, bad, "no-such-name", "--json")

@@ -69,6 +69,7 @@ class FakeData:
 class FakeTrainer:
     """Two epochs without any training; `interrupted` says where Ctrl-C comes, `resumed` how many epochs were done."""
 
+    warnings = ("optim.lr_visual = 0.001 is high",)
     interrupted: str = ""
     started: FakeTrainer | None = None
 
@@ -123,6 +124,7 @@ def test_a_run_reports_on_stdout_and_tells_its_progress_on_stderr_unwrapped(iqa:
         "note: no column for dark",
         "warning: 2 of 9 scenes are in training as well",
         "warning: 2 photographs for validation: too few",
+        "warning: optim.lr_visual = 0.001 is high",
         f"left out: {'x' * 90}\\x1b.jpg: cut off",
         "2 photographs, 6 labels",
         "epoch 1/2  loss 1.5000  validation: NLL 2.250  QWK 0.750  AUC 0.8750 (best)  60 s, 0:01:00 left",
@@ -238,6 +240,15 @@ def test_what_the_config_names_and_nobody_has_is_told_before_anything_heavy_is_l
     ]
     assert lines[-1] == "hint: a script makes them: sh fetch.sh"
     assert not (tmp_path / "mine").exists()
+
+
+def test_a_file_of_weights_that_is_not_there_is_told_before_anything_is_loaded(iqa: Run, tmp_path: Path) -> None:
+    config = tmp_path / "run.toml"
+    written = config.read_text(encoding="utf-8")
+    for named, code in (("clip.safetensors", 3), ("a-tag", 0)):
+        config.write_text(f'{written}[model]\nbackbone = "ViT-B-32"\npretrained = "{named}"\n', encoding="utf-8")
+        found = iqa()
+        assert (found.code, "model.pretrained: clip.safetensors: no such file" in found.err) == (code, code == 3)
 
 
 def test_what_is_resumed_and_what_is_overwritten_is_asked_for(iqa: Run) -> None:

@@ -107,6 +107,19 @@ def test_frozen_statistics_of_a_checkpoint_do_not_change(with_statistics: tuple[
         assert torch.equal(model.statistics.state_dict()[name], value), name
 
 
+def test_a_frozen_tower_without_counts_of_batches_is_gone_on_from(with_statistics: tuple[str, ToneModel]) -> None:
+    """As checkpoints are whose tower was frozen by open_clip's own method."""
+    pretrained, source = with_statistics
+    folder = load_checkpoint(find_checkpoint(pretrained.removeprefix("checkpoint:"))).folder
+    weights = {name: value.contiguous() for name, value in source.state_dict().items()}
+    fewer = {name: value for name, value in weights.items() if not name.endswith(".num_batches_tracked")}
+    assert len(fewer) < len(weights)
+    card = {k: v for k, v in load_checkpoint(folder).card.items() if k not in ("files", "format_version")}
+    write_checkpoint(folder, {WEIGHTS: safetensors.torch.save(fewer), ONNX: b"none"}, card)
+    model = ToneModel(ModelConfig(head="fc", statistics=8, pretrained=pretrained), SIX)
+    assert all(torch.equal(model.state_dict()[name], value) for name, value in fewer.items() if name != "temperature")
+
+
 @pytest.mark.parametrize("width", [0, 16])
 def test_statistics_of_another_width_are_the_configs_mistake(
     with_statistics: tuple[str, ToneModel], width: int

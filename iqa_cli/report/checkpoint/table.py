@@ -74,7 +74,8 @@ def _told(check: Check) -> Text:
 def _contents(contents: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What the checkpoint contains, in words; an empty text where it says nothing."""
     graph, preprocessing = contents["graph"], contents["preprocessing"]
-    written = [contents["backbone"], contents["head"] and f"head {contents['head']}"]
+    activation = {True: "activation QuickGELU", False: "activation GELU", None: ""}[contents["quick_gelu"]]
+    written = [contents["backbone"], activation, contents["head"] and f"head {contents['head']}"]
     version = contents["iqa_version"] and f"written by iqa {contents['iqa_version']}"
     data = contents["trained_on"]
     photographs = data["photographs"] is not None and f"{data['photographs']:,} photographs"
