@@ -148,13 +148,13 @@ def test_info_and_clear_load_no_numpy() -> None:
 def test_info_says_settings_as_a_person_would(cache: Run, tmp_path: Path) -> None:
     ref = PhotoRef(tmp_path / "a.jpg", "a.jpg")
     ref.path.write_bytes(b"content")
-    settings = {"checkpoint": "c97e8eb9" * 8, "decode": "full", "lang": "zh", "iqa": "0.3.0", "numpy": "2"}
+    settings = {"checkpoint": "c97e8eb9" * 8, "decode": "full", "lang": "zh", "iqa": "0.4.0", "numpy": "2"}
     wanted = {
         context_key(**settings, strictness=-1.0, explain=True, thumbnails=False): (
-            "checkpoint c97e8eb9, --decode full, --lang zh, strictness -1, with explanations (--jsonl), iqa 0.3.0"
+            "checkpoint c97e8eb9, --decode full, --lang zh, strictness -1, with explanations (--jsonl), iqa 0.4.0"
         ),
         context_key(**{**settings, "lang": "en"}, strictness=0.0, explain=True, thumbnails=True): (
-            "checkpoint c97e8eb9, --decode full, with pictures (--html), iqa 0.3.0"
+            "checkpoint c97e8eb9, --decode full, with pictures (--html), iqa 0.4.0"
         ),
         context_key(decode="full"): '{"decode":"full"}',
     }
