@@ -251,7 +251,7 @@ class Trainer:
         self._write_metrics()
         model: nn.Module = self._model
         if self.share.world > 1:
-            model = DistributedDataParallel(model, find_unused_parameters=True)
+            model = DistributedDataParallel(model)
         epochs = self.config.optim.epochs
         if self._over():
             self._finish()
