@@ -5,6 +5,7 @@
     operating_point   log-odds by label
     iqa_version, created, backbone, head    as the card says; null where it says nothing
     trained_on        {"kind", "photographs", "provenance"}
+    caveats           texts that every report of the model repeats, mostly []
     figures           per part of the data {"what", "pictures", "mean": {name: number}}
     model             {"opset", "producer", "operators": {name: count}, "parameters", "operations",
                       "numbers_at_once", "largest_result"}; missing if the model is bad
@@ -56,6 +57,7 @@ def card_contents(checkpoint: Checkpoint) -> dict[str, Any]:
             "photographs": _number(data.get("photographs")),
             "provenance": _text(data.get("provenance")),
         },
+        "caveats": list(checkpoint.caveats),
         "figures": {
             part[:100]: {
                 "what": _text(_object(entry).get("what")),
