@@ -103,7 +103,7 @@ def test_the_commands_of_the_page_end_as_it_says(tmp_path: Path, monkeypatch: py
     assert read_graph(tmp_path / "new.json").tables.keys() == read_graph(tmp_path / "older.json").tables.keys()
 
 
-@pytest.mark.parametrize("name", ["smartphone-6", "smartphone-12", "prism-53"])
+@pytest.mark.parametrize("name", ["smartphone-6", "smartphone-7", "smartphone-12", "prism-53"])
 def test_the_table_of_sizes_is_true(name: str) -> None:
     (row,) = re.findall(rf"^\| `{name}` \|(.*)\|$", TEXT, flags=re.MULTILINE)
     graph = read_graph(ROOT / "hex_graphs" / f"{name}.json")

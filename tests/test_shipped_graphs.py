@@ -16,6 +16,7 @@ SHARED = ROOT.parent / "shared" / "graphs"
 
 LEGAL_STATES = {
     "smartphone-6": 7**3,
+    "smartphone-7": 7**2 * 10,
     "smartphone-12": 7**4 * 13,
     "prism-53": 115_430_162_103_244_929_368_064,
 }

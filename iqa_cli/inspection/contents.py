@@ -6,6 +6,7 @@
     iqa_version, created, backbone, head    as the card says; null where it says nothing
     quick_gelu        whether the backbone's activation is QuickGELU; null for a card that does not say
     trained_on        {"kind", "photographs", "provenance"}
+    caveats           texts that every report of the model repeats, mostly []
     figures           per part of the data {"what", "pictures", "mean": {name: number}}
     model             {"opset", "producer", "operators": {name: count}, "parameters", "operations",
                       "numbers_at_once", "largest_result"}; missing if the model is bad
@@ -58,6 +59,7 @@ def card_contents(checkpoint: Checkpoint) -> dict[str, Any]:
             "photographs": _number(data.get("photographs")),
             "provenance": _text(data.get("provenance")),
         },
+        "caveats": list(checkpoint.caveats),
         "figures": {
             part[:100]: {
                 "what": _text(_object(entry).get("what")),

@@ -122,6 +122,19 @@ def test_the_activation_is_shown(iqa: Run, checkpoint_folder: Path, quick: bool,
     assert json.loads(out)["checkpoints"][0]["contents"]["quick_gelu"] is quick
 
 
+def test_what_every_report_of_the_model_has_to_say_is_told(iqa: Run, checkpoint_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "warned"
+    shutil.copytree(checkpoint_folder, folder)
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    card["data"] = {"caveats": ["test: 2 of 8 photos are in training as well"]}
+    (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    code, out, _ = iqa("checkpoint-check", folder, "--json")
+    assert code == 0
+    assert json.loads(out)["checkpoints"][0]["contents"]["caveats"] == card["data"]["caveats"]
+    assert re.search(r"caveats +test: 2 of 8 photos are in training as well", iqa("checkpoint-check", folder).out)
+    assert "caveats" not in iqa("checkpoint-check", checkpoint_folder).out
+
+
 def test_json_is_one_document_for_all(iqa: Run, checkpoint_folder: Path, tmp_path: Path) -> None:
     bad = checkpoint_of_kind(BY_NAME["loop"], tmp_path / "bad")
     code, out, err = iqa("checkpoint-check", checkpoint_folder, bad, "no-such-name", "--json")

@@ -92,6 +92,7 @@ def _contents(contents: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("model", _model(contents.get("model"))),
         ("operators", ", ".join(f"{name} {n}" for name, n in contents.get("model", {}).get("operators", {}).items())),
         ("weights", _weights(contents.get("weights"))),
+        ("caveats", "; ".join(contents["caveats"])),
         ("trained on", _joined(data["kind"], photographs, data["provenance"])),
         *((f"figures, {part}", _figures(entry)) for part, entry in contents["figures"].items()),
     ]
