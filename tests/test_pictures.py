@@ -81,6 +81,12 @@ def alike(one: str, other: str) -> bool:
     )
 
 
+def test_a_slow_machine_prints_the_same(tmp_path: Path) -> None:
+    said = "epoch 1/8  loss 5.9  2 s, 0:00:02 left\n"
+    slow = "... reading the photographs\nepoch 1/8  loss 5.9  41 s, 0:04:47 left\n\x1b[2m... writing\x1b[0m\n"
+    assert MAKE._steady(slow, tmp_path) == said
+
+
 @pytest.mark.parametrize("picture", MAKE.there_are(), ids=lambda picture: picture.name)
 def test_a_picture_shows_what_the_command_prints(picture: Any, workplace: Path) -> None:
     path = FOLDER / f"{picture.name}.svg"

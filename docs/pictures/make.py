@@ -214,6 +214,7 @@ def _draw_scenes(folder: Path) -> None:
 # ---- What a command prints -------------------------------------------------------------------------------------------
 
 STEADY = (
+    (re.compile(r"^(?:\x1b\[[\d;]*m)*\.\.\. .*\n", re.MULTILINE), ""),  # what is said where nothing was for long
     (re.compile(r"\bin \d+(?:\.\d+)? s\b"), "in 0.4 s"),
     (re.compile(r"\d+ s, \d+:\d\d:\d\d left"), "2 s, 0:00:02 left"),
     (re.compile(r"last used \d{4}-\d\d-\d\d"), "last used 2026-07-20"),
