@@ -79,11 +79,11 @@ def make_weights(folder: Path, backbone: str) -> None:
 
 def train(folder: Path) -> None:
     """A whole run in this process; its CPU seconds go into `cpu.json`."""
-    from iqa_cli.config import read_config
+    from iqa_cli.config import load_config
     from iqa_cli.training.trainer import Trainer
 
     started = time.process_time()
-    trainer = Trainer(read_config(folder / "run.toml"), folder, "cpu")
+    trainer = Trainer(load_config(folder / "run.toml"), folder, "cpu")
     marks = [time.process_time()]
     marks += [time.process_time() for _ in trainer.run()]
     epochs = [round(after - before, 2) for before, after in itertools.pairwise(marks)]

@@ -38,6 +38,9 @@ def find_photos(
     found = discover(named, include_copies=include_copies, exclude=patterns)
     for folder, reason in found.skipped:
         say(f"warning: {shown(folder)}: not searched ({reason})")
+    for pattern in exclude:
+        if pattern.removeprefix("./") in found.unused:
+            say(f"note: --exclude {shown(pattern)}: nothing was passed over by it")
     if not found.photos:
         raise NothingReadable(_none_found(paths, found.left_out), hint=_READ if found.left_out.kinds else None)
     return found

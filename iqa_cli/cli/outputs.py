@@ -6,6 +6,7 @@ import codecs
 import contextlib
 import itertools
 import os
+import re
 import stat
 import sys
 from pathlib import Path
@@ -250,15 +251,17 @@ def _open(option: str, name: str, photos: Sequence[PhotoRef], stack: contextlib.
 
 
 _OURS = (b"SourceFile,status,", b"filename,pred_label,gt_label", b"label,n,", f"<!doctype html>\n<!-- {MARK} ".encode())
-"""How what we write begins; our JSON has a format version near its start. exiftool's tables have SourceFile, too."""
+"""How what we write begins. exiftool's tables have SourceFile, too."""
+_OUR_JSON = re.compile(
+    rb'\{\s*"format_version":\s*\d+,\s*"(?:SourceFile|source_file|source|files|checkpoints|evaluations)"'
+)
+"""The same of our JSON. Label graphs and the cards of checkpoints have a format version as well, and are no reports."""
 _HEAD = 256
 
 
 def _is_ours(head: bytes) -> bool:
     """Whether a file that begins so was written by iqa."""
-    return head.removeprefix(codecs.BOM_UTF8).startswith(_OURS) or (
-        head.startswith(b"{") and b'"format_version"' in head
-    )
+    return head.removeprefix(codecs.BOM_UTF8).startswith(_OURS) or _OUR_JSON.match(head) is not None
 
 
 def _head(path: Path) -> bytes:

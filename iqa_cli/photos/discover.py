@@ -108,6 +108,9 @@ class Discovery:
     left_out: LeftOut = dataclasses.field(default_factory=LeftOut)
     """What was passed over."""
 
+    unused: tuple[str, ...] = ()
+    """Patterns of `exclude` by which nothing was passed over."""
+
 
 def as_utf8(path: str) -> str:
     r"""A path as it is written to reports: valid UTF-8, undecodable bytes as \xNN, `/` between folders.
@@ -137,7 +140,8 @@ def discover(
     """
     if isinstance(paths, str | bytes | os.PathLike):
         raise TypeError(f"expected a list of paths, got {paths!r}")
-    walk = _Walk(Excluded(exclude), include_copies=include_copies)
+    excluded = Excluded(exclude)
+    walk = _Walk(excluded, include_copies=include_copies)
     problems: list[str] = []
     for given in paths:
         name = os.fspath(given)
@@ -161,7 +165,7 @@ def discover(
             else "check the spelling; a name with spaces needs quotes",
         )
     walk.follow_links()
-    return Discovery(_in_order(walk.names), tuple(sorted(walk.skipped)), walk.left_out)
+    return Discovery(_in_order(walk.names), tuple(sorted(walk.skipped)), walk.left_out, excluded.unused)
 
 
 def _in_order(names: dict[str, list[str]]) -> Photos:
@@ -224,7 +228,7 @@ class _Walk:
 
     def given(self, path: str, real: str) -> None:
         """Take a file that the caller named, whatever its name, unless it is excluded."""
-        if self._excluded and self._excluded.file(os.path.basename(path)):  # noqa: PTH119 - a plain string
+        if self._excluded and self._excluded.file(os.path.basename(path), as_utf8(path)):  # noqa: PTH119 - plain
             self.left_out.excluded += 1
         else:
             self.file(path, real)
@@ -258,7 +262,7 @@ class _Walk:
                 self.left_out.copies[MARKED] += 1
                 continue
             for entry in entries:
-                if self._is_left_out(entry, base[root:], real):
+                if self._is_left_out(entry, base, root, real):
                     continue
                 if entry.is_symlink():
                     self._links.append(base + entry.name)
@@ -284,11 +288,12 @@ class _Walk:
                 return
         self.folder(name, real)
 
-    def _is_left_out(self, entry: os.DirEntry[str], below: str, real: str) -> bool:
+    def _is_left_out(self, entry: os.DirEntry[str], base: str, root: int, real: str) -> bool:
         """Whether an entry of a folder is passed over; then it is counted.
 
-        below  the names below the folder that is searched, with a separator at the end
-        real   the resolved folder that the entry is in
+        base  the folder that the entry is in, as given, with a separator at the end
+        root  how much of it is the folder that is searched
+        real  the same folder, resolved
         """
         is_hidden = entry.name.startswith(".")
         is_folder = entry.is_dir(follow_symlinks=False)
@@ -300,8 +305,8 @@ class _Walk:
             self.left_out.hidden += is_folder or _is_photo_name(entry.name)
             return True
         if self._excluded:
-            path = as_utf8(below + entry.name)
-            if self._excluded.folder(path) if is_folder else self._excluded.file(path):
+            names = as_utf8(base[root:] + entry.name), as_utf8(base + entry.name)
+            if self._excluded.folder(*names) if is_folder else self._excluded.file(*names):
                 self.left_out.excluded += 1
                 return True
         return False

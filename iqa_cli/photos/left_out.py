@@ -12,6 +12,7 @@ import fnmatch
 import functools
 import importlib.resources
 import os
+import re
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,8 @@ class LeftOut:
         return bool(self.kinds or self.copies or self.hidden or self.excluded)
 
 
+_ON_THE_WAY = re.compile(r"!?(?!\*\*/).+/.")
+"""Patterns with a slash inside, which name folders on the way; not those that begin anywhere."""
 _Store = tuple[str, tuple[str, ...]]
 """Who keeps it, and its names from the last to the first, in small letters."""
 
@@ -84,13 +87,18 @@ def keeper_of(name: str, above: str) -> str | None:
 class Excluded:
     """Names that a caller does not want, by patterns as in a `.gitignore` file.
 
-    patterns  lines of one; blank ones and comments are passed over, `!` takes back
+    patterns  lines of one; blank ones and comments are passed over, `!` takes back. A pattern that names folders on the
+              way, such as `DCIM/101`, counts for the path below the folder that is searched and for the whole: what
+              a report shows and a shell completes. `./` in front of it means nothing
     raises    UsageError  naming every line that is no pattern
     """
 
     def __init__(self, patterns: Iterable[str]) -> None:
-        lines = list(patterns)
+        lines = [line.removeprefix("./") for line in patterns]
+        self._lines = lines
+        self._used: set[int] = set()
         self._spec: GitIgnoreSpec | None = None
+        self._whole: GitIgnoreSpec | None = None
         if not lines:
             return
         from pathspec import GitIgnoreSpec  # most searches exclude nothing
@@ -108,15 +116,33 @@ class Excluded:
                 hint="write it as in a .gitignore file: *.png, old/, /2019",
             )
         self._spec = GitIgnoreSpec.from_lines(lines)
+        # Others are kept as blank lines, so that both have the same numbers.
+        self._whole = GitIgnoreSpec.from_lines([line if _ON_THE_WAY.match(line) else "" for line in lines])
 
     def __bool__(self) -> bool:
         """Whether there are any patterns."""
         return self._spec is not None
 
-    def file(self, path: str) -> bool:
-        """Whether a file is excluded, by its path below the folder that is searched."""
-        return self._spec is not None and self._spec.match_file(path)
+    def file(self, below: str, whole: str) -> bool:
+        """Whether a file is excluded, by its path below the folder that is searched and by all of it, as given."""
+        if self._spec is None or self._whole is None:
+            return False
+        for spec, path in ((self._spec, below), (self._whole, whole.removeprefix("./").lstrip("/"))):
+            found = spec.check_file(path)
+            if found.include and found.index is not None:
+                self._used.add(found.index)
+                return True
+        return False
 
-    def folder(self, path: str) -> bool:
+    def folder(self, below: str, whole: str) -> bool:
         """The same of a folder and all that is in it."""
-        return self._spec is not None and self._spec.match_file(f"{path}/")
+        return self.file(f"{below}/", f"{whole}/")
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Patterns by which nothing was excluded so far."""
+        return tuple(
+            line
+            for index, line in enumerate(self._lines)
+            if index not in self._used and line.strip() and not line.startswith(("#", "!"))
+        )

@@ -10,6 +10,7 @@ import pytest
 from in_process import Outcome, Run, run_iqa
 
 from iqa_cli.checkpoint import load_checkpoint
+from iqa_cli.paths import find_graph
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,6 +107,22 @@ def test_an_earlier_document_is_replaced_and_a_foreign_one_is_not(iqa: Run, roll
     assert code == 2
     assert "was not written by iqa" in err
     assert out.read_text(encoding="utf-8") == '{"mine": 1}'
+
+
+@pytest.mark.parametrize("option", ["--json", "--jsonl", "--csv"])
+def test_graphs_and_cards_are_no_earlier_documents(
+    iqa: Run, roll: Path, tmp_path: Path, checkpoint_folder: Path, option: str
+) -> None:
+    for name, content in (
+        ("graph.json", find_graph("smartphone-6").read_bytes()),
+        ("card.json", (checkpoint_folder / "card.json").read_bytes()),
+        ("mine.json", b'{"format_version": 3, "mine": 1}'),
+    ):
+        (tmp_path / name).write_bytes(content)
+        code, _, err = iqa(roll, option, tmp_path / name)
+        assert code == 2
+        assert "was not written by iqa" in err
+        assert (tmp_path / name).read_bytes() == content
 
 
 def test_an_interrupted_run_leaves_the_document_that_was_there(

@@ -44,7 +44,7 @@ def looked_at(photos: list[PhotoRef], monkeypatch: pytest.MonkeyPatch) -> list[P
     "content",
     [
         b"SourceFile,status,error\n",
-        b'{"format_version": 1}\n',
+        b'{"format_version": 1, "SourceFile": "none"}\n',
         b"<!doctype html>\n<!-- iqa audit page, format_version 1 -->",
     ],
 )

@@ -113,6 +113,22 @@ def test_patterns_are_read_as_git_reads_them(patterns: tuple[str, ...], left: li
     assert found.left_out.excluded == 4 - len(left)
 
 
+@pytest.mark.parametrize("pattern", ["d/x", "./d/x", "d/x/", "x", "x/", "/x", "d/x/*.jpg", "d/**/c.jpg"])
+def test_a_pattern_may_be_spelled_as_the_report_spells_the_path(pattern: str) -> None:
+    make("d/a.jpg", "d/x/c.jpg")
+    for root in ("d", "./d"):
+        assert names(root, exclude=(pattern,)) == [f"{root}/a.jpg"]
+    assert names(str(Path("d").resolve()), exclude=(str(Path("d/x").resolve()),)) == [str(Path("d/a.jpg").resolve())]
+
+
+@pytest.mark.parametrize("pattern", ["d", "d/", "**/d/**", "D/x", "e/x"])
+def test_a_pattern_without_the_way_does_not_exclude_the_folder_that_is_searched(pattern: str) -> None:
+    make("d/a.jpg", "d/x/c.jpg")
+    found = discover(["d"], exclude=[pattern, "c.jpg"])
+    assert [photo.source_file for photo in found.photos] == ["d/a.jpg"]
+    assert found.unused == (pattern,)
+
+
 def test_files_that_are_given_are_excluded_too() -> None:
     make("d/a.jpg", "d/a_edited.jpg")
     assert names("d/a.jpg", "d/a_edited.jpg", exclude=("*_edited*",)) == ["d/a.jpg"]
