@@ -14,7 +14,7 @@ from iqa_cli._version import __version__
 from iqa_cli.cli.assess import assess
 from iqa_cli.cli.cache import cache
 from iqa_cli.cli.checkpoint_check import checkpoint_check
-from iqa_cli.cli.command import Command
+from iqa_cli.cli.command import Command, Commands
 from iqa_cli.cli.eval import evaluate
 from iqa_cli.cli.graph_check import graph_check
 from iqa_cli.cli.labels import labels
@@ -27,6 +27,7 @@ from iqa_cli.errors import ExitCode, InvalidInput, IqaError, OutputError, UsageE
 
 app = typer.Typer(
     name="iqa",
+    cls=Commands,
     help="Find the photographs that came out wrong, and how badly.",
     no_args_is_help=True,
     add_completion=False,

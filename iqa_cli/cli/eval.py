@@ -23,7 +23,7 @@ def evaluate(
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="LABELS.csv",
+            metavar="LABELS.csv...",
             show_default=False,
             help="A label file: a column filename, and one column per label with levels from 0 (none) to 3. Its photos "
             "are judged. Without it --predictions is read instead. With --summary: the files that --json wrote.",

@@ -32,6 +32,7 @@ def labels(
     unlisted: Annotated[
         UnlistedLabel,
         typer.Option(
+            metavar="none|unknown",
             help="What a picture has of labels that it is not listed with: none says that somebody looked and found "
             "nothing, unknown leaves them open.",
         ),

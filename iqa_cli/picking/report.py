@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from iqa_cli.errors import InvalidInput
@@ -12,6 +13,10 @@ from iqa_cli.picking.jsonl_rows import jsonl_rows
 from iqa_cli.picking.rows import Report
 from iqa_cli.report.text import shown
 
+_SUMMARY = re.compile(rb'\{\s*"format_version":\s*\d+,\s*"SourceFile":\s*"none",\s*"run":')
+_SUMMARY_BYTES = 256
+"""How much of a file tells whether it is one."""
+
 
 def read_report(path: str | os.PathLike[str]) -> Report:
     """The photos of a report; which of the two formats it is shows in its first character.
@@ -20,9 +25,19 @@ def read_report(path: str | os.PathLike[str]) -> Report:
                           middle; the message names the line
     """
     name = shown(as_utf8(os.fspath(path)))
+    if os.path.isdir(path):
+        raise InvalidInput(
+            f"{name}: this is a folder, and a report is needed",
+            hint=f"iqa assess {name} --csv audit.csv makes one",
+        )
     try:
         with Path(path).open("rb") as file:
             head = file.peek(1)
+            if _SUMMARY.match(file.peek(_SUMMARY_BYTES)[:_SUMMARY_BYTES]):
+                raise InvalidInput(
+                    f"{name}: this is the summary of `iqa assess --json`, which names no photos",
+                    hint="give the file of --csv or --jsonl",
+                )
             if not head:
                 raise InvalidInput(f"{name}: the report is empty", hint="let assess write it once more")
             labels, rows = (jsonl_rows if head.startswith(b"{") else csv_rows)(file, name)

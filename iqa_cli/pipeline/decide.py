@@ -79,13 +79,16 @@ def decide(scores: ArrayLike, *, checkpoint: str | os.PathLike[str] = "default")
                 ValueError       for scores of another shape, or that are not finite
     """
     rows = np.asarray(scores, np.float32)
-    decider = _decider(checkpoint if isinstance(checkpoint, str) else Path(checkpoint))
+    folder = checkpoint_folder(checkpoint if isinstance(checkpoint, str) else Path(checkpoint))
+    decider = _decider(folder.resolve(), load_checkpoint(folder).card_sha256)
     if rows.ndim != 2:
         raise ValueError(f"expected scores (B, N), a row for each photo, got {rows.shape}")
     return [decider.decision(row[None]) for row in rows]
 
 
 @functools.lru_cache(maxsize=1)
-def _decider(checkpoint: str | Path) -> Decider:
-    """Kept between calls of `decide`: compiling a graph takes longer than a decision."""
-    return Decider(load_checkpoint(checkpoint_folder(checkpoint)))
+def _decider(folder: Path, _card_sha256: str) -> Decider:
+    """Kept between calls of `decide` for as long as the card is the same: compiling a graph takes longer than a
+    decision.
+    """
+    return Decider(load_checkpoint(folder))

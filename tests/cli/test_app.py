@@ -58,6 +58,12 @@ def test_every_option_of_assess_explains_itself() -> None:
             assert len(parameter.help or "") > 20, parameter.name
 
 
+def test_a_folder_in_the_place_of_a_command_is_told_which_one_takes_it() -> None:
+    done = iqa("docs")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: docs is no command of iqa\nhint: iqa assess docs\n"
+
+
 def test_no_command_is_wrong_usage_and_an_unknown_one_too() -> None:
     assert iqa().returncode == 2
     unknown = iqa("asess")

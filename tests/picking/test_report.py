@@ -31,6 +31,14 @@ PHOTOS = [
 ]
 
 
+def test_what_is_no_report_by_its_kind_is_told_what_to_give(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="is a folder") as caught:
+        read_report(tmp_path)
+    assert f"iqa assess {tmp_path} --csv" in (caught.value.hint or "")
+    summary = b'{\n  "format_version": 1,\n  "SourceFile": "none",\n  "run": {"iqa": "1"}}\n'
+    assert "names no photos" in refusal(tmp_path / "audit.json", summary)
+
+
 def refusal(path: Path, content: bytes) -> str:
     path.write_bytes(content)
     with pytest.raises(InvalidInput) as caught:
@@ -195,7 +203,7 @@ def test_what_is_no_report_of_this_version_is_refused_in_words(tmp_path: Path, c
     assert said in message
 
 
-@pytest.mark.parametrize("name", ["missing.csv", ".", "nul\0.csv"])
+@pytest.mark.parametrize("name", ["missing.csv", "nul\0.csv"])
 def test_what_cannot_be_opened_is_refused_in_words(tmp_path: Path, name: str) -> None:
     with pytest.raises(InvalidInput, match="cannot be read"):
         read_report(f"{tmp_path}/{name}")

@@ -110,7 +110,7 @@
     return svg;
   }
   const bins = (photo) => [...atob(photo.luma)].map((c) => c.charCodeAt(0));
-  const share = (p) => (p > 0.99 && p < 1 ? ">99%" : p > 0 && p < 0.001 ? "<0.1%" : (100 * p).toFixed(p < 0.0995 && p > 0 ? 1 : 0) + "%");
+  const share = (p) => (p > 0.99 ? ">99%" : p > 0 && p < 0.001 ? "<0.1%" : (100 * p).toFixed(p < 0.0995 && p > 0 ? 1 : 0) + "%");
   const dots = (level, of) => "●".repeat(Math.max(0, level - 1)) + "○".repeat(Math.max(0, of - level));
   // The text goes in as it is: as a plain string `$&` in a file name would mean something to `replace`.
   const filled = (text, values) => Object.entries(values).reduce((said, [name, value]) => said.replace(`{${name}}`, () => value), text);
