@@ -14,6 +14,7 @@ from iqa_cli._version import __version__
 from iqa_cli.cli.assess import assess
 from iqa_cli.cli.cache import cache
 from iqa_cli.cli.checkpoint_check import checkpoint_check
+from iqa_cli.cli.convert import convert
 from iqa_cli.cli.eval import evaluate
 from iqa_cli.cli.graph_check import graph_check
 from iqa_cli.cli.pick import pick
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.command("assess")(assess)
 app.add_typer(cache, name="cache")
 app.command("checkpoint-check")(checkpoint_check)
+app.command("convert")(convert)
 app.command("eval")(evaluate)
 app.command("graph-check")(graph_check)
 app.command("pick")(pick)

@@ -87,7 +87,7 @@ def _introduce(trainer: Trainer) -> None:
 
     for note in (*trainer.data.notes, *trainer.notes):
         say(f"note: {shown(note)}")
-    for warning in trainer.data.warnings:
+    for warning in (*trainer.warnings, *trainer.data.warnings):
         say(f"warning: {shown(warning)}")
     for name, reason in trainer.data.unreadable:
         say(f"left out: {shown(name)}: {reason}")
