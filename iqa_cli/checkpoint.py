@@ -39,6 +39,8 @@ INTERPOLATIONS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
 """Resampling filters that every Pillow has, by name, so that a card can be checked without it."""
 OPERATING_POINT = "operating_point"
 """Key of the card under which a label has the log-odds that are added before its level is named."""
+CONVERTED = "converted"
+"""Key of the card of a checkpoint that `iqa convert` made: of which file, and how it was read."""
 GRAPH_KEY = "iqa_graph"
 """Metadata key under which `model.onnx` carries the hash of the graph it was trained on."""
 MOST_BYTES = {CARD: 16 * 2**20, ONNX: 2**31 - 1, WEIGHTS: 2**32}

@@ -14,11 +14,14 @@ import torch
 from iqa_cli.checkpoint import GRAPH_KEY
 from iqa_cli.models.onnx_check import work_of
 from iqa_cli.models.onnx_file import NotOurOnnxError, read_onnx
+from iqa_cli.models.prepare import normalise
 from iqa_cli.models.quiet_onnxruntime import onnxruntime
 from iqa_cli.models.tone_model import ExportedModel, ToneModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from iqa_cli.checkpoint import Preprocessing
 
 TOLERANCE = 1e-4
 """Largest difference of a score between torch and onnxruntime that is taken as the same model; of scores beyond 1, as
@@ -26,19 +29,26 @@ a share of the largest."""
 
 
 def onnx_bytes(model: ToneModel, graph_hash: str) -> bytes:
-    """The model as one self-contained ONNX file: input `pictures` (B, 3, S, S), output `scores` (B, N), any B.
+    """A trained model as an ONNX file: see `exported_bytes`."""
+    return exported_bytes(ExportedModel.of(model), model.preprocessing, graph_hash)
 
-    model       on the CPU
-    graph_hash  of the graph whose thresholds the N scores are; kept in the file's metadata
-    raises      torch.onnx.OnnxExporterError  for a visual tower that cannot be expressed in ONNX, or not in the
-                                              operators and sizes that are accepted when a checkpoint is loaded
-                RuntimeError                  if onnxruntime's scores differ from torch's by more than TOLERANCE: our
-                                              bug, not the user's
+
+def exported_bytes(exported: ExportedModel, preprocessing: Preprocessing, graph_hash: str) -> bytes:
+    """One self-contained ONNX file: input `pictures` (B, 3, S, S), output `scores` (B, N), any B.
+
+    exported       on the CPU
+    preprocessing  of the pictures that it takes
+    graph_hash     of the graph whose thresholds the N scores are; kept in the file's metadata
+    raises         torch.onnx.OnnxExporterError  for a visual tower that cannot be expressed in ONNX, or not in the
+                                                 operators and sizes that are accepted when a checkpoint is loaded
+                   RuntimeError                  if onnxruntime's scores differ from torch's by more than TOLERANCE:
+                                                 our bug, not the user's
     """
-    exported = ExportedModel(model).eval()
-    size = model.preprocessing.size
+    exported.eval()
+    size = preprocessing.size
     generator = torch.Generator().manual_seed(0)
-    pictures = model.prepared(torch.randint(0, 256, (3, 3, size, size), generator=generator, dtype=torch.uint8))
+    noise = torch.randint(0, 256, (3, size, size, 3), generator=generator, dtype=torch.uint8)
+    pictures = torch.from_numpy(normalise(list(noise.numpy()), preprocessing))
     with _quiet_exporter():
         program = torch.onnx.export(
             exported,

@@ -232,25 +232,49 @@ def _joined(visual: Tensor, beside: tuple[nn.Module | None, ...], pictures: Tens
 
 
 class ExportedModel(nn.Module):
-    """What assessment needs of a trained model: the visual tower and a matrix; the text features are constants."""
+    """What assessment needs of a trained model: the visual tower and a matrix; the text features are constants.
+
+    visual      prepared pictures (B, 3, S, S) to (B, D)
+    weight      (N, D) float32, a direction per node
+    offset      (N,) float32, added to its score
+    beside      what adds to the features beside the tower, or None for each
+    normalised  whether scores are read from features of unit length; only converted models read them as they come
+    """
 
     weight: Tensor
     offset: Tensor
 
-    def __init__(self, model: ToneModel) -> None:
+    def __init__(
+        self,
+        visual: Any,
+        weight: Tensor,
+        offset: Tensor,
+        beside: tuple[nn.Module | None, nn.Module | None] = (None, None),
+        *,
+        normalised: bool = True,
+    ) -> None:
         super().__init__()
-        self.visual: Any = model.clip.visual
-        self.statistics, self.scene = model.statistics, model.scene
-        with torch.no_grad():
-            weight, bias = model.head.weight_and_bias()
-            label = model.thresholds.label_of_node
-            temperature = model.temperature[label]
-            self.register_buffer("weight", (weight[label] / temperature[:, None]).detach().clone())
-            offset = (bias[label] - model.thresholds.cuts()) / temperature
-            self.register_buffer("offset", offset.detach().clone())
+        self.visual: Any = visual
+        self.statistics, self.scene = beside
+        self._normalised = normalised
+        self.register_buffer("weight", weight.detach().clone())
+        self.register_buffer("offset", offset.detach().clone())
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, model: ToneModel) -> Self:
+        """A trained model's; its parts are shared, its matrix is a copy."""
+        weight, bias = model.head.weight_and_bias()
+        label = model.thresholds.label_of_node
+        temperature = model.temperature[label]
+        offset = (bias[label] - model.thresholds.cuts()) / temperature
+        beside = (model.statistics, model.scene)
+        return cls(model.clip.visual, weight[label] / temperature[:, None], offset, beside)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Prepared pictures (B, 3, S, S) float32 to node scores (B, N) float32."""
-        features = _joined(self.visual(pictures), (self.statistics, self.scene), pictures)
+        features: Tensor = self.visual(pictures)
+        if self._normalised:
+            features = _joined(features, (self.statistics, self.scene), pictures)
         scores: Tensor = features @ self.weight.T + self.offset
         return scores

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import safetensors
 import safetensors.torch
 
-from iqa_cli.checkpoint import CARD, WEIGHTS, load_checkpoint
+from iqa_cli.checkpoint import CARD, CONVERTED, WEIGHTS, load_checkpoint
 from iqa_cli.config.sections import CHECKPOINT_PREFIX
 from iqa_cli.errors import CheckpointError, ConfigError
 from iqa_cli.models.weights import BadWeightsError, check_weights
@@ -39,12 +39,19 @@ def checkpoint_of(pretrained: str, architecture: str) -> Checkpoint:
     """The checkpoint that a config goes on from.
 
     pretrained    `CHECKPOINT_PREFIX` and a name or path
-    raises        ConfigError  if there is none, it is damaged, or it has another backbone
+    raises        ConfigError  if there is none, it is damaged, it has no weights, or it has another backbone
     """
     try:
         checkpoint = load_checkpoint(find_checkpoint(pretrained.removeprefix(CHECKPOINT_PREFIX)))
     except CheckpointError as error:
         raise ConfigError(f"model.pretrained: {error.message}", problems=error.problems, hint=error.hint) from None
+    if WEIGHTS not in checkpoint.card["files"]:
+        why = "it was converted, and free directions per level are nothing that ordered cut points go on from"
+        raise ConfigError(
+            f"model.pretrained: {checkpoint.folder}: has no {WEIGHTS}"
+            + (f": {why}" if CONVERTED in checkpoint.card else ""),
+            hint="it can be used by iqa assess and iqa eval; train from another checkpoint",
+        )
     backbone = _model_of(checkpoint).get("backbone")
     if backbone != architecture:
         raise ConfigError(

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from iqa_cli.errors import ConfigError, UsageError
+from iqa_cli.models.backbone import is_own
 from iqa_cli.models.export import onnx_bytes
 from iqa_cli.records import Severity
 from iqa_cli.training.severity import THRESHOLDS
+from iqa_cli.wording import shortened
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from iqa_cli.config import ModelConfig
     from iqa_cli.hexgraph.graph import HexGraph
     from iqa_cli.models.tone_model import ToneModel
 
@@ -92,6 +96,26 @@ def refuse_unexportable(model: ToneModel, graph: HexGraph, backbone: str) -> Non
         raise ConfigError(
             f"model.backbone: {backbone} cannot be exported to ONNX ({_plain(reason)})", hint="choose another backbone"
         ) from error
+
+
+def unread_words(config: ModelConfig, graph: HexGraph) -> tuple[str, ...]:
+    """A warning if prompts are made of words that a pretrained CLIP does not know: it learned English. Nothing else."""
+    if not config.pretrained or is_own(config.backbone) or not (config.head == "coop" or config.start == "words"):
+        return ()
+    foreign = [label.name for label in graph.labels if any(map(_is_foreign, label.display("en")))]
+    if not foreign:
+        return ()
+    return (
+        (
+            f"{config.backbone} learned from English and reads these labels as noise: {', '.join(shortened(foreign))}; "
+            "give them names in English in the graph (names.en)"
+        ),
+    )
+
+
+def _is_foreign(character: str) -> bool:
+    """A letter of another script than Latin."""
+    return character.isalpha() and not unicodedata.name(character, "").startswith("LATIN")
 
 
 def _plain(text: str) -> str:

@@ -32,7 +32,7 @@ from iqa_cli.models.tone_model import ToneModel
 from iqa_cli.paths import find_graph
 from iqa_cli.training.ahead import ahead
 from iqa_cli.training.apart import refuse_watched
-from iqa_cli.training.checks import device_named, refuse_unexportable
+from iqa_cli.training.checks import device_named, refuse_unexportable, unread_words
 from iqa_cli.training.distributed import agreed, launched_share, local_device, process_group
 from iqa_cli.training.judging import Judged, judge
 from iqa_cli.training.labelled_data import LabelledData
@@ -188,7 +188,7 @@ class Trainer:
         """Whether the checkpoint is written and the state with it gone."""
         self.notes: tuple[str, ...] = ()
         """What the user should know of this run, beside what the data say."""
-        self.warnings = rate_warnings(config.model, config.optim)
+        self.warnings = (*rate_warnings(config.model, config.optim), *unread_words(config.model, self.graph))
         """What is likely to go wrong, beside what the data say."""
         self._tell: Callable[[str], None] = _nobody
         self.judged: Mapping[str, Judged] = {}

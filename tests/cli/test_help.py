@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # `FILE`, `NAME|PATH`, `A-B`, `GRAPH.json...`, `NAME=SHARE,...`; or what can be chosen, as it is typed: `auto|cuda:N`.
-NOUN = r"[A-Z]+(-[A-Z]+)?(\.(csv|json|toml))?"
+NOUN = r"[A-Z]+(-[A-Z]+)?(\.(csv|json|pt|toml))?"
 WHAT = re.compile(rf"{NOUN}(\|{NOUN})*((=[A-Z]+)?,)?(\.\.\.)?")
 CHOICE = re.compile(r"[a-z]+(\|[a-z]+(:N)?)+")
 

@@ -63,7 +63,7 @@ def test_cut_points_stay_ordered_for_labels_of_any_size() -> None:
 def test_the_exported_form_is_the_model(model: ToneModel) -> None:
     pictures = torch.randn(3, 3, 96, 96)
     with torch.no_grad():
-        assert torch.allclose(ExportedModel(model)(pictures), model(pictures), atol=1e-5)
+        assert torch.allclose(ExportedModel.of(model)(pictures), model(pictures), atol=1e-5)
 
 
 def test_the_context_reaches_every_label(model: ToneModel) -> None:
@@ -263,4 +263,4 @@ def test_the_temperature_of_each_label_reaches_the_exported_form() -> None:
         warm.temperature.copy_(temperatures)
         expected = (before.view(2, 6, 3) / temperatures[:, None]).view(2, 18)
         assert torch.allclose(warm(pictures), expected, atol=1e-6)
-        assert torch.allclose(ExportedModel(warm)(pictures), expected, atol=1e-4)
+        assert torch.allclose(ExportedModel.of(warm)(pictures), expected, atol=1e-4)

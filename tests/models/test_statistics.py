@@ -146,7 +146,7 @@ def test_the_exported_form_and_the_onnx_file_agree_with_torch(model: ToneModel) 
         prepared = model.prepared(pictures(count))
         with torch.no_grad():
             expected = model(prepared)
-            assert torch.allclose(ExportedModel(model)(prepared), expected, atol=1e-4)
+            assert torch.allclose(ExportedModel.of(model)(prepared), expected, atol=1e-4)
         scores = session.run(None, {"pictures": prepared.numpy()})[0]
         assert scores == pytest.approx(expected.numpy(), abs=1e-4)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from iqa_cli.checkpoint import CARD_PAGE, load_checkpoint
+from iqa_cli.checkpoint import CARD_PAGE, CONVERTED, load_checkpoint
 from iqa_cli.findings import in_percent
 from iqa_cli.hexgraph.read import parse_graph
 from iqa_cli.report.text import shown, utf8
@@ -164,6 +164,8 @@ def _limits(card: Mapping[str, Any], graph: HexGraph) -> Iterator[str]:
     yield _Ready(
         "The figures are the maker's own. How good it is on your photos, `iqa eval` tells, if they have labels."
     )
+    if CONVERTED in card:
+        yield f"It was converted. Pictures: {card[CONVERTED]['pictures']}. Figures: {card[CONVERTED]['metrics']}."
     metrics = card.get("metrics", {})
     part = "test" if "test" in metrics else next(iter(metrics), None)
     if part is None:
@@ -198,6 +200,11 @@ def _made(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "model", ", ".join([f"{model['backbone']}, head {model.get('head', 'not told')}", *beside])
     if "parameters" in model:
         yield "parameters", f"{model['parameters']:,}"
+    converted = card.get(CONVERTED, {})
+    if converted:
+        epoch = f", epoch {converted['epoch']}" if converted.get("epoch") is not None else ""
+        yield "converted", f"from {converted['from']}{epoch}: {converted['file']}, SHA-256 {converted['sha256']}"
+        yield "labels in that file", ", ".join(converted["labels_in_file"])
     yield "input", f"{preparation['size']} x {preparation['size']} pixels, {preparation['interpolation']}"
     if "epoch" in training:
         stopped = f"; ended early: {training['stopped']}" if "stopped" in training else ""
