@@ -164,7 +164,7 @@ def _from_archive(path: Path) -> _Source | None:
     if not is_archive(path):
         return None
     try:
-        classes = read_archive(path).classes
+        classes = read_archive(path, with_tensors=False).classes
     except (BadArchiveError, OSError):
         return None  # said when its tensors are read
     quick_gelu = any(name.rpartition(".")[2] == "QuickGELU" for name in classes)

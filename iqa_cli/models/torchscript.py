@@ -28,6 +28,8 @@ _MOST_PICKLE = 64 * 2**20
 """Bytes: OpenAI's largest has one of less than 1 MB."""
 _MOST_PARTS = 100_000
 """Modules and tensors: the same one may be met on many ways."""
+_MOST_COPIES = 4
+"""Times the file: a transformer that shares its embedding with its output needs less than 2."""
 _DEEPEST = 64
 """Modules in one another."""
 _TYPES: Final[Mapping[str, tuple[str, torch.dtype]]] = {
@@ -123,9 +125,10 @@ def is_archive(path: Path) -> bool:
         return False
 
 
-def read_archive(path: Path) -> Archive:
+def read_archive(path: Path, *, with_tensors: bool = True) -> Archive:
     """Read a TorchScript archive without running anything.
 
+    with_tensors  false finds the classes alone, and no tensors
     raises  BadArchiveError  if it is damaged, or holds what `torch.jit.save` does not write
             OSError          if it cannot be read
     """
@@ -140,7 +143,13 @@ def read_archive(path: Path) -> Archive:
             found = dict(itertools.islice(_walk(top, "", 0), _MOST_PARTS + 1))
             if len(found) > _MOST_PARTS:
                 raise BadArchiveError("it holds too many parts")
-            tensors = {name: _made(value, archive, root) for name, value in found.items() if isinstance(value, _Stored)}
+            stored = (
+                {name: value for name, value in found.items() if isinstance(value, _Stored)} if with_tensors else {}
+            )
+            # Each tensor is a copy, and any number of them may name one and the same storage.
+            if sum(map(_bytes, stored.values())) > _MOST_COPIES * path.stat().st_size:
+                raise BadArchiveError("its tensors are many times as large as the file")
+            tensors = {name: _made(value, archive, root) for name, value in stored.items()}
             classes = frozenset(value for value in found.values() if isinstance(value, str))
             return Archive(tensors, classes)
     except BadArchiveError:
@@ -172,6 +181,11 @@ def _walk(value: Any, path: str, depth: int) -> Iterator[tuple[str, _Stored | st
             yield from _walk(inner, f"{path}.{name}" if path else str(name), depth + 1)
     elif isinstance(value, _Object):
         yield f"{path}.", value.kind
+
+
+def _bytes(stored: _Stored) -> int:
+    """What the tensor takes, by what it says of itself; it may say anything."""
+    return abs(math.prod(stored.shape)) * np.dtype(_TYPES[stored.storage[1]][0]).itemsize
 
 
 def _made(stored: _Stored, archive: zipfile.ZipFile, root: str) -> Tensor:

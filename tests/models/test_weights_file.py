@@ -282,3 +282,17 @@ def test_a_tensor_that_claims_more_than_is_stored_is_refused(tmp_path: Path) -> 
     ):
         with pytest.raises(BadArchiveError):
             read_archive(written(shape, stride, offset))
+
+
+def test_many_tensors_of_one_storage_are_not_all_made(tmp_path: Path) -> None:
+    """A file of a megabyte could otherwise ask for gigabytes."""
+    module = torch.nn.Module()
+    big = torch.zeros(250_000)
+    for number in range(20):
+        module.register_buffer(f"b{number}", big.view(500, 500))
+    path = tmp_path / "many.pt"
+    torch.jit.script(module).save(str(path))
+    assert path.stat().st_size < 2_000_000
+    with pytest.raises(BadArchiveError, match="many times as large as the file"):
+        read_archive(path)
+    assert read_archive(path, with_tensors=False).tensors == {}
