@@ -106,6 +106,18 @@ def test_mistakes_come_in_the_order_of_the_keys(tmp_path: Path) -> None:
         ("[model]\ntrain_visual = 0\n", "model.train_visual: expected 1 to 1000, got 0"),
         ('[model]\ntrain_visual = "some"\n', "model.train_visual: expected 'all' or 'none' or a whole number"),
         ('[model]\ntemplates = ["a photo"]\n', "model.templates: 'a photo' needs exactly one {}"),
+        ('[model]\nprompts = "levels"\n', "model.prompts: expected"),
+        ('[model]\nprompts = "level"\nhead = "fc"\n', 'model.prompts: "level" goes with head = "coop"'),
+        (
+            '[model]\nprompts = "level"\npretrained = "checkpoint:default"\n',
+            'model.prompts: "level" cannot go on from a checkpoint',
+        ),
+        ('[model]\nprompts = "level"\ncontext = "per-label"\n', 'model.context: "per-label" does not go with prompts'),
+        ('[model]\ncontext_per_template = true\nhead = "fc"\n', "model.context_per_template: goes with"),
+        (
+            '[model]\ncontext_per_template = true\ncontext = "per-label"\n',
+            'model.context: "per-label" does not go with context_per',
+        ),
         ("[model]\ntemplates = []\n", "model.templates: expected at least one"),
         ('[model]\ntemplates = "a {} photo"\n', "model.templates: expected a list of texts"),
         ("[model]\nstatistics = -1\n", "model.statistics: expected 0 "),

@@ -129,6 +129,12 @@ class ModelConfig:
     """M, learned context tokens of the coop head. 4 in the research as here; CoOp's authors used 16 as well."""
     context: Literal["generic", "per-label"] = "generic"
     """Whether all labels share the learned context of the coop head or each has its own (M times as many numbers)."""
+    prompts: Literal["label", "level"] = "label"
+    """What the coop head has a text for: each label, whose levels are then ordered cut points along one direction; or
+    each label and level above the lowest ("too dark, severe"), each with a direction and a bias of its own, as in the
+    research. Training cannot go on from or to the latter."""
+    context_per_template: bool = False
+    """Whether each template of the coop head learns a context of its own, as in the research."""
     templates: tuple[str, ...] = ("{}",)
     """Texts around the label's words, `{}` stands for them; the features of several are averaged."""
     start: Literal["random", "words"] = "random"
@@ -175,6 +181,16 @@ class ModelConfig:
         if not self.templates:
             problems.append("model.templates: expected at least one")
         goes_on = isinstance(self.pretrained, str) and self.pretrained.startswith(CHECKPOINT_PREFIX)
+        by_level = self.prompts == "level"
+        if by_level and self.head != "coop":
+            problems.append('model.prompts: "level" goes with head = "coop"')
+        if by_level and goes_on:
+            problems.append('model.prompts: "level" cannot go on from a checkpoint; give weights of a CLIP or a tag')
+        if self.context_per_template and self.head != "coop":
+            problems.append('model.context_per_template: goes with head = "coop"')
+        if self.context == "per-label" and (by_level or self.context_per_template):
+            key = 'prompts = "level"' if by_level else "context_per_template = true"
+            problems.append(f'model.context: "per-label" does not go with {key}')
         if self.mirror and self.pretrained and not goes_on:
             problems.append("model.mirror: would change pretrained weights; leave it out")
         if self.statistics and self.train_visual == "none" and not goes_on:

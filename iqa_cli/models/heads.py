@@ -31,7 +31,9 @@ class Head(Protocol):
     """What turns features into latents: a linear map once training is over."""
 
     def weight_and_bias(self) -> tuple[Tensor, Tensor]:
-        """(L, D) weights and (L,) biases; latents are `normalised features @ weight.T + bias`."""
+        """(L, D) weights and (L,) biases; latents are `normalised features @ weight.T + bias`. N of them instead of L
+        for a head with a direction per node.
+        """
 
 
 class FcHead(nn.Module):
@@ -62,11 +64,13 @@ class CoopHead(nn.Module):
     """v2: M learned context tokens before the label's words, through the text tower; cosine times a learned scale.
 
     backbone   the CLIP whose text tower is used; it stays owned by the model, not by the head
-    words      one text per label, in graph order
+    words      one text per label, in graph order; or one per node
     context    M; 0 uses the words as they are
     per_label  whether each label learns its own context (class-specific in the paper) or all share one
+    per_template  whether each template learns its own context; not together with `per_label`
     templates  texts around the words, `{}` stands for them; the normalised features of several are averaged
     start      words that the context starts as, or None for small random numbers
+    bias       (number of words,) what is added to each latent at first; None is 0
 
     raises    ConfigError  for a text tower or tokenizer that is not CLIP's own, and for words that do not fit into the
                            tower's context together with M tokens
@@ -84,8 +88,10 @@ class CoopHead(nn.Module):
         context: int,
         *,
         per_label: bool = False,
+        per_template: bool = False,
         templates: Sequence[str] = ("{}",),
         start: str | None = None,
+        bias: Tensor | None = None,
     ) -> None:
         super().__init__()
         # In a tuple, so that the tower's weights are not registered twice.
@@ -97,21 +103,24 @@ class CoopHead(nn.Module):
         tokens, end = _prompts(tokenizer, texts, context)
         self.register_buffer("tokens", tokens, persistent=False)
         self.register_buffer("end", end, persistent=False)
+        # One per template has four axes, so that it is not taken for one per label.
+        shape = (len(templates), 1, context) if per_template else (context,)
         shared = (
-            0.02 * torch.randn(context, embedding.embedding_dim)
+            0.02 * torch.randn(*shape, embedding.embedding_dim)
             if start is None
-            else _embedded(tokenizer, embedding, start, context)
+            else _embedded(tokenizer, embedding, start, context).expand(*shape, -1).clone()
         )
         self.context = nn.Parameter(shared.expand(len(words), -1, -1).clone() if per_label else shared)
         self.log_scale = nn.Parameter(torch.tensor(math.log(_SCALE)))
-        self.bias = nn.Parameter(torch.zeros(len(words)))
+        self.bias = nn.Parameter(torch.zeros(len(words)) if bias is None else bias.clone())
 
     def weight_and_bias(self) -> tuple[Tensor, Tensor]:
         """See `Head`; the weights are the text features of the prompts, scaled."""
         clip = self._clip[0]
         embedded = text_tower(clip).token_embedding(self.tokens)  # (templates L, context length, width)
         count = self.context.shape[-2]
-        context = self.context.expand(len(self.bias), -1, -1).repeat(self._templates, 1, 1)
+        context = self.context if self.context.ndim == 4 else self.context.expand(1, len(self.bias), -1, -1)
+        context = context.expand(self._templates, len(self.bias), -1, -1).flatten(0, 1)
         # start of text, M learned tokens in place of the placeholders, words, end, padding
         embedded = torch.cat([embedded[:, :1], context, embedded[:, 1 + count :]], 1)
         features = functional.normalize(encode_embedded_text(clip, embedded, self.end), dim=-1)
@@ -184,12 +193,15 @@ class OrdinalThresholds(nn.Module):
 
     label_of_node: Tensor
     """(N,) int64, the label of each node."""
+    latent_of_node: Tensor
+    """(N,) int64, the latent of each node: that of its label."""
 
     def __init__(self, levels: list[int]) -> None:
         super().__init__()
         self._levels = tuple(levels)
         label_of_node = [label for label, count in enumerate(levels) for _ in range(count - 1)]
         self.register_buffer("label_of_node", torch.tensor(label_of_node), persistent=False)
+        self.register_buffer("latent_of_node", torch.tensor(label_of_node), persistent=False)
         self.first = nn.Parameter(torch.ones(len(levels)))
         # softplus of this is the distance to the next cut: 1 at the start
         self.steps = nn.Parameter(torch.full((sum(levels) - 2 * len(levels),), math.log(math.e - 1)))
@@ -202,4 +214,31 @@ class OrdinalThresholds(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         """Latents (B, L) to node scores (B, N)."""
-        return latents[:, self.label_of_node] - self.cuts()
+        return latents[:, self.latent_of_node] - self.cuts()
+
+
+class FreeNodes(nn.Module):
+    """A latent for each node and nothing between the nodes of a label, as the seed system has it: stands where
+    `OrdinalThresholds` stands. It learns nothing, the biases are the head's.
+
+    levels  K of each label, in graph order
+    """
+
+    label_of_node: Tensor
+    """(N,) int64, the label of each node."""
+    latent_of_node: Tensor
+    """(N,) int64, the latent of each node: 0..N-1."""
+
+    def __init__(self, levels: list[int]) -> None:
+        super().__init__()
+        label_of_node = [label for label, count in enumerate(levels) for _ in range(count - 1)]
+        self.register_buffer("label_of_node", torch.tensor(label_of_node), persistent=False)
+        self.register_buffer("latent_of_node", torch.arange(len(label_of_node)), persistent=False)
+
+    def cuts(self) -> Tensor:
+        """(N,) zeros: there are no cut points."""
+        return torch.zeros(len(self.label_of_node), device=self.label_of_node.device)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Latents (B, N), which are the node scores (B, N)."""
+        return latents

@@ -15,7 +15,7 @@ from torch.nn import functional
 from iqa_cli.config.sections import CHECKPOINT_PREFIX
 from iqa_cli.models.backbone import build_backbone
 from iqa_cli.models.freezing import freeze, keep_still
-from iqa_cli.models.heads import CoopHead, FcHead, OrdinalThresholds, word_features
+from iqa_cli.models.heads import CoopHead, FcHead, FreeNodes, OrdinalThresholds, word_features
 from iqa_cli.models.mirror import mirrored_twins
 from iqa_cli.models.scene import DEFAULT_WIDTH, SceneFeatures, load_weights
 from iqa_cli.models.statistics import ToneStatistics
@@ -59,6 +59,17 @@ class ToneModel(nn.Module):
         self.clip: Any = backbone.clip
         self.preprocessing: Preprocessing = backbone.preprocessing
         words = [label.display("en") for label in graph.labels]
+        levels = [len(label.levels) for label in graph.labels]
+        self.thresholds: OrdinalThresholds | FreeNodes = OrdinalThresholds(levels)
+        bias = None
+        if config.prompts == "level":
+            words = [
+                f"{label.display('en')}, {graph.level_name(level, 'en')}"
+                for label in graph.labels
+                for level in label.levels[1:]
+            ]
+            bias = -self.thresholds.cuts().detach()  # as rare at first as with cut points
+            self.thresholds = FreeNodes(levels)
         self.head: FcHead | CoopHead
         if config.head == "coop":
             self.head = CoopHead(
@@ -66,8 +77,10 @@ class ToneModel(nn.Module):
                 words,
                 config.context_tokens,
                 per_label=config.context == "per-label",
+                per_template=config.context_per_template,
                 templates=config.templates,
                 start=config.start_words if config.start == "words" else None,
+                bias=bias,
             )
         else:
             zero_shot = word_features(backbone, words, config.templates) if config.start == "words" else None
@@ -84,7 +97,6 @@ class ToneModel(nn.Module):
             self.scene = SceneFeatures(scene, width, backbone.embedding, backbone.preprocessing, mirror=mirror)
             if config.scene_weights is not None:
                 load_weights(self.scene, config.scene_weights)
-        self.thresholds = OrdinalThresholds([len(label.levels) for label in graph.labels])
         self._twins = mirrored_twins(self.clip.visual) if config.mirror else ()
         self.register_buffer("temperature", torch.ones(len(graph.labels)))
         if source is not None:
@@ -265,11 +277,11 @@ class ExportedModel(nn.Module):
     def of(cls, model: ToneModel) -> Self:
         """A trained model's; its parts are shared, its matrix is a copy."""
         weight, bias = model.head.weight_and_bias()
-        label = model.thresholds.label_of_node
-        temperature = model.temperature[label]
-        offset = (bias[label] - model.thresholds.cuts()) / temperature
+        latent = model.thresholds.latent_of_node
+        temperature = model.temperature[model.thresholds.label_of_node]
+        offset = (bias[latent] - model.thresholds.cuts()) / temperature
         beside = (model.statistics, model.scene)
-        return cls(model.clip.visual, weight[label] / temperature[:, None], offset, beside)
+        return cls(model.clip.visual, weight[latent] / temperature[:, None], offset, beside)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Prepared pictures (B, 3, S, S) float32 to node scores (B, N) float32."""

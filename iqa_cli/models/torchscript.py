@@ -185,7 +185,7 @@ def _walk(value: Any, path: str, depth: int) -> Iterator[tuple[str, _Stored | st
 
 def _bytes(stored: _Stored) -> int:
     """What the tensor takes, by what it says of itself; it may say anything."""
-    return abs(math.prod(stored.shape)) * np.dtype(_TYPES[stored.storage[1]][0]).itemsize
+    return abs(int(math.prod(stored.shape))) * np.dtype(_TYPES[stored.storage[1]][0]).itemsize
 
 
 def _made(stored: _Stored, archive: zipfile.ZipFile, root: str) -> Tensor:

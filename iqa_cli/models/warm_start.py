@@ -52,6 +52,11 @@ def checkpoint_of(pretrained: str, architecture: str) -> Checkpoint:
             + (f": {why}" if CONVERTED in checkpoint.card else ""),
             hint="it can be used by iqa assess and iqa eval; train from another checkpoint",
         )
+    if _model_of(checkpoint).get("prompts") == "level":
+        raise ConfigError(
+            f"model.pretrained: {checkpoint.folder}: has prompts per level, from which training cannot go on",
+            hint="--resume goes on with its run; or train from another checkpoint",
+        )
     backbone = _model_of(checkpoint).get("backbone")
     if backbone != architecture:
         raise ConfigError(

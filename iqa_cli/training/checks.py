@@ -103,14 +103,17 @@ def unread_words(config: ModelConfig, graph: HexGraph) -> tuple[str, ...]:
     if not config.pretrained or is_own(config.backbone) or not (config.head == "coop" or config.start == "words"):
         return ()
     foreign = [label.name for label in graph.labels if any(map(_is_foreign, label.display("en")))]
+    if config.prompts == "level":
+        levels = sorted({level for label in graph.labels for level in label.levels[1:]})
+        names = [graph.level_name(level, "en") for level in levels]
+        foreign += [name for name in names if any(map(_is_foreign, name))]
     if not foreign:
         return ()
-    return (
-        (
-            f"{config.backbone} learned from English and reads these labels as noise: {', '.join(shortened(foreign))}; "
-            "give them names in English in the graph (names.en)"
-        ),
+    warning = (
+        f"{config.backbone} learned from English and reads these names as noise: {', '.join(shortened(foreign))}; "
+        "give them English ones in the graph (en)"
     )
+    return (warning,)
 
 
 def _is_foreign(character: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 
 import pytest
@@ -37,7 +38,11 @@ CLIP = {"backbone": "ViT-B-32-quickgelu", "pretrained": "openai"}
 )
 def test_words_that_clip_cannot_read_are_one_warning_naming_them(config: ModelConfig) -> None:
     [warning] = unread_words(config, MIXED)
-    assert "these labels as noise: 整体偏亮; give them" in warning
+    assert "these names as noise: 整体偏亮; give them" in warning
+    levels = HexGraph("levels", (Label("dark", (1, 2)),), {1: {"zh": "无"}, 2: {"und": "普通"}})
+    assert unread_words(config, levels) == ()
+    by_level = dataclasses.replace(config, head="coop", prompts="level")
+    assert "these names as noise: 普通; " in unread_words(by_level, levels)[0]
     [many] = unread_words(config, graph(*(Label(f"亮{i}", (1, 2)) for i in range(53))))
     assert "亮19, ... and 33 more" in many
 
