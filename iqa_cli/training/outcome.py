@@ -163,6 +163,8 @@ def _card(
     }
     if outcome.stopped:
         training["stopped"] = outcome.stopped
+    data = {"provenance": config.data.provenance, **outcome.data.card()}
+    unseen = not data.get("caveats")
     named = {} if offsets is None else {OPERATING_POINT: _by_label(outcome.graph, offsets)}
     return {
         "name": folder.name,
@@ -177,8 +179,8 @@ def _card(
         },
         **named,
         "training": training,
-        "data": {"provenance": config.data.provenance, **outcome.data.card()},
-        "metrics": {what: _figures(what, entry) for what, entry in judged.items()},
+        "data": data,
+        "metrics": {what: _figures(what, entry, unseen=unseen) for what, entry in judged.items()},
         "measured": outcome.measured,
     }
 
@@ -188,13 +190,12 @@ def _by_label(graph: HexGraph, values: Tensor) -> dict[str, float]:
     return {label: round(value, 6) for label, value in zip(graph.label_names, values.tolist(), strict=True)}
 
 
-def _figures(what: str, judged: Judged) -> dict[str, Any]:
-    said = {
-        "validation": "pictures that training never saw, by which the epoch was chosen",
-        "test": "pictures that training never saw, judged once at the end",
-    }
+def _figures(what: str, judged: Judged, *, unseen: bool) -> dict[str, Any]:
+    """Figures of a side; with caveats nothing is claimed beside them, so then not that its pictures are unseen."""
+    pictures = "pictures that training never saw" if unseen else "pictures (see the caveats)"
+    use = {"validation": "by which the epoch was chosen", "test": "judged once at the end"}
     return {
-        "what": said[what],
+        "what": f"{pictures}, {use[what]}",
         "pictures": len(judged.scores),
         "nll": round(judged.loss, 6),
         "labels": {label: _defined(dataclasses.asdict(figures)) for label, figures in judged.labels.items()},

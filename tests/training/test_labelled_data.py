@@ -168,6 +168,9 @@ def test_shared_photographs_can_be_allowed_and_are_told_of_from_then_on(tmp_path
         pass
     checkpoint = load_checkpoint(settings.run.out)
     assert checkpoint.caveats == (SHARED,)
+    assert checkpoint.card["metrics"]["validation"]["what"] == (
+        "pictures (see the caveats), by which the epoch was chosen"
+    )
     assert checkpoint.card["training"]["config"]["data"]["allow_shared"] is True
     # Nothing is said of a split that shares nothing, however it was asked for.
     assert loaded(config(tmp_path, shots, allow_shared=True)).card()["caveats"] == []

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from iqa_cli.checkpoint import CARD_PAGE, load_checkpoint
+from iqa_cli.checkpoint import CARD_PAGE, caveats_of, load_checkpoint
 from iqa_cli.findings import in_percent
 from iqa_cli.hexgraph.read import parse_graph
 from iqa_cli.report.text import shown, utf8
@@ -84,6 +84,7 @@ def _context(card: Mapping[str, Any], graph: HexGraph) -> dict[str, Any]:
         "more_rules": max(0, len(rules) - _MOST_RULES),
         "data": list(_data(data)),
         "provenance": data.get("provenance") or "none given.",
+        "caveats": caveats_of(card),
         "parts": parts,
         "limits": list(_limits(card, graph)),
         "made": list(_made(card)),
@@ -131,6 +132,10 @@ def _data(data: Mapping[str, Any]) -> Iterator[str]:
     if by_side:
         told = ", ".join(f"{count:,} for {side}" for side, count in by_side.items())
         yield f"Photographs with labels: {told}"
+    hidden = data.get("hidden_labels")
+    if hidden:
+        told = ", ".join(f"{name} ({count:,})" for name, count in hidden.items())
+        yield f"Labels hidden in these photographs, with how many had the problem: {told}"
 
 
 def _part(name: str, entry: Mapping[str, Any], graph: HexGraph) -> dict[str, Any]:
@@ -157,6 +162,7 @@ def _part(name: str, entry: Mapping[str, Any], graph: HexGraph) -> dict[str, Any
 
 
 def _limits(card: Mapping[str, Any], graph: HexGraph) -> Iterator[str]:
+    yield from caveats_of(card)
     size = card["preprocessing"]["size"]
     yield f"It sees a whole photo at {size} x {size} pixels, and knows only the labels above."
     if "ladder" in card.get("data", {}).get("kind", ""):

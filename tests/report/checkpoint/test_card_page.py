@@ -130,10 +130,20 @@ def test_each_kind_of_data_is_told(kind: str) -> None:
     assert ("changed by rule" in page) == (kind == "tone ladder")
 
 
+def test_caveats_come_first_where_figures_and_limits_are() -> None:
+    data = CARD["data"] | {"caveats": ["test: 2 of 8 photos are shared", 5], "hidden_labels": {"dark": 3}}
+    page = card_page({**CARD, "data": data})
+    for heading in ("How good it is", "Limits"):
+        assert f"## {heading}\n\n- test: 2 of 8 photos are shared\n" in page
+    assert page.count("are shared") == 2
+    assert "- Labels hidden in these photographs, with how many had the problem: dark (3)\n" in page
+    assert "hidden" not in card_page(CARD)
+
+
 def test_no_text_of_a_card_becomes_markup() -> None:
     card = json.loads(json.dumps(CARD))
     card["name"] = card["created"] = card["iqa_version"] = card["graph"]["name"] = HOSTILE
-    card["data"] |= {"provenance": HOSTILE, "kind": HOSTILE}
+    card["data"] |= {"provenance": HOSTILE, "kind": HOSTILE, "caveats": [HOSTILE], "hidden_labels": {HOSTILE: 1}}
     card["training"] |= {"torch": HOSTILE, "stopped": HOSTILE}
     card["training"]["config"]["data"]["images"] = f"```\n{HOSTILE}"
     card["model"] |= {"backbone": HOSTILE, "head": HOSTILE, "scene": HOSTILE}
