@@ -26,7 +26,7 @@ from iqa_cli.training.state import BEST, load_weights, weights_of
 from iqa_cli.writing import make_writable, write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 LAST = "last"
 """Folder in `work` with the checkpoint of the last epoch, where that is not the one that was kept."""
+_INHERITED = "of the checkpoint gone on from: "
 _MEANS = ("accuracy", "accuracy_constant", "qwk", "tauc", "recall_macro", "f1_macro", "miss_rate", "ece")
 """Figures whose mean over the labels goes onto the card."""
 
@@ -55,6 +56,8 @@ class Outcome:
     """The labels."""
     data: Data
     """What was learned from."""
+    inherited: tuple[str, ...]
+    """Caveats of the checkpoint that was gone on from, as `inherited_caveats` tells them."""
     rows: tuple[Mapping[str, float], ...]
     """Figures of every epoch."""
     chosen: int
@@ -66,6 +69,13 @@ class Outcome:
     def measured(self) -> dict[str, Any] | None:
         """What is measured at each level: of the data alone, so the same for every checkpoint of the run."""
         return measured(self.data, self.graph)
+
+
+def inherited_caveats(caveats: Sequence[str]) -> tuple[str, ...]:
+    """Caveats of a checkpoint as those of one that goes on from it; those that it had inherited itself stay as they
+    are.
+    """
+    return tuple(text if text.startswith(_INHERITED) else f"{_INHERITED}{text}" for text in caveats)
 
 
 def write_outcome(
@@ -164,6 +174,8 @@ def _card(
     if outcome.stopped:
         training["stopped"] = outcome.stopped
     data = {"provenance": config.data.provenance, **outcome.data.card()}
+    if outcome.inherited:
+        data["caveats"] = [*outcome.inherited, *data.get("caveats", ())]
     unseen = not data.get("caveats")
     named = {} if offsets is None else {OPERATING_POINT: _by_label(outcome.graph, offsets)}
     return {

@@ -39,7 +39,7 @@ from iqa_cli.training.labelled_data import LabelledData
 from iqa_cli.training.ladder_data import LadderData
 from iqa_cli.training.mixed_data import MixedData
 from iqa_cli.training.objective import make_objective
-from iqa_cli.training.outcome import Outcome, write_outcome
+from iqa_cli.training.outcome import Outcome, inherited_caveats, write_outcome
 from iqa_cli.training.rates import rate_warnings, with_rates
 from iqa_cli.training.state import (
     BEST,
@@ -188,7 +188,8 @@ class Trainer:
         """Whether the checkpoint is written and the state with it gone."""
         self.notes: tuple[str, ...] = ()
         """What the user should know of this run, beside what the data say."""
-        self.warnings = rate_warnings(config.model, config.optim)
+        self._inherited = inherited_caveats(self._model.inherited)
+        self.warnings = (*self._inherited, *rate_warnings(config.model, config.optim))
         """What is likely to go wrong, beside what the data say."""
         self._tell: Callable[[str], None] = _nobody
         self.judged: Mapping[str, Judged] = {}
@@ -463,6 +464,7 @@ class Trainer:
             base=self._base,
             graph=self.graph,
             data=self.data,
+            inherited=self._inherited,
             rows=self._rows,
             chosen=self.chosen,
             stopped=stopped,

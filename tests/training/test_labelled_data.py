@@ -172,6 +172,19 @@ def test_shared_photographs_can_be_allowed_and_are_told_of_from_then_on(tmp_path
         "pictures (see the caveats), by which the epoch was chosen"
     )
     assert checkpoint.card["training"]["config"]["data"]["allow_shared"] is True
+    # Who goes on from it learned the same by heart, however little is shared from then on.
+    heard = f"of the checkpoint gone on from: {SHARED}"
+    settings = config(tmp_path, shots, mirror=False)
+    for name in ("next", "after"):
+        model = dataclasses.replace(settings.model, pretrained=f"checkpoint:{checkpoint.folder}")
+        settings = dataclasses.replace(settings, model=model, run=settings.run.written_to(tmp_path / name))
+        trainer = Trainer(settings, tmp_path, "cpu")
+        assert trainer.warnings[0] == heard
+        for _ in trainer.run():
+            pass
+        checkpoint = load_checkpoint(settings.run.out)
+        assert checkpoint.caveats == (heard,)
+        assert "never saw" not in checkpoint.card["metrics"]["validation"]["what"]
     # Nothing is said of a split that shares nothing, however it was asked for.
     assert loaded(config(tmp_path, shots, allow_shared=True)).card()["caveats"] == []
 
