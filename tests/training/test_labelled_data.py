@@ -15,12 +15,14 @@ from PIL import Image
 from iqa_cli.checkpoint import load_checkpoint
 from iqa_cli.config import DataConfig, GraphConfig, LossConfig, ModelConfig, OptimConfig, RunConfig, TrainConfig
 from iqa_cli.errors import ConfigError, LabelsError, OutputError
+from iqa_cli.hexgraph.plan import compile_plan
 from iqa_cli.hexgraph.read import read_graph
 from iqa_cli.models.tone_model import ToneModel
 from iqa_cli.paths import find_graph
 from iqa_cli.training.data import Share
 from iqa_cli.training.features import tower_hash
 from iqa_cli.training.labelled_data import LabelledData
+from iqa_cli.training.objective import _label_weights, level_weights
 from iqa_cli.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -207,6 +209,24 @@ def test_weak_zeros_open_the_zeros_of_training_alone(tmp_path: Path, shots: Path
     assert weak.card()["weak_zeros"] == {"zeros": 44, "weak": 16}
     assert "weak_zeros" not in strict.card()
     assert weak.identity() != strict.identity()
+
+
+def test_a_weak_zero_does_not_count_for_the_balance(tmp_path: Path, shots: Path) -> None:
+    """It decides no level and weighs 1, so the others have the mean 1 among themselves."""
+    path, column = tmp_path / "labels.csv", GRAPH.index("overexposed")
+    rows = []
+    for place, name in enumerate(NAMES):
+        cells = [0] * 6
+        cells[GRAPH.index("dark")] = 2 if place % 2 else 0
+        cells[column] = int(place == 0)
+        rows.append(f"{name},{','.join(map(str, cells))},{'train' if place < 8 else 'val'}")
+    path.write_text("\n".join([HEADER + ",split", *rows]) + "\n", encoding="utf-8")
+    data = loaded(config(tmp_path, shots, labels=path, weak_zeros=True))
+    assert data.level_counts()[column].tolist() == [3, 1, 0, 0], "four zeros beside a dark photo's 2 are weak"
+    per_cell = level_weights(data.level_counts(), "inverse")
+    weights = _label_weights(compile_plan(GRAPH), per_cell, data._sides["training"].allowed)
+    assert torch.allclose(weights.mean(0), torch.ones(6).to(weights))
+    assert weights[:, column].max() == 2.0
 
 
 def rare(tmp_path: Path) -> Path:
