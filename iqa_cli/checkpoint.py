@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 CARD = "card.json"
 CARD_PAGE = "card.md"
 """The card for people, if there is one: never read, and so not among the card's files either."""
+PAGE_MARK = "<!-- made by iqa"
+"""How a `CARD_PAGE` of iqa's own begins; one that does not is somebody's, who may want to keep it."""
 WEIGHTS = "model.safetensors"
 ONNX = "model.onnx"
 FORMAT_VERSION = 1

@@ -48,6 +48,7 @@ from iqa_cli.training.state import (
     keep_finished,
     load_state,
     progress_of,
+    refuse_foreign_page,
     refuse_overwriting,
     remove_state,
     save_state,
@@ -159,6 +160,8 @@ class Trainer:
         progress = progress_of(config.work, resume=resume, overwrite=overwrite)
         if not (resume or overwrite):
             refuse_overwriting(config.run.out)
+        if not overwrite:
+            refuse_foreign_page(config.run.out)
         if self.share.rank == 0:  # large ones, of a run that was killed
             remove_leftovers(config.work / STATE, config.work / BEST)
             remove_leftovers(*(config.run.out / name for name in (CARD, CARD_PAGE, WEIGHTS, ONNX)))

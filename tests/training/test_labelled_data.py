@@ -212,7 +212,7 @@ def test_weak_zeros_open_the_zeros_of_training_alone(tmp_path: Path, shots: Path
 
 
 def test_a_weak_zero_does_not_count_for_the_balance(tmp_path: Path, shots: Path) -> None:
-    """It decides no level and weighs 1, so the others have the mean 1 among themselves."""
+    """It decides no level and weighs 1; the weights of the others are those of what is decided."""
     path, column = tmp_path / "labels.csv", GRAPH.index("overexposed")
     rows = []
     for place, name in enumerate(NAMES):
@@ -225,8 +225,11 @@ def test_a_weak_zero_does_not_count_for_the_balance(tmp_path: Path, shots: Path)
     assert data.level_counts()[column].tolist() == [3, 1, 0, 0], "four zeros beside a dark photo's 2 are weak"
     per_cell = level_weights(data.level_counts(), "inverse")
     weights = _label_weights(compile_plan(GRAPH), per_cell, data._sides["training"].allowed)
-    assert torch.allclose(weights.mean(0), torch.ones(6).to(weights))
-    assert weights[:, column].max() == 2.0
+    decided = (data._sides["training"].allowed.reshape(-1, 6, 4).sum(2) == 1)[:, column]
+    assert int(decided.sum()) == 4
+    assert bool((weights[~decided, column] == 1).all())
+    # Three zeros weigh as much together as the one above them.
+    assert float(weights[0, column]) == pytest.approx(float(weights[decided, column].sum()) / 2)
 
 
 def rare(tmp_path: Path) -> Path:
