@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 CARD = "card.json"
 CARD_PAGE = "card.md"
 """The card for people, if there is one: never read, and so not among the card's files either."""
+PAGE_MARK = "<!-- made by iqa"
+"""How a `CARD_PAGE` of iqa's own begins; one that does not is somebody's, who may want to keep it."""
 WEIGHTS = "model.safetensors"
 ONNX = "model.onnx"
 FORMAT_VERSION = 1
@@ -126,10 +128,7 @@ class Checkpoint:
         """What every report of this model has to say, as training wrote it: photographs on two sides, hidden labels.
         Texts of whoever made the card, a few and of bounded length.
         """
-        data = self.card.get("data")
-        entry = data.get("caveats") if isinstance(data, dict) else None
-        texts = entry if isinstance(entry, list) else []
-        return tuple(text[:_LONGEST_CAVEAT] for text in texts[:_MOST_SHOWN] if isinstance(text, str))
+        return caveats_of(self.card)
 
     def read_verified(self, file: str) -> bytes:
         """The bytes of one of the checkpoint's files, checked against the card's hash.
@@ -295,6 +294,14 @@ def _check_files(card: Mapping[str, Any], problems: list[str]) -> None:
 
 _FILE_NAME = re.compile(r"(?!\.)[\w.+ -]{1,255}(?<![. ])")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def caveats_of(card: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a card says of every figure of its own: `data.caveats`, a few texts of bounded length. See `Checkpoint`."""
+    data = card.get("data")
+    entry = data.get("caveats") if isinstance(data, dict) else None
+    texts = entry if isinstance(entry, list) else []
+    return tuple(text[:_LONGEST_CAVEAT] for text in texts[:_MOST_SHOWN] if isinstance(text, str))
 
 
 def write_checkpoint(

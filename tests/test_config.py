@@ -75,6 +75,17 @@ def test_all_mistakes_are_reported_at_once_with_the_nearest_key(tmp_path: Path) 
     assert error.value.exit_code == ExitCode.INVALID_INPUT
 
 
+def test_what_one_section_asks_of_another_is_a_mistake_among_the_others(tmp_path: Path) -> None:
+    text = (
+        '[data]\nlabels = "a.csv"\nimages = "photos"\nweak_zeros = true\n[graph]\nrules = false\n'
+        '[optim]\nepochs = 0\n[run]\nout = "mine"\n'
+    )
+    with pytest.raises(ConfigError) as error:
+        load_config(write(tmp_path, text))
+    assert error.value.message == f"{tmp_path / 'run.toml'}: 2 problems"
+    assert [problem.partition(":")[0] for problem in error.value.problems] == ["optim.epochs", "data.weak_zeros"]
+
+
 def test_one_mistake_is_one_problem(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as error:
         load_config(write(tmp_path, MINIMAL + "[optim]\nepochs = 0\n"))

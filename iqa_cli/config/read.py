@@ -11,7 +11,7 @@ import typing
 from pathlib import Path
 from typing import Any, Literal
 
-from iqa_cli.config.sections import TrainConfig
+from iqa_cli.config.sections import TrainConfig, conflicts
 from iqa_cli.errors import ConfigError
 
 _RANGES: dict[tuple[str, str], tuple[float, float]] = {
@@ -78,6 +78,8 @@ def load_config(path: Path) -> TrainConfig:
             sections[section] = kind(**values)
         except ConfigError as error:
             problems.extend(error.problems or [error.message])
+    if "data" in sections and "graph" in sections:
+        problems.extend(conflicts(sections["data"], sections["graph"]))
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise ConfigError(f"{path}: {count}", problems=problems)

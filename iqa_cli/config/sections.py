@@ -291,6 +291,13 @@ class RunConfig:
         return dataclasses.replace(self, out=out, work=None)
 
 
+def conflicts(data: DataConfig, graph: GraphConfig) -> list[str]:
+    """What is right in each section alone, and wrong in both together."""
+    if data.weak_zeros and not graph.rules:
+        return ["data.weak_zeros: its groups are the exclusions of the graph, which [graph] rules = false leaves out"]
+    return []
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """A whole training config."""
@@ -304,10 +311,8 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """What one section asks of another."""
-        if self.data.weak_zeros and not self.graph.rules:
-            raise ConfigError(
-                "data.weak_zeros: its groups are the exclusions of the graph, which [graph] rules = false leaves out"
-            )
+        if problems := conflicts(self.data, self.graph):
+            raise ConfigError("config", problems=problems)
 
     @property
     def work(self) -> Path:

@@ -54,6 +54,8 @@ class ToneModel(nn.Module):
             source, pretrained = checkpoint_of(pretrained, config.backbone), False
             quick_gelu = quick_gelu_of(source, quick_gelu)
         backbone = build_backbone(config.backbone, pretrained, quick_gelu)
+        self.inherited: tuple[str, ...] = () if source is None else source.caveats
+        """What every report of the checkpoint gone on from says; it holds for what becomes of it."""
         if source is not None:
             backbone = dataclasses.replace(backbone, preprocessing=source.preprocessing)
         self.clip: Any = backbone.clip

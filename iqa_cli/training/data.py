@@ -88,7 +88,7 @@ class Data(Protocol):
         """What is judged once at the end, or None if there is nothing apart from the validation pictures."""
 
     def level_counts(self) -> list[Tensor]:
-        """Per label (K,) int64: training pictures at each level, as far as the level is known."""
+        """Per label (K,) int64: training pictures at each level, where the labels leave one level alone open."""
 
     def identity(self) -> dict[str, Any]:
         """What two runs must share for one to continue the other."""

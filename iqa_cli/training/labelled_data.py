@@ -124,7 +124,7 @@ class LabelledData:
 
     def level_counts(self) -> list[Tensor]:
         """See `Data`."""
-        return counts_of(self._sides["training"].positions, self._graph)
+        return counts_of(self._sides["training"].decided(self._graph), self._graph)
 
     def identity(self) -> dict[str, Any]:
         """See `Data`."""

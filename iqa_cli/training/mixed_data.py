@@ -209,12 +209,12 @@ class MixedData:
             yield from self._in_order("test")
 
     def level_counts(self) -> list[Tensor]:
-        """See `Data`; as they are drawn, of labelled photographs as far as they are known."""
+        """See `Data`; as they are drawn."""
         ladder = self._ladder.level_counts()
         share = self._labelled_rows / self._config.optim.batch_size
         drawn = self._weights / self._weights.sum() * float(ladder[0].sum()) / (1 - share) * share
         counts = []
-        for own, column in zip(ladder, self._sides["training"].positions.T, strict=True):
+        for own, column in zip(ladder, self._sides["training"].decided(self._graph).T, strict=True):
             known = column >= 0
             labelled = torch.bincount(column[known], weights=drawn[known], minlength=len(own))
             counts.append(own + labelled.round().long())

@@ -26,7 +26,7 @@ from iqa_cli.training.state import BEST, load_weights, weights_of
 from iqa_cli.writing import make_writable, write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 LAST = "last"
 """Folder in `work` with the checkpoint of the last epoch, where that is not the one that was kept."""
+_INHERITED = "of the checkpoint gone on from: "
 _MEANS = ("accuracy", "accuracy_constant", "qwk", "tauc", "recall_macro", "f1_macro", "miss_rate", "ece")
 """Figures whose mean over the labels goes onto the card."""
 
@@ -55,6 +56,8 @@ class Outcome:
     """The labels."""
     data: Data
     """What was learned from."""
+    inherited: tuple[str, ...]
+    """Caveats of the checkpoint that was gone on from, as `inherited_caveats` tells them."""
     rows: tuple[Mapping[str, float], ...]
     """Figures of every epoch."""
     chosen: int
@@ -66,6 +69,13 @@ class Outcome:
     def measured(self) -> dict[str, Any] | None:
         """What is measured at each level: of the data alone, so the same for every checkpoint of the run."""
         return measured(self.data, self.graph)
+
+
+def inherited_caveats(caveats: Sequence[str]) -> tuple[str, ...]:
+    """Caveats of a checkpoint as those of one that goes on from it; those that it had inherited itself stay as they
+    are.
+    """
+    return tuple(text if text.startswith(_INHERITED) else f"{_INHERITED}{text}" for text in caveats)
 
 
 def write_outcome(
@@ -163,6 +173,10 @@ def _card(
     }
     if outcome.stopped:
         training["stopped"] = outcome.stopped
+    data = {"provenance": config.data.provenance, **outcome.data.card()}
+    if outcome.inherited:
+        data["caveats"] = [*outcome.inherited, *data.get("caveats", ())]
+    unseen = not data.get("caveats")
     named = {} if offsets is None else {OPERATING_POINT: _by_label(outcome.graph, offsets)}
     return {
         "name": folder.name,
@@ -177,8 +191,8 @@ def _card(
         },
         **named,
         "training": training,
-        "data": {"provenance": config.data.provenance, **outcome.data.card()},
-        "metrics": {what: _figures(what, entry) for what, entry in judged.items()},
+        "data": data,
+        "metrics": {what: _figures(what, entry, unseen=unseen) for what, entry in judged.items()},
         "measured": outcome.measured,
     }
 
@@ -188,13 +202,12 @@ def _by_label(graph: HexGraph, values: Tensor) -> dict[str, float]:
     return {label: round(value, 6) for label, value in zip(graph.label_names, values.tolist(), strict=True)}
 
 
-def _figures(what: str, judged: Judged) -> dict[str, Any]:
-    said = {
-        "validation": "pictures that training never saw, by which the epoch was chosen",
-        "test": "pictures that training never saw, judged once at the end",
-    }
+def _figures(what: str, judged: Judged, *, unseen: bool) -> dict[str, Any]:
+    """Figures of a side; with caveats nothing is claimed beside them, so then not that its pictures are unseen."""
+    pictures = "pictures that training never saw" if unseen else "pictures (see the caveats)"
+    use = {"validation": "by which the epoch was chosen", "test": "judged once at the end"}
     return {
-        "what": said[what],
+        "what": f"{pictures}, {use[what]}",
         "pictures": len(judged.scores),
         "nll": round(judged.loss, 6),
         "labels": {label: _defined(dataclasses.asdict(figures)) for label, figures in judged.labels.items()},

@@ -53,6 +53,13 @@ class Pictures:
         """Photographs, n."""
         return len(self.names)
 
+    def decided(self, graph: HexGraph) -> Tensor:
+        """(n, L) int64 positions where one level alone is allowed, -1 elsewhere: a weak zero is known and decides
+        nothing.
+        """
+        n_open = torch.stack([cells.sum(1) for cells in torch.split(self.allowed, list(graph.n_levels), 1)], 1)
+        return torch.where(n_open == 1, self.positions, -1)
+
     @functools.cached_property
     def content_hash(self) -> str:
         """SHA-256 over names, pixels and labels: tells whether two runs saw the same. Computed once."""

@@ -97,8 +97,12 @@ def read_sides(config: DataConfig, graph: HexGraph, seed: int) -> Sides:
     rows = {side: (table.hiding(hidden), own) for side, (table, own) in rows.items()}
     if hidden:
         told = ", ".join(f"{quote(name)} ({positives:,})" for name, positives in hidden.items())
+        least = f"fewer than {config.min_positives:,} positive"
         caveats.append(
-            f"labels hidden in training, for fewer than {config.min_positives:,} positive photographs there: {told}"
+            f"labels hidden in training, for {least} photographs there: {told}"
+            if config.ladder is None
+            else f"labels hidden in the labelled photographs, for {least} ones in training, so that the ladder alone "
+            f"teaches them: {told}"
         )
     table, own = rows["training"]
     rows["training"] = dataclasses.replace(table, weak_zeros=config.weak_zeros), own

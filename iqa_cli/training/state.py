@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import safetensors
@@ -18,9 +19,9 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from iqa_cli.checkpoint import CARD, MOST_BYTES, WEIGHTS
+from iqa_cli.checkpoint import CARD, CARD_PAGE, MOST_BYTES, PAGE_MARK, WEIGHTS
 from iqa_cli.errors import CheckpointError, OutputError
-from iqa_cli.regular import read_regular
+from iqa_cli.regular import open_regular, read_regular
 from iqa_cli.wording import counted
 from iqa_cli.writing import write_atomically
 
@@ -117,6 +118,27 @@ def refuse_overwriting(out: Path) -> None:
         raise CheckpointError(
             f"{out}: a finished checkpoint is there, which a new run would overwrite",
             hint="--out names another folder, --overwrite replaces it, --resume gives it more epochs",
+        )
+
+
+def refuse_foreign_page(out: Path) -> None:
+    """A page beside the checkpoint that iqa did not write may be somebody's own words.
+
+    raises  CheckpointError  if there is one where a run will write the card for people
+    """
+    page = out / CARD_PAGE
+    if not os.path.lexists(page):
+        return
+    try:
+        stream, _ = open_regular(page)
+        with stream:
+            is_ours = stream.read(len(PAGE_MARK)) == PAGE_MARK.encode()
+    except OSError:
+        is_ours = False
+    if not is_ours:
+        raise CheckpointError(
+            f"{page}: not a page that iqa wrote, and the run would replace it",
+            hint="move it, or give another --out; --overwrite replaces it",
         )
 
 

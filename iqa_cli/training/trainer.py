@@ -39,7 +39,7 @@ from iqa_cli.training.labelled_data import LabelledData
 from iqa_cli.training.ladder_data import LadderData
 from iqa_cli.training.mixed_data import MixedData
 from iqa_cli.training.objective import make_objective
-from iqa_cli.training.outcome import Outcome, write_outcome
+from iqa_cli.training.outcome import Outcome, inherited_caveats, write_outcome
 from iqa_cli.training.rates import rate_warnings, with_rates
 from iqa_cli.training.state import (
     BEST,
@@ -48,6 +48,7 @@ from iqa_cli.training.state import (
     keep_finished,
     load_state,
     progress_of,
+    refuse_foreign_page,
     refuse_overwriting,
     remove_state,
     save_state,
@@ -159,6 +160,8 @@ class Trainer:
         progress = progress_of(config.work, resume=resume, overwrite=overwrite)
         if not (resume or overwrite):
             refuse_overwriting(config.run.out)
+        if not overwrite:
+            refuse_foreign_page(config.run.out)
         if self.share.rank == 0:  # large ones, of a run that was killed
             remove_leftovers(config.work / STATE, config.work / BEST)
             remove_leftovers(*(config.run.out / name for name in (CARD, CARD_PAGE, WEIGHTS, ONNX)))
@@ -188,7 +191,12 @@ class Trainer:
         """Whether the checkpoint is written and the state with it gone."""
         self.notes: tuple[str, ...] = ()
         """What the user should know of this run, beside what the data say."""
-        self.warnings = (*rate_warnings(config.model, config.optim), *unread_words(config.model, self.graph))
+        self._inherited = inherited_caveats(self._model.inherited)
+        self.warnings = (
+            *self._inherited,
+            *rate_warnings(config.model, config.optim),
+            *unread_words(config.model, self.graph),
+        )
         """What is likely to go wrong, beside what the data say."""
         self._tell: Callable[[str], None] = _nobody
         self.judged: Mapping[str, Judged] = {}
@@ -463,6 +471,7 @@ class Trainer:
             base=self._base,
             graph=self.graph,
             data=self.data,
+            inherited=self._inherited,
             rows=self._rows,
             chosen=self.chosen,
             stopped=stopped,

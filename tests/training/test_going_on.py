@@ -15,6 +15,7 @@ pytest.importorskip("onnxscript", reason="export needs the train extra")
 import safetensors
 import safetensors.torch
 
+from iqa_cli.checkpoint import PAGE_MARK
 from iqa_cli.config import load_config
 from iqa_cli.errors import CheckpointError
 from iqa_cli.training.trainer import Trainer
@@ -112,6 +113,19 @@ def test_a_finished_checkpoint_is_not_overwritten_unless_told_to(config_file: Pa
     assert card.read_bytes() == before  # it is there until another one is complete
     list(again.run())
     assert json.loads(card.read_text("utf-8"))["data"]["provenance"] == "drawn anew"
+
+
+def test_somebodys_own_page_is_not_replaced_unless_told_to(config_file: Path, tmp_path: Path) -> None:
+    page = tmp_path / "checkpoint" / "card.md"
+    page.parent.mkdir()
+    page.write_text("# My notes\n", encoding="utf-8")
+    with pytest.raises(CheckpointError, match="not a page that iqa wrote") as told:
+        trainer(config_file)
+    assert "--overwrite" in (told.value.hint or "")
+    assert page.read_text("utf-8") == "# My notes\n"
+    trainer(config_file, overwrite=True)
+    page.write_text(f"{PAGE_MARK} from card.json -->\n", encoding="utf-8")
+    trainer(config_file)
 
 
 def test_a_finished_run_goes_on_to_more_epochs_and_says_what_that_means(

@@ -15,12 +15,14 @@ from PIL import Image
 from iqa_cli.checkpoint import load_checkpoint
 from iqa_cli.config import DataConfig, GraphConfig, LossConfig, ModelConfig, OptimConfig, RunConfig, TrainConfig
 from iqa_cli.errors import ConfigError, LabelsError, OutputError
+from iqa_cli.hexgraph.plan import compile_plan
 from iqa_cli.hexgraph.read import read_graph
 from iqa_cli.models.tone_model import ToneModel
 from iqa_cli.paths import find_graph
 from iqa_cli.training.data import Share
 from iqa_cli.training.features import tower_hash
 from iqa_cli.training.labelled_data import LabelledData
+from iqa_cli.training.objective import _label_weights, level_weights
 from iqa_cli.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -168,7 +170,23 @@ def test_shared_photographs_can_be_allowed_and_are_told_of_from_then_on(tmp_path
         pass
     checkpoint = load_checkpoint(settings.run.out)
     assert checkpoint.caveats == (SHARED,)
+    assert checkpoint.card["metrics"]["validation"]["what"] == (
+        "pictures (see the caveats), by which the epoch was chosen"
+    )
     assert checkpoint.card["training"]["config"]["data"]["allow_shared"] is True
+    # Who goes on from it learned the same by heart, however little is shared from then on.
+    heard = f"of the checkpoint gone on from: {SHARED}"
+    settings = config(tmp_path, shots, mirror=False)
+    for name in ("next", "after"):
+        model = dataclasses.replace(settings.model, pretrained=f"checkpoint:{checkpoint.folder}")
+        settings = dataclasses.replace(settings, model=model, run=settings.run.written_to(tmp_path / name))
+        trainer = Trainer(settings, tmp_path, "cpu")
+        assert trainer.warnings[0] == heard
+        for _ in trainer.run():
+            pass
+        checkpoint = load_checkpoint(settings.run.out)
+        assert checkpoint.caveats == (heard,)
+        assert "never saw" not in checkpoint.card["metrics"]["validation"]["what"]
     # Nothing is said of a split that shares nothing, however it was asked for.
     assert loaded(config(tmp_path, shots, allow_shared=True)).card()["caveats"] == []
 
@@ -191,6 +209,27 @@ def test_weak_zeros_open_the_zeros_of_training_alone(tmp_path: Path, shots: Path
     assert weak.card()["weak_zeros"] == {"zeros": 44, "weak": 16}
     assert "weak_zeros" not in strict.card()
     assert weak.identity() != strict.identity()
+
+
+def test_a_weak_zero_does_not_count_for_the_balance(tmp_path: Path, shots: Path) -> None:
+    """It decides no level and weighs 1; the weights of the others are those of what is decided."""
+    path, column = tmp_path / "labels.csv", GRAPH.index("overexposed")
+    rows = []
+    for place, name in enumerate(NAMES):
+        cells = [0] * 6
+        cells[GRAPH.index("dark")] = 2 if place % 2 else 0
+        cells[column] = int(place == 0)
+        rows.append(f"{name},{','.join(map(str, cells))},{'train' if place < 8 else 'val'}")
+    path.write_text("\n".join([HEADER + ",split", *rows]) + "\n", encoding="utf-8")
+    data = loaded(config(tmp_path, shots, labels=path, weak_zeros=True))
+    assert data.level_counts()[column].tolist() == [3, 1, 0, 0], "four zeros beside a dark photo's 2 are weak"
+    per_cell = level_weights(data.level_counts(), "inverse")
+    weights = _label_weights(compile_plan(GRAPH), per_cell, data._sides["training"].allowed)
+    decided = (data._sides["training"].allowed.reshape(-1, 6, 4).sum(2) == 1)[:, column]
+    assert int(decided.sum()) == 4
+    assert bool((weights[~decided, column] == 1).all())
+    # Three zeros weigh as much together as the one above them.
+    assert float(weights[0, column]) == pytest.approx(float(weights[decided, column].sum()) / 2)
 
 
 def rare(tmp_path: Path) -> Path:

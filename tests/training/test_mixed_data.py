@@ -128,11 +128,23 @@ def test_weak_zeros_and_hidden_labels_are_for_the_labelled_photographs(folder: P
     data = loaded(config(folder, ladder_folder, table(folder, rows), weak_zeros=True, min_positives=2))
     hidden = [name for name in GRAPH.label_names if name != "low_contrast"]
     assert list(data.card()["hidden_labels"]) == hidden
-    assert data.card()["caveats"][0] in data.warnings
+    (caveat,) = data.card()["caveats"]
+    assert caveat in data.warnings
+    # The ladder teaches every label, so none is hidden in training.
+    assert caveat.startswith(
+        "labels hidden in the labelled photographs, for fewer than 2 positive ones in training, so that the ladder "
+        'alone teaches them: "bright" ('
+    )
+    assert bool((next(data.epoch(0, Share())).positions[:12] >= 0).all())
     # With every other label hidden, nothing beside a problem is left to be weak.
     assert data.card()["weak_zeros"]["weak"] == 0
     data = loaded(config(folder, ladder_folder, table(folder, rows), weak_zeros=True))
     assert data.card()["weak_zeros"]["weak"] > 0
+    strict = loaded(config(folder, ladder_folder, table(folder, rows)))
+    for weak, all_zeros in zip(data.level_counts(), strict.level_counts(), strict=True):
+        assert int(weak[0]) <= int(all_zeros[0])
+        assert torch.equal(weak[1:], all_zeros[1:])
+    assert sum(int(counts.sum()) for counts in data.level_counts()) < sum(int(c.sum()) for c in strict.level_counts())
     assert data.card()["caveats"] == []
 
 

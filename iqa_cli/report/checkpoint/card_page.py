@@ -10,13 +10,14 @@ from __future__ import annotations
 import importlib.resources
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from iqa_cli.checkpoint import CARD_PAGE, CONVERTED, load_checkpoint
+from iqa_cli.checkpoint import CARD_PAGE, CONVERTED, PAGE_MARK, caveats_of, load_checkpoint
 from iqa_cli.findings import in_percent
 from iqa_cli.hexgraph.read import parse_graph
 from iqa_cli.report.text import shown, utf8
@@ -33,6 +34,12 @@ _MOST_RULES = 20
 _FEW = 100
 """Pictures at a level: with fewer the figures of the level say little."""
 _MEANT_IN_MARKDOWN = re.compile(r"[\\`*\[\]<>|&~]|(?<!\w)_|_(?!\w)")
+
+
+_BEGINS_A_BLOCK = re.compile(r"(?<!\S)#|\A[-+](?=[-+\s]|\Z)|\A=")
+"""A heading or a list, at the beginning of a line; `#` ends a heading too."""
+_NUMBER = re.compile(r"\A(\d+)([.)])(?=\s|\Z)")
+"""Of a list."""
 
 
 class _Ready(str):
@@ -67,8 +74,9 @@ def _context(card: Mapping[str, Any], graph: HexGraph) -> dict[str, Any]:
     data = card.get("data", {})
     name = card.get("name") or "unnamed"
     return {
+        "mark": _Ready(PAGE_MARK),
         "name": name,
-        "folder": _code(name),
+        "folder": _Ready(shlex.quote(f"path/to/{shown(utf8(name))}")),
         "problems": counted(len(graph.labels), "problem"),
         "labels": [
             {
@@ -84,11 +92,16 @@ def _context(card: Mapping[str, Any], graph: HexGraph) -> dict[str, Any]:
         "more_rules": max(0, len(rules) - _MOST_RULES),
         "data": list(_data(data)),
         "provenance": data.get("provenance") or "none given.",
+        "caveats": caveats_of(card),
         "parts": parts,
         "limits": list(_limits(card, graph)),
         "made": list(_made(card)),
         "config": _config(card.get("training", {}).get("config", {})),
     }
+
+
+_NOTHING = _Ready("-")
+"""In the cell of a table, where it begins no list."""
 
 
 def _rules(graph: HexGraph) -> Iterator[str]:
@@ -131,6 +144,10 @@ def _data(data: Mapping[str, Any]) -> Iterator[str]:
     if by_side:
         told = ", ".join(f"{count:,} for {side}" for side, count in by_side.items())
         yield f"Photographs with labels: {told}"
+    hidden = data.get("hidden_labels")
+    if hidden:
+        told = ", ".join(f"{name} ({count:,})" for name, count in hidden.items())
+        yield f"Labels hidden in these photographs, with how many had the problem: {told}"
 
 
 def _part(name: str, entry: Mapping[str, Any], graph: HexGraph) -> dict[str, Any]:
@@ -157,6 +174,7 @@ def _part(name: str, entry: Mapping[str, Any], graph: HexGraph) -> dict[str, Any
 
 
 def _limits(card: Mapping[str, Any], graph: HexGraph) -> Iterator[str]:
+    yield from caveats_of(card)
     size = card["preprocessing"]["size"]
     yield f"It sees a whole photo at {size} x {size} pixels, and knows only the labels above."
     if "ladder" in card.get("data", {}).get("kind", ""):
@@ -238,11 +256,11 @@ def _in_block(character: str) -> str:
 
 
 def _share(value: float | None) -> str:
-    return "-" if value is None else in_percent(value)
+    return _NOTHING if value is None else in_percent(value)
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    return _NOTHING if value is None else f"{value:.3f}"
 
 
 def _code(text: str) -> _Ready:
@@ -254,7 +272,9 @@ def _markdown(value: object) -> str:
     """What a template puts in: text of the card that can begin no markup, no HTML and no line."""
     if isinstance(value, _Ready):
         return value
-    return _MEANT_IN_MARKDOWN.sub(lambda found: f"\\{found[0]}", shown(utf8(str(value))))
+    text = _MEANT_IN_MARKDOWN.sub(lambda found: f"\\{found[0]}", shown(utf8(str(value))).strip())
+    text = _NUMBER.sub(r"\1\\\2", text)
+    return _BEGINS_A_BLOCK.sub(lambda found: f"\\{found[0]}", text)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -14,7 +16,7 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from iqa_cli.checkpoint import CARD_PAGE, MOST_PAGE_BYTES, write_checkpoint
+from iqa_cli.checkpoint import CARD_PAGE, MOST_PAGE_BYTES, PAGE_MARK, write_checkpoint
 from iqa_cli.paths import checkpoint_names
 from iqa_cli.report.checkpoint.card_page import card_page
 
@@ -130,10 +132,20 @@ def test_each_kind_of_data_is_told(kind: str) -> None:
     assert ("changed by rule" in page) == (kind == "tone ladder")
 
 
+def test_caveats_come_first_where_figures_and_limits_are() -> None:
+    data = CARD["data"] | {"caveats": ["test: 2 of 8 photos are shared", 5], "hidden_labels": {"dark": 3}}
+    page = card_page({**CARD, "data": data})
+    for heading in ("How good it is", "Limits"):
+        assert f"## {heading}\n\n- test: 2 of 8 photos are shared\n" in page
+    assert page.count("are shared") == 2
+    assert "- Labels hidden in these photographs, with how many had the problem: dark (3)\n" in page
+    assert "hidden" not in card_page(CARD)
+
+
 def test_no_text_of_a_card_becomes_markup() -> None:
     card = json.loads(json.dumps(CARD))
     card["name"] = card["created"] = card["iqa_version"] = card["graph"]["name"] = HOSTILE
-    card["data"] |= {"provenance": HOSTILE, "kind": HOSTILE}
+    card["data"] |= {"provenance": HOSTILE, "kind": HOSTILE, "caveats": [HOSTILE], "hidden_labels": {HOSTILE: 1}}
     card["training"] |= {"torch": HOSTILE, "stopped": HOSTILE}
     card["training"]["config"]["data"]["images"] = f"```\n{HOSTILE}"
     card["model"] |= {"backbone": HOSTILE, "head": HOSTILE, "scene": HOSTILE}
@@ -143,11 +155,48 @@ def test_no_text_of_a_card_becomes_markup() -> None:
         part["what"] = HOSTILE
     page, plain = card_page(card), tokens(card_page(CARD))
     found = tokens(page)
-    kinds = {"html_block", "html_inline", "image", "link_open", "em_open", "s_open"}
+    assert page.startswith(PAGE_MARK)
+    kinds = {"html_inline", "image", "link_open", "em_open", "s_open"}
     assert not kinds & {token.type for token in found}
-    for kind in ("heading_open", "strong_open", "table_open", "tr_open", "td_open", "fence", "code_inline"):
+    for kind in (
+        "heading_open",
+        "strong_open",
+        "table_open",
+        "tr_open",
+        "td_open",
+        "fence",
+        "code_inline",
+        "html_block",
+    ):
         assert [t.type for t in found].count(kind) == [t.type for t in plain].count(kind), kind
     assert "\u202e" not in page
     (block,) = re.findall(r"^```toml\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
     assert tomllib.loads(block)["data"]["images"] == f"```\n{HOSTILE}"
     assert "alert(1)" in page, "it is shown, as text"
+
+
+@pytest.mark.parametrize(
+    "begin", ["# a #", "+ a", "- a", "> a", "1. a", "23) a", "---", "- - -", "===", "    a", "-", "1."]
+)
+def test_no_text_of_a_card_begins_a_block(begin: str) -> None:
+    card = copy.deepcopy(CARD)
+    card["name"] = begin
+    card["data"] |= {"provenance": begin, "caveats": [begin]}
+    for node in card["graph"]["nodes"]:
+        node["names"]["en"] = begin
+    plain = {**CARD, "data": CARD["data"] | {"caveats": ["a"]}}
+    blocks, expected = (
+        [t.type for t in tokens(page) if t.block and t.type != "inline"] for page in (card_page(card), card_page(plain))
+    )
+    assert blocks == expected
+    heading = next(
+        after for token, after in itertools.pairwise(tokens(card_page(card))) if token.type == "heading_open"
+    )
+    assert "".join(child.content for child in heading.children or []) == begin.strip()
+
+
+def test_the_commands_are_for_the_checkpoint_whatever_it_is_called() -> None:
+    page = card_page({**CARD, "name": "a|b; `rm` $c 'd'"})
+    (block,) = re.findall(r"^```sh\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    assert [shlex.split(line)[-1] for line in block.splitlines()] == ["path/to/a|b; `rm` $c 'd'", "DCIM"]
+    assert shlex.split(block.splitlines()[1])[-2] == "path/to/a|b; `rm` $c 'd'"
