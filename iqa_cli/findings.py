@@ -23,6 +23,7 @@ from iqa_cli.records import Finding
 
 if TYPE_CHECKING:
     from iqa_cli.hexgraph.graph import HexGraph
+    from iqa_cli.hexgraph.parts import Label
     from iqa_cli.photometry import Doubt
     from iqa_cli.records import Capture, Language, Measured, Measurement, Unclear
 
@@ -49,7 +50,8 @@ def find(
 
     graph         whose labels the rows below stand for
     marginals     per label the probability of each of its levels, lowest first; each row sums to 1
-    levels        per label the level of the best legal state, at the operating point if there is one, 1..K
+    levels        per label the level of the best legal state, at the operating point if there is one, by the
+                  graph's number
     measurements  of the same photo
     capture       of the same photo; an exposure compensation is evidence about brightness
     lang          of the evidence
@@ -58,8 +60,8 @@ def find(
     """
     values = {measurement.name: measurement.value for measurement in measurements}
     found = [
-        _finding(name, row, beside, int(level), values, capture, lang, (usual or {}).get(name, {}))
-        for name, row, beside, level in zip(graph.label_names, marginals, named or marginals, levels, strict=True)
+        _finding(label, row, beside, int(level), values, capture, lang, (usual or {}).get(label.name, {}))
+        for label, row, beside, level in zip(graph.labels, marginals, named or marginals, levels, strict=True)
     ]
     if any(finding.level > 1 and evidence_names(finding.label) in (_BRIGHT, _DARK) for finding in found):
         # Contrast and highlights are judged at equal exposure: a dark picture measures flat and grey, and is not.
@@ -73,7 +75,7 @@ def find(
 
 
 def _finding(
-    label: str,
+    label: Label,
     row: Sequence[float],
     named: Sequence[float],
     level: int,
@@ -82,30 +84,36 @@ def _finding(
     lang: Language,
     usual: Mapping[str, Mapping[int, tuple[float, float, float]]],
 ) -> Finding:
-    margin, neighbour = _margin(named, level)
-    lead = next((name for name in usual if name in evidence_names(label) and name in values), None)
-    measured = None if lead is None else _measured(values[lead], _MARGINS[_unit(lead)], level, len(row), usual[lead])
+    margin, neighbour = _margin(named, level, label.levels)
+    lead = next((name for name in usual if name in evidence_names(label.name) and name in values), None)
+    measured = (
+        None if lead is None else _measured(values[lead], _MARGINS[_unit(lead)], level, label.levels, usual[lead])
+    )
     return Finding(
-        label=label,
+        label=label.name,
         level=level,
         probability=min(1.0, max(0.0, 1.0 - float(row[0]))),
-        evidence=_evidence(label, level, values, capture, lang, usual, leads=measured in ("less", "more")),
+        evidence=_evidence(label.name, level, values, capture, lang, usual, leads=measured in ("less", "more")),
         margin=margin,
         nearly=neighbour if margin < NARROW_MARGIN else None,
         measured=measured,
     )
 
 
-def _margin(row: Sequence[float], level: int) -> tuple[float, int]:
+def _margin(row: Sequence[float], level: int, levels: Sequence[int]) -> tuple[float, int]:
     """How much likelier a level is than the likelier of its neighbours, and which that is."""
-    own = float(row[level - 1])
-    beside = [(float(row[other - 1]), other) for other in (level - 1, level + 1) if 1 <= other <= len(row)]
+    place = levels.index(level)
+    beside = [(float(row[other]), levels[other]) for other in (place - 1, place + 1) if 0 <= other < len(levels)]
     best, neighbour = max(beside)
-    return own - best, neighbour
+    return float(row[place]) - best, neighbour
 
 
 def _measured(
-    value: float, margin: float, level: int, n_levels: int, usual: Mapping[int, tuple[float, float, float]]
+    value: float,
+    margin: float,
+    level: int,
+    levels: Sequence[int],
+    usual: Mapping[int, tuple[float, float, float]],
 ) -> Measured | None:
     """Whether a measurement is far from everything that was seen at a level.
 
@@ -123,7 +131,7 @@ def _measured(
     speaks_for_more = (value > high) == rises
     if level == (last if speaks_for_more else first):
         # Beyond the graph's last level there is none, and it is this one all the more.
-        return "fits" if level == (n_levels if speaks_for_more else 1) else None
+        return "fits" if level == (levels[-1] if speaks_for_more else levels[0]) else None
     return "more" if speaks_for_more else "less"
 
 

@@ -152,7 +152,7 @@ class Finding:
     label: str
     """The label as the graph spells it."""
     level: int
-    """1 none, 2 ordinary, 3 severe, 4 blocking (1..K of the label): the best legal levels at the checkpoint's operating
+    """1 none, 2 ordinary, 3 severe, 4 blocking (the graph's numbers): the best legal levels at the checkpoint's operating
     point, which may name a problem that is a little less likely than not."""
     probability: float
     """Probability that the level is at least 2, after the graph's rules, whatever the operating point. 0..1."""
@@ -179,9 +179,9 @@ class Decision:
     """What a model's scores of one photo come to under the graph's rules; mappings are in graph order."""
 
     levels: Mapping[str, int]
-    """Per label its level, 1 none, 2 ordinary, 3 severe, 4 blocking (1..K of the label), as reports name it."""
+    """Per label its level, 1 none, 2 ordinary, 3 severe, 4 blocking (the graph's numbers), as reports name it."""
     marginals: Mapping[str, tuple[float, ...]]
-    """Per label the probability of each level, 1..K in order."""
+    """Per label the probability of each of its levels, the lowest first."""
     at_operating_point: Mapping[str, tuple[float, ...]]
     """The same at the checkpoint's operating point, by which levels are named; `marginals` again where it has none."""
 
@@ -227,7 +227,7 @@ class PhotoReport:
     findings: tuple[Finding, ...] = ()
     """One per label, in graph order; empty when unreadable."""
     marginals: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
-    """Per label the probability of each level, 1..K in order."""
+    """Per label the probability of each of its levels, the lowest first."""
     independent: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
     """The same if no rule between labels held; empty unless an explanation was asked for."""
     influence: tuple[Influence, ...] = ()

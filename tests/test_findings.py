@@ -71,6 +71,18 @@ def test_a_label_nobody_measures_gets_no_evidence() -> None:
     assert dark.evidence.startswith("median luma")
 
 
+def test_levels_go_by_the_graph_s_numbers_also_where_one_is_left_out() -> None:
+    graph = HexGraph("own", (Label("lens flare", (1, 2, 4)), Label("too dark", (1, 2, 4))))
+    flare, dark = find(graph, [[0.1, 0.4, 0.5], [0.1, 0.6, 0.3]], [4, 2], MEASURED, Capture())
+    assert (flare.level, flare.margin, dark.level, dark.margin) == (4, pytest.approx(0.1), 2, pytest.approx(0.3))
+    close = find(graph, [[0.1, 0.44, 0.46], [0.1, 0.46, 0.44]], [4, 2], MEASURED, Capture())
+    assert [finding.nearly for finding in close] == [2, 4]
+    # Darker than all that was seen at the graph's last level is that level all the more.
+    usual = {"too dark": {"luma_median": {1: (0.4, 0.5, 0.6), 4: (0.2, 0.25, 0.3)}}}
+    rows = [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    assert find(graph, rows, [1, 4], MEASURED, Capture(), usual=usual)[1].measured == "fits"
+
+
 def test_the_seed_labels_get_evidence_under_their_chinese_names() -> None:
     names = ("整体偏亮", "整体偏暗", "整体对比度高", "整体对比度低", "高光过曝", "高光压制过度")
     graph = HexGraph("seed", tuple(Label(name, (1, 2, 3, 4)) for name in names))

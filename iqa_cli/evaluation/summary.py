@@ -84,7 +84,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _is_figure(value: object) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value))
+    """A number of the usual size, or null; whole numbers beyond the floats are none."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or (type(value) is int and abs(value) < 2**63)
 
 
 def _spreads(entries: Iterable[Mapping[str, Any]]) -> dict[str, Spread]:

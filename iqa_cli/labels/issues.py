@@ -44,8 +44,8 @@ COLUMNS = {
 NOTHING = ("none", "无")
 """Written as an issue: nothing was found. Blank means the same."""
 
-_SEVERITIES = (("none", "无"), ("ordinary", "普通"), ("severe", "严重"), ("blocking", "阻塞", "堵塞"))
-"""Words for each level, the lowest first; the graph's own names of its levels count as well."""
+_SEVERITIES = {1: NOTHING, 2: ("ordinary", "普通"), 3: ("severe", "严重"), 4: ("blocking", "阻塞", "堵塞")}
+"""Words for each level, by the graph's number of it; the graph's own names of its levels count as well."""
 
 
 def read_issues(
@@ -98,6 +98,7 @@ class _Reading:
         self._path, self._graph, self._columns, self._skip_unknown = path, graph, columns, skip_unknown
         self._names = LabelNames(graph)
         self._severities = _severity_words(graph)
+        self._words = dict.fromkeys(word for words in (*self._severities, *_SEVERITIES.values()) for word in words)
         self._suggester = Suggester(dict.fromkeys(word for words in self._severities for word in words))
         self._problems: list[tuple[int, str]] = []
         self._photos: dict[str, tuple[str, int]] = {}  # by the name's key: the name as written, the line
@@ -143,10 +144,10 @@ class _Reading:
         if position is None:
             if not severity:
                 return f"no severity of {quote(issue)}"
-            known = ", ".join(self._severities[label])
-            return (
-                f"severity {quote(severity)} is not known{suggested(self._suggester.hint(severity)) or f' ({known})'}"
-            )
+            known = f" ({', '.join(self._severities[label])})"
+            if severity.casefold() in self._words:
+                return f"{quote(issue)} has no severity {quote(severity)}{known}"
+            return f"severity {quote(severity)} is not known{suggested(self._suggester.hint(severity)) or known}"
         there, first = self._found.setdefault(key, {}).setdefault(label, (position, line))
         if position:
             self._with.setdefault(key, line)
@@ -206,7 +207,10 @@ def _severity_words(graph: HexGraph) -> list[dict[str, int]]:
     """For each label the position that a severity's word means, in lower case."""
     words = []
     for label in graph.labels:
-        meaning = {word: position for position, said in enumerate(_SEVERITIES[: len(label.levels)]) for word in said}
+        meaning = dict.fromkeys(NOTHING, 0)  # the lowest level is none, whatever its number
+        for position, level in enumerate(label.levels):
+            if position:
+                meaning |= dict.fromkeys(_SEVERITIES.get(level, ()), position)
         for position, level in enumerate(label.levels):
             meaning |= {name.strip().casefold(): position for name in graph.level_names.get(level, {}).values()}
         words.append(meaning)

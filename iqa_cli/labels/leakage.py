@@ -18,7 +18,7 @@ from iqa_cli.labels.table import same_file_key
 from iqa_cli.wording import SHOWN, counted, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from iqa_cli.labels.scenes import SceneRule
@@ -167,23 +167,28 @@ def leakage(tables: Mapping[str, LabelTable], by: SceneRule | None = None, image
 
 
 def _shared(tables: Mapping[str, LabelTable], images: Path | None) -> Iterator[SharedPhoto]:
-    """Photos in more than one part: by name first, then copies under other names."""
+    """Photos in more than one part, each once: those of one name first, then those with copies under other names."""
     rows = [(part, row, same_file_key(name)) for part, table in tables.items() for row, name in enumerate(table.names)]
     by_name: dict[str, list[tuple[str, int]]] = {}
     for part, row, key in rows:
         by_name.setdefault(key, []).append((part, row))
-    yield from (SharedPhoto(tuple(places)) for places in by_name.values() if len(places) > 1)
-    if images is None:
-        return
+    copies = [] if images is None else _copies(tables, by_name, images)
+    copied = {key for keys in copies for key in keys}
+    yield from (SharedPhoto(tuple(places)) for key, places in by_name.items() if len(places) > 1 and key not in copied)
+    for keys in copies:
+        places = tuple(place for key in keys for place in by_name[key])
+        if len({part for part, _ in places}) > 1:
+            yield SharedPhoto(places, is_copy=True)
+
+
+def _copies(
+    tables: Mapping[str, LabelTable], by_name: Mapping[str, Sequence[tuple[str, int]]], images: Path
+) -> list[list[str]]:
+    """The names of each content that has several."""
     files = {key: image_path(images, tables[part].names[row]) for key, ((part, row), *_) in by_name.items()}
     contents = content_keys(files.values())
-    by_content: dict[str, list[tuple[str, int]]] = {}
-    for key, places in by_name.items():
-        content = contents.get(files[key])
-        if content is not None:
-            by_content.setdefault(content, []).append(places[0])
-    yield from (
-        SharedPhoto(tuple(places), is_copy=True)
-        for places in by_content.values()
-        if len({part for part, _ in places}) > 1
-    )
+    by_content: dict[str, list[str]] = {}
+    for key, file in files.items():
+        if file in contents:
+            by_content.setdefault(contents[file], []).append(key)
+    return [keys for keys in by_content.values() if len(keys) > 1]

@@ -176,6 +176,10 @@ def test_a_summary_repeats_what_an_evaluation_warns_of(iqa: Run, tmp_path: Path)
             '{"labels": {"x": 1}, "mean": {}, "verdict": "", "format_version": 1}',
             "labels.x.accuracy: expected a number",
         ),
+        (
+            '{"labels": {"x": {"accuracy": 1' + "0" * 400 + '}}, "mean": {}, "verdict": "", "format_version": 1}',
+            "labels.x.accuracy: expected a number",
+        ),
         ("[" * 100_000, "not JSON"),
     ],
 )

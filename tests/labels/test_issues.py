@@ -146,7 +146,25 @@ def test_aliases_and_the_graph_s_own_names_of_levels_are_understood(listed) -> N
     }
     two = HexGraph("two", (dataclasses.replace(Label("blur", (1, 2)), aliases=("unsharp",)),))
     assert read_issues(listed("image,issue,severity", "a.jpg,unsharp,ordinary"), two).positions.tolist() == [[1]]
-    assert "severe" in mistakes(listed("image,issue,severity", "a.jpg,unsharp,severe"), two)[0]
+    said = 'line 2, "a.jpg": "unsharp" has no severity "severe" (none, 无, ordinary, 普通)'
+    assert mistakes(listed("image,issue,severity", "a.jpg,unsharp,severe"), two) == [said]
+
+
+def test_a_severity_s_word_means_the_level_of_that_number(listed) -> None:
+    gap = HexGraph("gap", (Label("blur", (1, 2, 4)), Label("noise", (2, 3))))
+    rows = ("a.jpg,blur,blocking", "b.jpg,blur,普通", "c.jpg,noise,severe", "d.jpg,noise,none")
+    assert read_issues(listed("image,issue,severity", *rows), gap).positions.tolist() == [
+        [2, 0],
+        [1, 0],
+        [0, 1],
+        [0, 0],
+    ]
+    assert mistakes(listed("image,issue,severity", "a.jpg,blur,severe", "b.jpg,noise,ordinary"), gap) == [
+        'line 2, "a.jpg": "blur" has no severity "severe" (none, 无, ordinary, 普通, blocking, 阻塞, 堵塞)',
+        'line 3, "b.jpg": "noise" has no severity "ordinary" (none, 无, severe, 严重)',
+    ]
+    named = HexGraph("named", (Label("blur", (1, 2, 4)),), level_names={4: {"en": "severe"}})
+    assert read_issues(listed("image,issue,severity", "a.jpg,blur,severe"), named).positions.tolist() == [[2]]
 
 
 @pytest.mark.parametrize(

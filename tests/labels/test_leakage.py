@@ -82,6 +82,22 @@ def test_a_copy_under_another_name_is_found_by_its_content(
     ]
 
 
+def test_a_copy_in_several_parts_counts_in_each_of_them(
+    parts: Callable[..., dict[str, LabelTable]], tmp_path: Path
+) -> None:
+    for name, content in (("a", b"one"), ("b", b"one"), ("c", b"two"), ("d", b"six")):
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(LabelsError, match="2 photos in more than one part") as error:
+        leakage(parts(train="a c", val="b d c", test="b"), images=tmp_path).refuse()
+    assert list(error.value.problems) == [
+        "val: 2 of 3 photos are in train as well",
+        "test: 1 of 1 photo is in train as well",
+        "test: 1 of 1 photo is in val as well",
+        '"c": train line 3; val line 4',
+        '"a": train line 2; a copy, val line 2 as "b"; test line 2 as "b"',
+    ]
+
+
 def test_of_many_shared_photos_twenty_are_named(parts: Callable[..., dict[str, LabelTable]]) -> None:
     same = " ".join(f"{number}.jpg" for number in range(300))
     with pytest.raises(LabelsError, match="300 photos") as error:
