@@ -145,7 +145,7 @@ def test_a_loaded_tower_sees_what_open_clips_own_model_sees(architecture: str, t
         pictures = torch.randn(3, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(5))
         with torch.no_grad():
             seen = reference.eval().encode_image(pictures, normalize=False)  # CoCa does by itself
-            assert torch.equal(model.clip.visual(pictures), seen)
+            assert torch.allclose(model.clip.visual(pictures), seen, rtol=1e-5, atol=1e-5)
             assert torch.allclose(model.features(pictures), torch.nn.functional.normalize(seen, dim=-1), atol=1e-6)
 
 
@@ -169,7 +169,9 @@ def test_full_size_towers_are_loaded_and_frozen_like_tiny_ones(architecture: str
     side = model.preprocessing.size
     pictures = torch.randn(2, 3, side, side)
     with torch.no_grad():
-        assert torch.equal(model.clip.visual(pictures), reference.encode_image(pictures, normalize=False))
+        seen = reference.encode_image(pictures, normalize=False)
+        # torch takes a fused attention where no weight learns: other last bits.
+        assert torch.allclose(model.clip.visual(pictures), seen, rtol=1e-3, atol=1e-3)
     assert moved_by_two_steps(model, side) == set()
     if architecture != "RN50":
         visual = tone_model(architecture, train_visual=2, **config).clip.visual
