@@ -228,7 +228,9 @@ def published_order(names: Sequence[str]) -> list[str] | None:
 def contradicted(label: str, prompt: str) -> str | None:
     """What a published prompt calls a problem that is not the label's; None if it says nothing against it."""
     column = next((column for column, more in LABELS.items() if label in (column, *more)), None)
-    words = next((words for words in _WORDS if words in prompt), None)
+    # The tokenizer puts blanks around a hyphen and says nothing of those that were there.
+    said = prompt.replace(" ", "")
+    words = next((words for words in _WORDS if words.replace(" ", "") in said), None)
     return words if column is not None and words is not None and _WORDS[words] != column else None
 
 

@@ -337,6 +337,11 @@ def test_graph_order_and_backbone_have_to_fit(files: dict[str, Any], tmp_path: P
         ),
         ({"labels": ["bright", "dark"]}, UsageError, "expected each label of graph 'smartphone-6' once"),
         ({"labels": list(SIX.label_names)}, CheckpointError, "of label 'high_contrast' is about 'low global contrast'"),
+        (
+            {"labels": [*code.COLUMNS[:4], "over_suppressed", "overexposed"]},
+            CheckpointError,
+            "of label 'over_suppressed' is about 'blown highlights'",
+        ),
     ):
         with pytest.raises(error, match=said):
             made(path, out, **how)

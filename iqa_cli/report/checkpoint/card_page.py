@@ -179,9 +179,8 @@ def _limits(card: Mapping[str, Any], graph: HexGraph) -> Iterator[str]:
     yield f"It sees a whole photo at {size} x {size} pixels, and knows only the labels above."
     if "ladder" in card.get("data", {}).get("kind", ""):
         yield "The figures are, in part or all, on photographs whose tone was changed by rule: real faults vary more."
-    yield _Ready(
-        "The figures are the maker's own. How good it is on your photos, `iqa eval` tells, if they have labels."
-    )
+    own = "The figures are the maker's own. " if card.get("metrics") else ""
+    yield _Ready(f"{own}How good it is on your photos, `iqa eval` tells, if they have labels.")
     if CONVERTED in card:
         yield f"It was converted. Pictures: {card[CONVERTED]['pictures']}. Figures: {card[CONVERTED]['metrics']}."
     metrics = card.get("metrics", {})
