@@ -152,8 +152,8 @@ class Finding:
     label: str
     """The label as the graph spells it."""
     level: int
-    """1 none, 2 ordinary, 3 severe, 4 blocking (the graph's numbers): the best legal levels at the checkpoint's operating
-    point, which may name a problem that is a little less likely than not."""
+    """1 none, 2 ordinary, 3 severe, 4 blocking (the graph's numbers): the best legal levels at the checkpoint's
+    operating point, which may name a problem that is a little less likely than not."""
     probability: float
     """Probability that the level is at least 2, after the graph's rules, whatever the operating point. 0..1."""
     evidence: str
