@@ -120,6 +120,7 @@ def _split(
     from iqa_cli.cli.streams import say
     from iqa_cli.errors import LabelsError, UsageError
     from iqa_cli.labels import read_labels
+    from iqa_cli.labels.counts import absent_warnings, repeated_warning
     from iqa_cli.labels.scenes import scenes
     from iqa_cli.labels.split import split as deal
     from iqa_cli.labels.write import part_files, refuse_overwriting, write_split
@@ -147,12 +148,17 @@ def _split(
     _say_notes(*table.notes, *grouped.notes)
     if rule is None and table.scene is None:
         say("note: every photo counts as a scene of its own; --by tells which belong together")
+    absent = []
     held = f"{source}: {len(table):,} photos, {grouped.count:,} scenes"
     for dealt, paths, seed in zip([deal(table, grouped, shares, seed) for seed in seeds], files, seeds, strict=True):
         write_split(table, dealt, paths)
         parts = {part: table.take(dealt.rows(part)) for part in dealt.parts}
-        _print_table(parts, graph, held if len(seeds) == 1 else f"{held}, seed {seed}")
+        absent.append(_print_table(parts, graph, held if len(seeds) == 1 else f"{held}, seed {seed}"))
+        if len(seeds) == 1:
+            _warn(absent_warnings(absent[0]))
         say(f"wrote {', '.join(map(str, paths.values()))}")
+    if len(seeds) > 1 and (warning := repeated_warning(absent)):
+        _warn([warning])
 
 
 def _check(
@@ -160,13 +166,18 @@ def _check(
 ) -> None:
     """Compare parts that exist."""
     from iqa_cli.cli.streams import say
+    from iqa_cli.labels.counts import absent_warnings
     from iqa_cli.labels.leakage import leakage
     from iqa_cli.labels.parts import read_parts
 
     parts = read_parts(labels, graph, no_labels=_columns(rule))
     found = leakage(parts, rule, images)
     _say_notes(*(note for table in parts.values() for note in table.notes), *found.notes)
-    _print_table(parts, graph, f"{', '.join(map(str, labels))}: {sum(map(len, parts.values())):,} rows")
+    _warn(
+        absent_warnings(
+            _print_table(parts, graph, f"{', '.join(map(str, labels))}: {sum(map(len, parts.values())):,} rows")
+        )
+    )
     _warn([*(found.photo_warnings() if allow_shared else ()), *found.scene_warnings()])
     if not found.compared_scenes:
         say("note: scenes were not compared; --by tells which photos show the same one")
@@ -198,8 +209,8 @@ def _warn(warnings: list[str]) -> None:
         say(f"warning: {shown(warning)}")
 
 
-def _print_table(parts: Mapping[str, LabelTable], graph: HexGraph, title: str) -> None:
-    """The table of the parts on stdout, and on stderr what they lack."""
+def _print_table(parts: Mapping[str, LabelTable], graph: HexGraph, title: str) -> dict[str, list[str]]:
+    """The table of the parts on stdout; returns the levels that they lack."""
     import contextlib
 
     from iqa_cli.labels.counts import absent_levels, count_photos
@@ -209,4 +220,4 @@ def _print_table(parts: Mapping[str, LabelTable], graph: HexGraph, title: str) -
     counts = {part: count_photos(table, graph) for part, table in parts.items()}
     with contextlib.suppress(BrokenPipeError), told_as_output_error("stdout"):
         print_split_table(counts, graph, title=title, file=sys.stdout)
-    _warn(absent_levels(counts, graph))
+    return absent_levels(counts, graph)

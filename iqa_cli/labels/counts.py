@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from typing import TYPE_CHECKING
 
@@ -90,21 +91,39 @@ def together(parts: Sequence[PartCounts]) -> PartCounts:
     )
 
 
-def absent_levels(parts: Mapping[str, PartCounts], graph: HexGraph) -> list[str]:
-    """A sentence for every part without a photo at a level that other parts have: nothing is learned or judged there.
+def absent_levels(parts: Mapping[str, PartCounts], graph: HexGraph) -> dict[str, list[str]]:
+    """For every part the levels without a photo that other parts have: nothing is learned or judged there.
 
-    parts  by name; photos known as "this level or worse" only are at no level
+    parts    by name; photos known as "this level or worse" only are at no level
+    returns  as in `overexposed blocking (1 in all)`; a part that lacks nothing is left out
     """
     whole = together(list(parts.values()))
-    warnings = []
-    for part, counts in parts.items():
-        absent = [
+    absent = {
+        part: [
             f"{printable(label.name)} {graph.level_name(level, 'en')} ({everywhere.levels[position]:,} in all)"
             for label, everywhere, here in zip(graph.labels, whole.labels, counts.labels, strict=True)
             for position, level in enumerate(label.levels)
             if everywhere.levels[position] and not here.levels[position]
         ]
-        if absent:
-            more = f" and {len(absent) - _NAMED:,} more" if len(absent) > _NAMED else ""
-            warnings.append(f"{part} has no photo with {', '.join(absent[:_NAMED])}{more}")
-    return warnings
+        for part, counts in parts.items()
+    }
+    return {part: levels for part, levels in absent.items() if levels}
+
+
+def absent_warnings(absent: Mapping[str, Sequence[str]]) -> list[str]:
+    """A sentence for every part that lacks levels, as `absent_levels` gives them."""
+    return [f"{part} has no photo with {_some(levels)}" for part, levels in absent.items()]
+
+
+def repeated_warning(repeats: Sequence[Mapping[str, Sequence[str]]]) -> str | None:
+    """One sentence for what the parts of several splits lack, the most frequent first; None if they lack nothing."""
+    pairs = [(part, level) for absent in repeats for part, levels in absent.items() for level in levels]
+    if not pairs:
+        return None
+    told = [f"{part} {level} in {times:,}" for (part, level), times in collections.Counter(pairs).most_common()]
+    return f"levels that a part has no photo with, in how many of {len(repeats):,} repeats: {_some(told)}"
+
+
+def _some(things: Sequence[str]) -> str:
+    more = f" and {len(things) - _NAMED:,} more" if len(things) > _NAMED else ""
+    return f"{', '.join(things[:_NAMED])}{more}"

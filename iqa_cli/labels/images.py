@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 _MOST_FILES = 200_000
 """Files among which a like name is looked for."""
 
+_EXAMPLES = 3
+"""Photos that are named where the folder is wrong and not the names."""
+
 
 def image_path(folder: Path, name: str) -> Path:
     """Where a photo of a label file lies; if it is nowhere, where its name says."""
@@ -77,13 +80,18 @@ def require_images(table: LabelTable, folder: Path) -> None:
     if not missing:
         return
     near = _near_names([table.names[row] for row in missing[:SHOWN]], folder)
-    names = [f"{table.where(row)}{_offered(found)}" for row, found in zip(missing, near, strict=False)]
     hint = "names are relative to that folder; take out the rows, or name another folder"
     if len(missing) == len(table):
         elsewhere = _where_all_are(table.names, near, folder)
-        hint = hint if elsewhere is None else f"all of them are in {elsewhere}: name that folder"
+        if elsewhere is not None:
+            more = [f"... and {len(missing) - _EXAMPLES:,} more"] if len(missing) > _EXAMPLES else []
+            raise LabelsError(
+                f"{table.path}: its photos are not in {folder}, all of them are in {elsewhere}: name that folder",
+                problems=[*map(table.where, missing[:_EXAMPLES]), *more],
+            )
     elif any(near):
         hint = "write the names as the files are called, or take out the rows"
+    names = [f"{table.where(row)}{_offered(found)}" for row, found in zip(missing, near, strict=False)]
     raise LabelsError(
         f"{table.path}: {len(missing):,} of {counted(len(table), 'photo')} "
         f"{'is' if len(missing) == 1 else 'are'} not in {folder}",

@@ -19,7 +19,7 @@ import numpy as np
 from iqa_cli.errors import LabelsError
 from iqa_cli.hexgraph.problems import Suggester, quote, suggested
 from iqa_cli.labels.columns import LabelNames
-from iqa_cli.labels.levels import UNOBSERVED
+from iqa_cli.labels.levels import UNOBSERVED, is_number
 from iqa_cli.labels.lines import read_csv
 from iqa_cli.labels.rules import broken_rules
 from iqa_cli.labels.table import LabelTable, same_file_key
@@ -147,6 +147,8 @@ class _Reading:
             known = f" ({', '.join(self._severities[label])})"
             if severity.casefold() in self._words:
                 return f"{quote(issue)} has no severity {quote(severity)}{known}"
+            if is_number(severity):
+                return f"severity {quote(severity)} is a number, which may count from 0 or from 1: write a word{known}"
             return f"severity {quote(severity)} is not known{suggested(self._suggester.hint(severity)) or known}"
         there, first = self._found.setdefault(key, {}).setdefault(label, (position, line))
         if position:
@@ -189,6 +191,8 @@ class _Reading:
         )
 
     def _hint(self, told: Sequence[str]) -> str | None:
+        if any(" is a number, " in problem for problem in told):
+            return "severities are words; numbers are not taken, because 0..3 cannot be told from 1..4"
         if any(" has no issue " in problem for problem in told):
             return (
                 "--skip-unknown passes over issues that are no labels of the graph; one that is called otherwise there "

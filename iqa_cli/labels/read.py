@@ -22,6 +22,7 @@ from iqa_cli.labels.counting import Levels, understood
 from iqa_cli.labels.dialect import SEPARATOR_RULE
 from iqa_cli.labels.levels import UNOBSERVED
 from iqa_cli.labels.lines import CsvRecord, read_csv
+from iqa_cli.labels.mistaken import refuse_other_tables
 from iqa_cli.labels.table import LabelTable, same_file_key
 from iqa_cli.wording import counted, shortened
 
@@ -44,7 +45,8 @@ def read_labels(path: str | Path, graph: HexGraph, *, no_labels: Collection[str]
 
     raises  LabelsError  with every mistake and its line: label columns that the graph lacks, levels out of range,
                          labels that break the graph's rules, photos that come twice, cells missing from a row; or if
-                         the file cannot be read, is no UTF-8 or no CSV, or has no rows
+                         the file cannot be read, is no UTF-8 or no CSV, has no rows, or is a list of issues or a
+                         report of `iqa assess`
             GraphError   if the graph contradicts itself
     """
     path = Path(path)
@@ -113,6 +115,8 @@ class _Reading:
         if len(record.cells) == 1:
             raise LabelsError(f"{self.path}: line {record.line}: one column only", hint=SEPARATOR_RULE)
         self.columns, problems = assign_columns(record.cells, self.graph)
+        if not self.columns.labels:
+            refuse_other_tables(self.path, record.cells)
         for problem in problems:
             self.problems.add(0, problem)
         if self.columns.name < 0:

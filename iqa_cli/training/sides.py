@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from iqa_cli.errors import ConfigError, LabelsError, UsageError
 from iqa_cli.hexgraph.problems import quote
 from iqa_cli.labels import LabelTable, read_labels, require_images
-from iqa_cli.labels.counts import absent_levels, count_photos
+from iqa_cli.labels.counts import absent_levels, absent_warnings, count_photos
 from iqa_cli.labels.leakage import leakage
 from iqa_cli.labels.levels import UNOBSERVED
 from iqa_cli.labels.scenes import ByColumn, scene_rule, scenes
@@ -115,9 +115,8 @@ def read_sides(config: DataConfig, graph: HexGraph, seed: int) -> Sides:
             f"weak zeros: {weak:,} of {counted(card['weak_zeros']['zeros'], 'zero')} for training "
             f"{'leaves' if weak == 1 else 'leave'} ordinary open, beside a problem of another group"
         )
-    warnings += absent_levels(
-        {side: count_photos(table.take(own), graph) for side, (table, own) in rows.items()}, graph
-    )
+    counts = {side: count_photos(table.take(own), graph) for side, (table, own) in rows.items()}
+    warnings += absent_warnings(absent_levels(counts, graph))
     return Sides(
         images=config.images,
         rows=rows,

@@ -206,6 +206,24 @@ def test_an_interruption_leaves_with_its_own_code_and_no_files(
     assert [path.name for path in tmp_path.iterdir()] == ["labels.csv"]
 
 
+def test_what_parts_lack_is_one_warning_for_all_repeats(iqa: Run, labels: Path) -> None:
+    with labels.open("a", encoding="utf-8") as file:
+        file.write("rare.jpg,0,0,0,0,3,0\n")
+    code, _, err = iqa("labels.csv", "--by", "regex:^S[0-9]+", "--repeat", "4", "--out", "cv")
+    assert code == 0
+    (warning,) = [line for line in err.splitlines() if line.startswith("warning: ")]
+    lacking = {
+        part: sum(not any("rare" in row for row in rows_of(f"cv/{number}/{part}.csv")) for number in range(1, 5))
+        for part in ("train", "val", "test")
+    }
+    assert sum(lacking.values()) == 8
+    start = "warning: levels that a part has no photo with, in how many of 4 repeats: "
+    assert warning.startswith(start)
+    assert set(warning.removeprefix(start).split(", ")) == {
+        f"{part} overexposed blocking (1 in all) in {times}" for part, times in lacking.items() if times
+    }
+
+
 def test_a_level_that_a_part_lacks_is_a_warning(iqa: Run, labels: Path) -> None:
     with labels.open("a", encoding="utf-8") as file:
         file.write("rare.jpg,0,0,0,0,3,0\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iqa_cli.labels import read_labels
-from iqa_cli.labels.counts import LabelCounts, PartCounts, absent_levels, count_photos, together
+from iqa_cli.labels.counts import LabelCounts, PartCounts, absent_levels, absent_warnings, count_photos, together
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,8 @@ def test_levels_that_a_part_lacks_are_named_with_how_many_there_are(
     table = read("a,0,0,0,0,0,0", "b,2,0,0,0,0,0", "c,2,0,0,0,0,3", "d,1+,0,,1,0,0", "e,0,3,2,0,1,0")
 
     def absent(**rows: list[int]) -> list[str]:
-        return absent_levels({part: count_photos(table.take(taken), graph) for part, taken in rows.items()}, graph)
+        counts = {part: count_photos(table.take(taken), graph) for part, taken in rows.items()}
+        return absent_warnings(absent_levels(counts, graph))
 
     assert absent(train=[0, 1, 2, 3, 4]) == []
     train, test = absent(train=[0, 1, 3, 4], test=[0, 2])

@@ -102,12 +102,16 @@ def test_a_folder_in_which_all_names_are_right_is_offered(
     monkeypatch.chdir(tmp_path)
     folder = Path("photos/day")
     folder.mkdir(parents=True)
-    for name in ("a.jpg", "b.jpg"):
+    names = [f"{letter}.jpg" for letter in "abcde"]
+    for name in names:
         (folder / name).touch()
-    table = read(*(f"{(folder / name).relative_to(right)},0,0,0,0,0,0" for name in ("a.jpg", "b.jpg")))
+    written = [str((folder / name).relative_to(right)) for name in names]
+    table = read(*(f"{name},0,0,0,0,0,0" for name in written))
     with pytest.raises(LabelsError) as error:
         require_images(table, Path(named))
-    assert error.value.hint == f"all of them are in {right}: name that folder"
+    assert error.value.message.endswith(f"are not in {named}, all of them are in {right}: name that folder")
+    rows = [f'line {line}, "{name}"' for line, name in enumerate(written[:3], 2)]
+    assert error.value.problems == (*rows, "... and 2 more")
 
 
 def test_of_many_missing_photos_twenty_are_named(tmp_path: Path, read: Callable[..., LabelTable]) -> None:

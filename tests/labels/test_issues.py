@@ -107,7 +107,7 @@ def test_every_mistake_is_told_at_once_with_its_line(listed, graph: HexGraph) ->
     assert mistakes(path, graph) == [
         'line 2, "a.jpg": graph "smartphone-6" has no issue "too drak" (did you mean "too dark"?)',
         'line 3, "a.jpg": severity "sever" is not known (did you mean "severe"?)',
-        f'line 4, "a.jpg": severity "2" is not known ({known})',
+        f'line 4, "a.jpg": severity "2" is a number, which may count from 0 or from 1: write a word ({known})',
         'line 6, "b.jpg": "整体偏暗" has another severity in line 5',
         'line 8, "c.jpg": no severity of "dark"',
         'line 9, "c.jpg": severity "severe" of no issue',
@@ -184,3 +184,23 @@ def test_an_empty_file_and_a_code_page_are_refused(listed, graph: HexGraph) -> N
         read_issues(listed(), graph)
     with pytest.raises(LabelsError, match="is not UTF-8"):
         read_issues(listed(*CHINESE, encoding="gb18030"), graph)
+
+
+def test_numbers_are_no_severities_and_the_error_says_why(listed, graph: HexGraph) -> None:
+    with pytest.raises(LabelsError, match="3 problems") as error:
+        read_issues(listed("图片,问题点,严重程度", "a.jpg,整体偏暗,0", "b.jpg,整体偏暗,3", "c.jpg,oops,3"), graph)
+    assert [" is a number, " in problem for problem in error.value.problems] == [True, True, False]
+    assert error.value.hint == "severities are words; numbers are not taken, because 0..3 cannot be told from 1..4"
+
+
+@pytest.mark.parametrize("lines", [CHINESE, ENGLISH, [line.replace(",", ";") for line in CHINESE]])
+def test_a_list_that_is_taken_for_a_label_file_is_told_what_makes_one_of_it(
+    listed, graph: HexGraph, lines: tuple[str, ...]
+) -> None:
+    path = listed(*lines)
+    with pytest.raises(LabelsError, match="this is a list of issues, not a label file") as error:
+        read_labels(path, graph)
+    assert (error.value.problems, error.value.hint) == (
+        (),
+        f"iqa labels {path} --out labels.csv makes a label file of it",
+    )

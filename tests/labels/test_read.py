@@ -20,6 +20,9 @@ from iqa_cli.errors import LabelsError
 from iqa_cli.hexgraph import HexGraph, Label, read_graph
 from iqa_cli.labels import read_labels
 from iqa_cli.paths import find_graph
+from iqa_cli.records import PhotoReport
+from iqa_cli.report.audit.csv_file import CsvWriter
+from iqa_cli.report.output import OutputStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -351,3 +354,18 @@ def test_the_example_of_the_documentation_reads_as_it_says(tmp_path: Path, graph
     assert table.positions.tolist() == [[0, 2, 0, 0, 0, 0], [0, 0, 0, -1, 1, 0], [-1, -1, -1, -1, 3, 0]]
     assert table.at_least.sum() == 1
     assert table.others == {"device": ("Pixel 8", "Pixel 8", "Xperia 1")}
+
+
+def test_a_report_of_assess_is_called_by_its_name(tmp_path: Path, graph: HexGraph) -> None:
+    path = tmp_path / "audit.csv"
+    with path.open("wb") as file:
+        CsvWriter(OutputStream(file), graph.label_names, bom=True).write(
+            PhotoReport("a.jpg", "unreadable", error="empty")
+        )
+    with pytest.raises(LabelsError) as error:
+        read_labels(path, graph)
+    assert error.value.message == (
+        f"{path}: this is a report of iqa assess (its header begins SourceFile,status,), not a label file"
+    )
+    assert error.value.problems == ()
+    assert "a column filename, and one per label" in str(error.value.hint)
