@@ -105,7 +105,8 @@ def test_a_published_recipe_runs(recipe: str, weights: Path, tmp_path: Path) -> 
     (epoch,) = trainer.run()
     assert np.isfinite(epoch.loss)
     moved = {name for name, value in trainer._model.state_dict().items() if not torch.equal(value, before[name])}
-    assert {name.partition(".")[0] for name in moved} == {"clip", "head", "thresholds"}
+    cuts = set() if written.model.prompts == "level" else {"thresholds"}  # nodes of prompts for each level have no cuts
+    assert {name.partition(".")[0] for name in moved} == {"clip", "head"} | cuts
     assert all(name.startswith("clip.visual.") for name in moved if name.startswith("clip."))
     assert ("head.log_scale" in moved) == (optim.lr_scale is not None and optim.lr_scale > 0)
     card = load_checkpoint(tmp_path / "out").card
@@ -120,7 +121,9 @@ def test_the_recipes_say_what_the_research_has() -> None:
     for config in (fc, coop):
         assert (config.loss.name, config.loss.gamma, config.loss.alpha) == ("focal-fidelity", 2.0, 0.8)
     for config in (coop, prism):
-        assert (config.model.context_tokens, config.model.context, config.model.train_text) == (4, "per-label", False)
+        assert (config.model.context_tokens, config.model.train_text) == (4, False)
+    assert prism.model.context == "per-label"
+    assert (coop.model.prompts, coop.model.context_per_template, len(coop.model.templates)) == ("level", True, 5)
     assert (prism.loss.name, prism.optim.batch_size * prism.optim.accumulate) == ("nll", 50)
 
 
