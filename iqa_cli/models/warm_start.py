@@ -45,11 +45,10 @@ def checkpoint_of(pretrained: str, architecture: str) -> Checkpoint:
         checkpoint = load_checkpoint(find_checkpoint(pretrained.removeprefix(CHECKPOINT_PREFIX)))
     except CheckpointError as error:
         raise ConfigError(f"model.pretrained: {error.message}", problems=error.problems, hint=error.hint) from None
-    if WEIGHTS not in checkpoint.card["files"]:
+    if CONVERTED in checkpoint.card:
         why = "it was converted, and free directions per level are nothing that ordered cut points go on from"
         raise ConfigError(
-            f"model.pretrained: {checkpoint.folder}: has no {WEIGHTS}"
-            + (f": {why}" if CONVERTED in checkpoint.card else ""),
+            f"model.pretrained: {checkpoint.folder}: has no {WEIGHTS}: {why}",
             hint="it can be used by iqa assess and iqa eval; train from another checkpoint",
         )
     if _model_of(checkpoint).get("prompts") == "level":

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HEADER = "filename,bright,dark,low_contrast,high_contrast,overexposed,over_suppressed\n"
 ROWS = b"SourceFile,status,yesterday\n"
-FIGURES = b'{"format_version": 1, "yesterday": true}\n'
+FIGURES = b'{"format_version": 1, "source": "yesterday"}\n'
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is neither a way to mount nor a limit of files")
 

@@ -278,18 +278,22 @@ def _plain_walk(arguments: list[str]) -> dict[str, str]:
 def test_memory_of_a_photo_is_a_part_of_its_name() -> None:
     make(*(f"DCIM/{number // 500:03}_PANA/IMG_20240714_{number:06}.jpg" for number in range(5000)))
     discover(["DCIM/000_PANA"])  # what is made once, whatever is found
-    tracemalloc.start()
-    try:
-        photos = discover(["DCIM"]).photos
-        kept, _ = tracemalloc.get_traced_memory()
-        tracemalloc.reset_peak()
-        for _ in photos:
-            pass
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert kept / len(photos) < 10
-    assert peak - kept < 500 * BLOCK  # one block of paths, and the photo in hand
+    kept, extra = [], []
+    for _ in range(3):  # what other threads of the process take is counted too, so the least is the truth
+        tracemalloc.start()
+        try:
+            photos = discover(["DCIM"]).photos
+            before, _ = tracemalloc.get_traced_memory()
+            tracemalloc.reset_peak()
+            for _ in photos:
+                pass
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        kept.append(before)
+        extra.append(peak - before)
+    assert min(kept) / len(photos) < 10
+    assert min(extra) < 500 * BLOCK  # one block of paths, and the photo in hand
 
 
 def test_many_files_are_found_without_opening_them(monkeypatch: pytest.MonkeyPatch) -> None:
