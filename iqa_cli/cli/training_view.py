@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from iqa_cli.training.trainer import Epoch, Step
+    from iqa_cli.training.epochs import Epoch, Step
 
 SILENCE_S = 30.0
 """Seconds after which a log says that the run lives."""

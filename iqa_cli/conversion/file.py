@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import re
 import warnings
 import zipfile
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from iqa_cli.errors import CheckpointError
+from iqa_cli.models.weights_file import told_of_code
 from iqa_cli.regular import open_regular
 
 if TYPE_CHECKING:
@@ -95,10 +95,5 @@ def _loaded(path: Path) -> Any:
             warnings.simplefilter("ignore")  # of the age of a format: what matters is an error
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # noqa: BLE001 - the pickle of a stranger may raise anything at all
-        # torch's own words would tell the user to load it as a pickle, which runs whatever code is in it.
-        asked = re.search(r"(?:GLOBAL|global:?|class|operand)\s+`?([A-Za-z_][\w.]*\.[\w.]+)", str(error))
-        if asked:
-            reason = f"a pickle that asks for {asked[1][:60]}, so that loading it would run code; it was not loaded"
-        else:
-            reason = "not a file of tensors, or a damaged one"
+        reason = told_of_code(error) or "not a file of tensors, or a damaged one"
         raise CheckpointError(f"{path}: {reason}", hint=_OURS) from None

@@ -81,15 +81,24 @@ def _why_unreadable(path: Path, error: Exception) -> str:
         return "no such file"
     if isinstance(error, OSError) and error.strerror:
         return f"cannot be read ({error.strerror})"
-    # torch's own words would tell the user to load it as a pickle, which runs whatever code is in it.
-    asked = re.search(r"(?:GLOBAL|global:?|class|operand)\s+`?([A-Za-z_][\w.]*\.[\w.]+)", str(error))
-    if isinstance(error, pickle.UnpicklingError) and asked:
-        return f"a pickle that asks for {asked[1]}, so that loading it would run code; it was not loaded"
+    if isinstance(error, pickle.UnpicklingError) and (asked := told_of_code(error)):
+        return asked
     with path.open("rb") as stream:
         head = stream.read(16)
     if path.suffix != ".safetensors" and head[8:9] == b"{":
         return "a safetensors file under another name; let its name end in .safetensors"
     return "not a file of weights, or a damaged one"
+
+
+def told_of_code(error: Exception) -> str | None:
+    """What a pickle that torch refused asked for, in words; None if that is not why it was refused.
+
+    torch's own words would tell the user to load it as a pickle, which runs whatever code is in it.
+    """
+    asked = re.search(r"(?:GLOBAL|global:?|class|operand)\s+`?([A-Za-z_][\w.]*\.[\w.]+)", str(error))
+    if asked is None:
+        return None
+    return f"a pickle that asks for {asked[1][:60]}, so that loading it would run code; it was not loaded"
 
 
 def load_file(clip: Any, path: Path, architecture: str) -> None:

@@ -1,8 +1,9 @@
-"""Learning rates that the config leaves out, and a word on those that destroy what pretrained weights know."""
+"""Learning rates: what the config leaves out, how they rise and fall, and which destroy what weights know."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING
 
 from iqa_cli.models.backbone import is_own
@@ -45,6 +46,14 @@ def rate_warnings(model: ModelConfig, optim: OptimConfig) -> tuple[str, ...]:
         for key, rate in rates.items()
         if rate is not None and rate > _DESTROYING
     )
+
+
+def learning_rate(step: int, steps: int, warmup: float) -> float:
+    """Share of the peak rate, 0..1: linear rise, then a cosine to zero."""
+    rising = max(1, round(steps * warmup))
+    if step < rising:
+        return (step + 1) / rising
+    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
 
 
 def _is_pretrained(model: ModelConfig) -> bool:

@@ -59,9 +59,10 @@ class Progress:
             raise ValueError(f"{self.epochs} epochs and {len(self.rows)} rows of metrics")
 
 
-def save_state(work: Path, model: nn.Module, optimiser: torch.optim.Optimizer, progress: Progress) -> None:
+def save_state(work: Path, model: nn.Module, optimiser: torch.optim.Optimizer, progress: Progress, frozen: str) -> None:
     """Write everything a resumed run needs, in one atomic file.
 
+    frozen  `frozen_hash` of the model: it is the same after every epoch
     raises  OutputError  if it cannot be written
     """
     tensors = {f"model.{name}": value for name, value in _learned(model).items()}
@@ -74,7 +75,7 @@ def save_state(work: Path, model: nn.Module, optimiser: torch.optim.Optimizer, p
     metadata = {
         "progress": json.dumps(dataclasses.asdict(progress)),
         "tensors": json.dumps(sorted(tensors)),
-        _FROZEN: frozen_hash(model),
+        _FROZEN: frozen,
     }
     write_atomically(work / STATE, safetensors.torch.save(tensors, metadata=metadata))
     (work / FINISHED).unlink(missing_ok=True)  # of the run that this one continues or replaces
@@ -218,7 +219,7 @@ def save_weights(path: Path, model: nn.Module) -> None:
 
     raises  OutputError  if they cannot be written
     """
-    write_atomically(path, safetensors.torch.save(_learned(model)))
+    write_atomically(path, safetensors.torch.save({name: _on_cpu(value) for name, value in _learned(model).items()}))
 
 
 def load_weights(path: Path, model: nn.Module) -> None:
@@ -250,7 +251,7 @@ def frozen_hash(model: nn.Module) -> str:
 def _learned(model: nn.Module) -> dict[str, torch.Tensor]:
     """Everything that is not a frozen parameter, buffers included."""
     frozen = {name for name, value in model.named_parameters() if not value.requires_grad}
-    return {name: value for name, value in weights_of(model).items() if name not in frozen}
+    return {name: value for name, value in model.state_dict().items() if name not in frozen}
 
 
 def _take(model: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
+import functools
 import importlib.util
 import io
 import json
@@ -26,7 +27,6 @@ from iqa_cli.crf.unary import unary_from_nodes
 from iqa_cli.errors import CheckpointError, ConfigError, MissingExtra, TrainingDiverged
 from iqa_cli.hexgraph.plan import compile_plan
 from iqa_cli.hexgraph.read import read_graph
-from iqa_cli.metrics.ordinal import mean_of
 from iqa_cli.models.backbone import is_own
 from iqa_cli.models.tone_model import ToneModel
 from iqa_cli.paths import find_graph
@@ -34,17 +34,19 @@ from iqa_cli.training.ahead import ahead
 from iqa_cli.training.apart import refuse_watched
 from iqa_cli.training.checks import device_named, refuse_unexportable, unread_words
 from iqa_cli.training.distributed import agreed, launched_share, local_device, process_group
+from iqa_cli.training.epochs import Epoch, Step, epoch_row
 from iqa_cli.training.judging import Judged, judge
 from iqa_cli.training.labelled_data import LabelledData
 from iqa_cli.training.ladder_data import LadderData
 from iqa_cli.training.mixed_data import MixedData
 from iqa_cli.training.objective import make_objective
 from iqa_cli.training.outcome import Outcome, inherited_caveats, write_outcome
-from iqa_cli.training.rates import rate_warnings, with_rates
+from iqa_cli.training.rates import learning_rate, rate_warnings, with_rates
 from iqa_cli.training.state import (
     BEST,
     STATE,
     Progress,
+    frozen_hash,
     keep_finished,
     load_state,
     progress_of,
@@ -65,57 +67,10 @@ if TYPE_CHECKING:
 
     from iqa_cli.config import TrainConfig
     from iqa_cli.hexgraph.graph import HexGraph
-    from iqa_cli.metrics.records import LabelMetrics
     from iqa_cli.training.data import Batch, Data
 
 
 _SLOWER = "lower [optim] lr_visual and lr_head and start again"
-
-
-@dataclasses.dataclass(frozen=True)
-class Step:
-    """How far an epoch is."""
-
-    epoch: int
-    """1..epochs."""
-    step: int
-    """Batches done, 1..steps."""
-    steps: int
-    """Batches of the epoch."""
-    loss: float
-    """Mean training loss of the epoch so far."""
-    pictures_per_s: float
-    """Training speed of this process, by the wall clock."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Epoch:
-    """What one pass over the data gave."""
-
-    number: int
-    """1..epochs."""
-    of: int
-    """Epochs in all, if training does not stop early."""
-    loss: float
-    """Mean training loss per picture, in the unit of the loss."""
-    seconds: float
-    """Wall time of training and judging."""
-    validation_loss: float
-    """Negative log-likelihood of the validation labels under the CRF, nats per picture, whatever the loss is."""
-    validation: dict[str, LabelMetrics]
-    """Per label, on pictures that training never sees."""
-    best: int
-    """The epoch of the best validation threshold AUC so far."""
-
-    @property
-    def qwk(self) -> float:
-        """Mean quadratic weighted kappa over the labels."""
-        return mean_of(self.validation, "qwk")
-
-    @property
-    def tauc(self) -> float:
-        """Mean threshold AUC over the labels, by which epochs are compared."""
-        return mean_of(self.validation, "tauc")
 
 
 class Trainer:
@@ -215,6 +170,11 @@ class Trainer:
             data.use_features(self._model, config.work, self._device, keep=self.share.rank == 0)
         return data
 
+    @functools.cached_property
+    def _frozen_hash(self) -> str:
+        """Of hundreds of megabytes, for a CLIP whose towers do not learn; the same after every epoch."""
+        return frozen_hash(self._model)
+
     @property
     def kept(self) -> int:
         """Finished epochs whose state is on disk for --resume."""
@@ -285,7 +245,7 @@ class Trainer:
         """Judge an epoch, keep its state and, after the last one, write the checkpoint."""
         self._tell(f"epoch {number + 1}: judging the validation pictures")
         judged = self._judged(number)
-        row = _row(number + 1, loss, judged)
+        row = epoch_row(number + 1, loss, judged)
         self._rows = (*self._rows, row)
         epoch = Epoch(
             number=number + 1,
@@ -300,7 +260,7 @@ class Trainer:
         self._tell(f"epoch {number + 1}: keeping the state")
         try:
             progress = Progress(self._identity(), epoch.number, self._rows)
-            save_state(self.config.work, self._model, self._optimiser, progress)
+            save_state(self.config.work, self._model, self._optimiser, progress, self._frozen_hash)
         except BaseException:
             self._rows = self._rows[:-1]  # what is not on disk cannot be resumed from
             raise
@@ -388,7 +348,7 @@ class Trainer:
             group = index // optim.accumulate
             last_of_group = (index + 1) % optim.accumulate == 0 or index + 1 == batches
             size = min(optim.accumulate, batches - group * optim.accumulate)
-            rate = _learning_rate(number * steps + group, steps * optim.epochs, optim.warmup)
+            rate = learning_rate(number * steps + group, steps * optim.epochs, optim.warmup)
             place = f"in epoch {number + 1}, batch {index + 1}"
             with self._synchronised(model, last_of_group):
                 loss = self._objective(self._unary(model, batch, place), batch.allowed.to(self._device))
@@ -507,30 +467,3 @@ def without_rules(graph: HexGraph) -> HexGraph:
     """The same labels, each for itself; what a label says about its own levels is no rule between labels."""
     own = tuple(rule for rule in graph.subsumptions if rule.label_a == rule.label_b)
     return dataclasses.replace(graph, exclusions=(), subsumptions=own)
-
-
-def _row(number: int, loss: float, judged: Judged) -> dict[str, float]:
-    """An epoch's row of metrics.csv; `seconds` is filled in later."""
-    row = {
-        "epoch": number,
-        "loss": loss,
-        "validation_loss": judged.loss,
-        "seconds": 0.0,
-        "qwk": mean_of(judged.labels, "qwk"),
-        "tauc": mean_of(judged.labels, "tauc"),
-    }
-    for label, figures in judged.labels.items():
-        row |= {
-            f"{label}_qwk": figures.qwk,
-            f"{label}_tauc": figures.tauc,
-            f"{label}_accuracy": figures.accuracy,
-        }
-    return row
-
-
-def _learning_rate(step: int, steps: int, warmup: float) -> float:
-    """Share of the peak rate, 0..1: linear rise, then a cosine to zero."""
-    rising = max(1, round(steps * warmup))
-    if step < rising:
-        return (step + 1) / rising
-    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))

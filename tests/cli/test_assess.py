@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-from in_process import Outcome, Run, run_iqa
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
@@ -26,19 +25,11 @@ from iqa_cli.pipeline import reading
 from tests.photos.exif_blocks import oddities
 
 if TYPE_CHECKING:
+    from in_process import Run
+
     from iqa_cli.records import PhotoRef
 
 SaveGrey = Callable[..., Path]
-
-
-@pytest.fixture
-def iqa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkpoint_folder: Path) -> Run:
-    """Runs `iqa assess` with the hand-made checkpoint in this process."""
-
-    def run(*arguments: object) -> Outcome:
-        return run_iqa(monkeypatch, capsys, "assess", "--checkpoint", checkpoint_folder, *arguments)
-
-    return run
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

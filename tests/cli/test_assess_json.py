@@ -7,7 +7,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from in_process import Outcome, Run, run_iqa
 
 from iqa_cli.checkpoint import load_checkpoint
 from iqa_cli.paths import find_graph
@@ -16,15 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-
-@pytest.fixture
-def iqa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkpoint_folder: Path) -> Run:
-    """Runs `iqa assess` with the hand-made checkpoint in this process."""
-
-    def run(*arguments: object) -> Outcome:
-        return run_iqa(monkeypatch, capsys, "assess", "--checkpoint", checkpoint_folder, *arguments)
-
-    return run
+    from in_process import Run
 
 
 @pytest.fixture

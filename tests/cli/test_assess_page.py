@@ -8,31 +8,21 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from in_process import Outcome, run_iqa
 
 from iqa_cli.photos import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
+
+    from in_process import Run
 
 FOREIGN = b"<!doctype html>\n<title>My holidays</title>"
 
 
-@pytest.fixture
-def assess(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkpoint_folder: Path
-) -> Callable[..., Outcome]:
-    def run(*arguments: object) -> Outcome:
-        return run_iqa(monkeypatch, capsys, "assess", "--checkpoint", checkpoint_folder, *arguments)
-
-    return run
-
-
-def test_a_page_beside_the_table(assess: Callable[..., Outcome], roll: Path, tmp_path: Path) -> None:
+def test_a_page_beside_the_table(iqa: Run, roll: Path, tmp_path: Path) -> None:
     page = tmp_path / "audit.html"
-    without = assess(roll)
-    outcome = assess(roll, "--html", page)
+    without = iqa(roll)
+    outcome = iqa(roll, "--html", page)
     assert outcome.code == 0
     assert outcome.err == ""
     assert outcome.out.splitlines()[:-1] == without.out.splitlines()[:-1]  # the last line has the time
@@ -43,16 +33,16 @@ def test_a_page_beside_the_table(assess: Callable[..., Outcome], roll: Path, tmp
 
 
 def test_a_second_run_opens_no_photo_and_makes_the_same_page(
-    assess: Callable[..., Outcome], roll: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    iqa: Run, roll: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for photo in roll.iterdir():
         os.utime(photo, (1_700_000_000, 1_700_000_000))
     page = tmp_path / "audit.html"
-    assess(roll, "--html", page)
+    iqa(roll, "--html", page)
     first = page.read_text(encoding="utf-8")
     monkeypatch.setattr(decode, "read_photo", None)
     monkeypatch.setattr("iqa_cli.pipeline.reading.read_photo", None)
-    outcome = assess(roll, "--html", page)
+    outcome = iqa(roll, "--html", page)
     assert outcome.code == 0
     assert "(8 remembered)" in outcome.out
     second = page.read_text(encoding="utf-8")
@@ -63,15 +53,15 @@ def test_a_second_run_opens_no_photo_and_makes_the_same_page(
 
 
 @pytest.mark.parametrize("name", ["-", ""])
-def test_a_page_needs_a_name(assess: Callable[..., Outcome], roll: Path, name: str) -> None:
-    outcome = assess(roll, "--html", name)
+def test_a_page_needs_a_name(iqa: Run, roll: Path, name: str) -> None:
+    outcome = iqa(roll, "--html", name)
     assert outcome.code == 2
     assert outcome.out == ""
     assert outcome.err == "error: --html needs the name of a file\nhint: --html audit.html\n"
 
 
 def test_what_would_be_lost_is_refused_before_any_work(
-    assess: Callable[..., Outcome], roll: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    iqa: Run, roll: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("iqa_cli.pipeline.Auditor.run", None)
     foreign = tmp_path / "holidays.html"
@@ -89,12 +79,12 @@ def test_what_would_be_lost_is_refused_before_any_work(
         tmp_path: "this is a folder",
         tmp_path / "trip.html": "trip_files: is there and was not made by iqa",
     }.items():
-        outcome = assess(roll, "--html", name)
+        outcome = iqa(roll, "--html", name)
         assert (outcome.code, outcome.out) == (2, "")
         assert str(name.parent) in outcome.err
         assert said in outcome.err
         assert "hint: " in outcome.err
-    outcome = assess(roll, "--csv", same, "--html", same)
+    outcome = iqa(roll, "--csv", same, "--html", same)
     assert outcome.code == 2
     assert "--csv and --html both name" in outcome.err
     assert foreign.read_bytes() == FOREIGN
@@ -102,24 +92,24 @@ def test_what_would_be_lost_is_refused_before_any_work(
     assert {entry.name for entry in tmp_path.iterdir()} == {"roll", "holidays.html", "trip_files"}
 
 
-def test_a_folder_that_may_not_be_written_to(assess: Callable[..., Outcome], roll: Path, tmp_path: Path) -> None:
+def test_a_folder_that_may_not_be_written_to(iqa: Run, roll: Path, tmp_path: Path) -> None:
     if os.geteuid() == 0:
         pytest.skip("root may write anywhere")
     closed = tmp_path / "closed"
     closed.mkdir(0o500)
-    outcome = assess(roll, "--html", closed / "audit.html")
+    outcome = iqa(roll, "--html", closed / "audit.html")
     assert outcome.code == 2
     assert "its folder may not be written to" in outcome.err
 
 
 def test_an_interrupted_run_leaves_the_page_that_was_there(
-    assess: Callable[..., Outcome], roll: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    iqa: Run, roll: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = tmp_path / "audit.html"
-    assess(roll, "--html", page)
+    iqa(roll, "--html", page)
     before = page.read_bytes()
     monkeypatch.setattr("iqa_cli.report.audit.html.writer.HtmlWriter.write", _interrupt)
-    outcome = assess(roll, "--html", page, "--no-cache")
+    outcome = iqa(roll, "--html", page, "--no-cache")
     assert outcome.code == 130
     assert page.read_bytes() == before
     assert {entry.name for entry in tmp_path.iterdir()} == {"roll", "audit.html"}
@@ -129,8 +119,8 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_the_page_is_in_the_language_of_the_report(assess: Callable[..., Outcome], roll: Path, tmp_path: Path) -> None:
-    assess(roll, "--html", tmp_path / "audit.html", "--lang", "zh")
+def test_the_page_is_in_the_language_of_the_report(iqa: Run, roll: Path, tmp_path: Path) -> None:
+    iqa(roll, "--html", tmp_path / "audit.html", "--lang", "zh")
     assert '<html lang="zh-Hans">' in (tmp_path / "audit.html").read_text(encoding="utf-8")
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from in_process import Outcome, Run, run_iqa
 from PIL import Image
 
 from tests.needs import need_exiftool
@@ -20,17 +19,9 @@ from tests.photos.exif_blocks import oddities
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from in_process import Run
+
 DCIM = Path(__file__).parents[3] / "shared" / "dcim"
-
-
-@pytest.fixture
-def iqa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkpoint_folder: Path) -> Run:
-    """Runs `iqa assess` with the hand-made checkpoint in this process."""
-
-    def run(*arguments: object) -> Outcome:
-        return run_iqa(monkeypatch, capsys, "assess", "--checkpoint", checkpoint_folder, *arguments)
-
-    return run
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from in_process import Outcome, Run, run_iqa
 from real import command, ended, without_rights
 
 from iqa_cli.photos import discover
@@ -16,17 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from in_process import Run
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a folder in use cannot be removed there")
-
-
-@pytest.fixture
-def iqa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkpoint_folder: Path) -> Run:
-    """Runs `iqa assess` with the hand-made checkpoint in this process."""
-
-    def run(*arguments: object) -> Outcome:
-        return run_iqa(monkeypatch, capsys, "assess", "--checkpoint", checkpoint_folder, *arguments)
-
-    return run
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from in_process import Outcome, Run, run_iqa
 
 import iqa_cli
 from iqa_cli.cache import cache_info
@@ -18,6 +17,8 @@ from iqa_cli.cache.store import BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from in_process import Run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 
@@ -72,16 +73,6 @@ MOMENTS = (
     (ROWS_OF_CACHE, 1, "after"),  # of the last batch: the file is in its place
     ("iqa_cli.cache.store:Cache.close", 1, "before"),
 )
-
-
-@pytest.fixture
-def iqa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checkpoint_folder: Path) -> Run:
-    """Runs `iqa assess` with the hand-made checkpoint in this process."""
-
-    def run(*arguments: object) -> Outcome:
-        return run_iqa(monkeypatch, capsys, "assess", "--checkpoint", checkpoint_folder, *arguments)
-
-    return run
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from iqa_cli.metrics.records import LabelMetrics
 from iqa_cli.paths import find_graph
 from iqa_cli.training import trainer as module
 from iqa_cli.training.data import Share
-from iqa_cli.training.trainer import Epoch, Step
+from iqa_cli.training.epochs import Epoch, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -18,6 +18,7 @@ from iqa_cli.training.state import (  # noqa: E402
     BEST,
     STATE,
     Progress,
+    frozen_hash,
     load_state,
     load_weights,
     save_state,
@@ -48,7 +49,7 @@ def a_step(model: ToneModel, optimiser: torch.optim.AdamW) -> None:
 def test_frozen_weights_are_not_written_and_the_rest_comes_back(tmp_path: Path) -> None:
     model, optimiser = model_and_optimiser(0)
     a_step(model, optimiser)
-    save_state(tmp_path, model, optimiser, PROGRESS)
+    save_state(tmp_path, model, optimiser, PROGRESS, frozen_hash(model))
     save_weights(tmp_path / BEST, model)
     learned = {name for name, value in model.named_parameters() if value.requires_grad}
     with safetensors.safe_open(tmp_path / STATE, framework="pt") as stream:
@@ -67,7 +68,7 @@ def test_frozen_weights_are_not_written_and_the_rest_comes_back(tmp_path: Path) 
 
 def test_other_frozen_weights_than_the_run_began_with_are_refused(tmp_path: Path) -> None:
     model, optimiser = model_and_optimiser(0)
-    save_state(tmp_path, model, optimiser, PROGRESS)
+    save_state(tmp_path, model, optimiser, PROGRESS, frozen_hash(model))
     with pytest.raises(CheckpointError, match="began with other frozen weights") as error:
         load_state(tmp_path, *model_and_optimiser(1))
     assert "pretrained" in (error.value.hint or "")
@@ -76,7 +77,7 @@ def test_other_frozen_weights_than_the_run_began_with_are_refused(tmp_path: Path
 def test_a_model_that_learns_all_over_is_written_whole(tmp_path: Path) -> None:
     config = ModelConfig(context_tokens=2)
     model, optimiser = model_and_optimiser(0, config)
-    save_state(tmp_path, model, optimiser, PROGRESS)
+    save_state(tmp_path, model, optimiser, PROGRESS, frozen_hash(model))
     other, its = model_and_optimiser(1, config)
     load_state(tmp_path, other, its)
     learned = {name for name, value in model.named_parameters() if value.requires_grad}

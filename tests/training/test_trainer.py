@@ -30,8 +30,9 @@ from iqa_cli.models.prepare import squash
 from iqa_cli.models.runner import OnnxModel
 from iqa_cli.models.tone_model import ToneModel
 from iqa_cli.report.checkpoint.card_page import card_page
+from iqa_cli.training.rates import learning_rate
 from iqa_cli.training.state import load_state, progress_of
-from iqa_cli.training.trainer import Trainer, _learning_rate
+from iqa_cli.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -417,7 +418,7 @@ def test_a_graph_that_the_ladder_cannot_label_is_refused_before_training(config_
 
 
 def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
-    rates = [_learning_rate(step, 200, 0.05) for step in range(200)]
+    rates = [learning_rate(step, 200, 0.05) for step in range(200)]
     assert rates[9] == pytest.approx(1.0)
     assert rates[:10] == sorted(rates[:10])
     assert rates[9:] == sorted(rates[9:], reverse=True)
