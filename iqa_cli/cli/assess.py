@@ -175,7 +175,7 @@ def assess(
                 device=device.code,
             )
             when_hurried(auditor.hurry)
-            with _opened_cache(auditor, cache, say) as known:
+            with opened_cache(auditor, cache, say) as known:
                 about = _provenance(paths, model, auditor.card_sha256, decode, strictness)
                 outputs.start(auditor.graph, lang.code, about, csv_bom=csv_bom)
                 complete = _audit(auditor, found, known, outputs, tally, about, to_the_end=fail_on is not None)
@@ -216,7 +216,7 @@ def _provenance(
     )
 
 
-def _opened_cache(
+def opened_cache(
     auditor: Auditor, wanted: bool, say: Callable[[str], None]
 ) -> contextlib.AbstractContextManager[Cache | None]:
     """The user's cache, which tells what is wrong with it and never stops a run; None if it is not wanted."""

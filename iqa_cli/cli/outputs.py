@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from iqa_cli.errors import OutputError, UsageError
 from iqa_cli.photos.discover import SUFFIXES
 from iqa_cli.report.audit.html import MARK
+from iqa_cli.report.comparison.html import MARK as COMPARISON_MARK
 from iqa_cli.report.output import OutputFile, OutputStream, identity_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from iqa_cli.hexgraph.graph import HexGraph
     from iqa_cli.records import Language, PhotoRef, PhotoReport
@@ -119,20 +120,11 @@ class Outputs:
             if self._page is not None:
                 each.callback(self._page.finish)
             if self._json is not None:
-                each.callback(self._write_document, self._json, document)
+                sink = self._json
+                each.callback(lambda: deliver(sink, [document()]))
             for sink, _ in reversed(self._writers):
                 if isinstance(sink, OutputFile):
                     each.callback(sink.commit)
-
-    def _write_document(self, sink: Sink, document: Callable[[], bytes]) -> None:
-        try:
-            sink.write(document())
-        except BrokenPipeError:
-            if isinstance(sink, OutputFile):
-                raise OutputError(f"{sink.name}: its reader left before the end") from None
-            return
-        if isinstance(sink, OutputFile):
-            sink.commit()
 
     def _say_who_left(self) -> None:
         raise OutputError(f"{' and '.join(self._left)}: its reader left before the last row")
@@ -170,7 +162,7 @@ def open_outputs(
     with contextlib.ExitStack() as stack:
         named = {"--csv": csv, "--jsonl": jsonl, "--json": json}
         sinks = open_sinks(named, photos, stack)
-        page = None if html is None else _page("--html", html, named, photos)
+        page = None if html is None else page_path("--html", html, named, photos)
         outputs = Outputs(sinks["--csv"], sinks["--jsonl"], sinks["--json"], page, stack)
         try:
             yield outputs
@@ -179,7 +171,7 @@ def open_outputs(
             raise
 
 
-def _page(option: str, name: str, others: Mapping[str, str | None], photos: Sequence[PhotoRef]) -> Path:
+def page_path(option: str, name: str, others: Mapping[str, str | None], photos: Sequence[PhotoRef]) -> Path:
     """Where a page goes: it is made beside its place, so that nothing is opened yet.
 
     raises  UsageError  if it can be none, is a photo, holds something that is not ours, or is named twice
@@ -230,6 +222,21 @@ def open_sinks(
     return sinks
 
 
+def deliver(sink: Sink, pieces: Iterable[bytes]) -> None:
+    """Write a whole file, which then takes its place.
+
+    raises  OutputError  if it cannot be written, or the reader of a named pipe left; of stdout it may, as in `| head`
+    """
+    try:
+        for piece in pieces:
+            sink.write(piece)
+        if isinstance(sink, OutputFile):
+            sink.commit()
+    except BrokenPipeError:
+        if isinstance(sink, OutputFile):
+            raise OutputError(f"{sink.name}: its reader left before the end") from None
+
+
 def _named_twice(first: str, one: str, second: str, other: str) -> UsageError:
     both = one if one == other else f"{one}, which is also {other}"
     return UsageError(f"{first} and {second} both name {both}", hint="give each its own file")
@@ -250,7 +257,13 @@ def _open(option: str, name: str, photos: Sequence[PhotoRef], stack: contextlib.
     return file
 
 
-_OURS = (b"SourceFile,status,", b"filename,pred_label,gt_label", b"label,n,", f"<!doctype html>\n<!-- {MARK} ".encode())
+_OURS = (
+    b"SourceFile,status,",
+    b"filename,pred_label,gt_label",
+    b"label,n,",
+    b"file_a,file_b,status_a,",
+    *(f"<!doctype html>\n<!-- {mark} ".encode() for mark in (MARK, COMPARISON_MARK)),
+)
 """How what we write begins. exiftool's tables have SourceFile, too."""
 _OUR_JSON = re.compile(
     rb'\{\s*"format_version":\s*\d+,\s*"(?:SourceFile|source_file|source|files|checkpoints|evaluations)"'
