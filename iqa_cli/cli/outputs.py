@@ -21,6 +21,7 @@ from iqa_cli.report.output import OutputFile, OutputStream, identity_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from iqa_cli.grouping import Grouping
     from iqa_cli.hexgraph.graph import HexGraph
     from iqa_cli.records import Language, PhotoRef, PhotoReport
     from iqa_cli.report.audit.csv_file import CsvWriter
@@ -69,13 +70,22 @@ class Outputs:
         """Whether everything that this run could print has lost its reader."""
         return self.on_stdout and not self._writers and self._json is None and self._page is None
 
-    def start(self, graph: HexGraph, lang: Language, provenance: Provenance, *, csv_bom: bool = False) -> None:
+    def start(
+        self,
+        graph: HexGraph,
+        lang: Language,
+        provenance: Provenance,
+        *,
+        csv_bom: bool = False,
+        by: Sequence[Grouping] = (),
+    ) -> None:
         """Make the renderers; what stands in the place of a file or of the page stays there until the end.
 
         graph       of the reports
         lang        of the page
         provenance  what the page says of itself, if there is one
         csv_bom     whether the CSV begins with a byte order mark
+        by          groupings that the page counts by
         """
         # Imported here: they need numpy, which a file that cannot be written should not have to wait for.
         from iqa_cli.report.audit.csv_file import CsvWriter
@@ -88,7 +98,7 @@ class Outputs:
         if self._html is not None:
             from iqa_cli.report.audit.html.writer import HtmlWriter
 
-            self._page = self._stack.enter_context(HtmlWriter(self._html, graph, lang, provenance))
+            self._page = self._stack.enter_context(HtmlWriter(self._html, graph, lang, provenance, by=by))
 
     def write(self, report: PhotoReport) -> None:
         """A row for every output; one whose reader left gets no more, the others go on.

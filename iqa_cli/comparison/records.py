@@ -93,23 +93,6 @@ class MeasuredChange:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Group:
-    """The pairs that share what `--by` names."""
-
-    values: tuple[str, ...]
-    """One for each key, as `grouping` writes it; empty where it is unknown."""
-    pairs: int
-    """How many there are."""
-    turns: tuple[Turn, ...]
-    """Per label; Holm's correction is over all labels of all groups."""
-
-    @property
-    def shown(self) -> tuple[Direction, ...]:
-        """Which ways labels changed beyond chance, each once."""
-        return tuple(sorted({turn.shown for turn in self.turns if turn.shown is not None}))
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class PairChange:
     """One pair that was compared."""
 
@@ -160,10 +143,6 @@ class Comparison:
     """Of the worst level of each photo. It has its own test, and no part in the verdict."""
     measured: tuple[MeasuredChange, ...]
     """In the order of the reports; `luma_median_ev` first."""
-    by: tuple[str, ...] = ()
-    """The keys of the groups, as `--by` takes them."""
-    groups: tuple[Group, ...] = ()
-    """In order of their values."""
 
     @property
     def shown(self) -> Mapping[Direction, tuple[LabelChange, ...]]:

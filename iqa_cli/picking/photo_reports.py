@@ -25,7 +25,16 @@ if TYPE_CHECKING:
 _FINDING = ("label", "level", "probability", "evidence", "margin", "nearly", "measured")
 _NUMERIC = frozenset({int, float})
 _TEXTS = ("make", "model", "lens_model")
-_NUMBERS = ("exposure_time_s", "f_number", "iso", "exposure_bias_ev", "orientation", "image_width", "image_height")
+_NUMBERS = (
+    "exposure_time_s",
+    "f_number",
+    "iso",
+    "exposure_bias_ev",
+    "orientation",
+    "image_width",
+    "image_height",
+    "focal_length_mm",
+)
 
 
 def read_photo_reports(path: str | os.PathLike[str]) -> Iterator[PhotoReport]:

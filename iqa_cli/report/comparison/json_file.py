@@ -68,17 +68,6 @@ def comparison_json(say: Sentences, *, top: int, made: dt.datetime) -> bytes:
             }
             for entry in found.measured
         ],
-        "by": list(found.by),
-        "groups": [
-            {
-                "values": [utf8(value) or None for value in group.values],
-                "pairs": group.pairs,
-                "labels": [
-                    {"label": utf8(label), **_turn(turn)} for label, turn in zip(labels, group.turns, strict=True)
-                ],
-            }
-            for group in found.groups
-        ],
         "regressions": [_pair(pair, labels) for pair in found.regressions(top)],
         "gains": [_pair(pair, labels) for pair in found.gains(top)],
     }

@@ -31,6 +31,7 @@ from iqa_cli.findings import in_percent
 from iqa_cli.photometry import MEASUREMENT_NAMES
 from iqa_cli.photos.discover import as_utf8
 from iqa_cli.photos.spelling import files_spelled
+from iqa_cli.report.audit.group_words import group_table
 from iqa_cli.report.audit.html import MARK
 from iqa_cli.report.audit.html.charts import Distributions
 from iqa_cli.report.audit.html.words import PAGE, SCRIPT
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import TracebackType
 
+    from iqa_cli.grouping import Grouping
     from iqa_cli.hexgraph.graph import HexGraph
     from iqa_cli.records import Language, PhotoReport
     from iqa_cli.report.audit.provenance import Provenance
@@ -94,12 +96,15 @@ class HtmlWriter:
     graph       whose labels, levels and rules the reports are about
     lang        of the page
     provenance  what the page says of itself
+    by          groupings that it counts by
     raises      UsageError  if no file can be made there, or something that is not ours stands where the pictures may go
 
     A context manager: left without `finish` it leaves everything as it was.
     """
 
-    def __init__(self, path: Path, graph: HexGraph, lang: Language, provenance: Provenance) -> None:
+    def __init__(
+        self, path: Path, graph: HexGraph, lang: Language, provenance: Provenance, *, by: Sequence[Grouping] = ()
+    ) -> None:
         # A link stays, and all else is told from where the page really lies: its folder, and the way to the photos.
         self._path = path = Path(os.path.realpath(path))
         self._graph = graph
@@ -119,7 +124,7 @@ class HtmlWriter:
         self._fine: list[_Kept] = []
         self._chance = random.Random(0)  # noqa: S311 - an even pick, the same each time
         self._distributions = Distributions()
-        self._tally = Tally(top=0, between=self._words["between"])
+        self._tally = Tally(top=0, between=self._words["between"], by=by)
 
     def write(self, report: PhotoReport) -> None:
         """Take one photo.
@@ -266,6 +271,7 @@ class HtmlWriter:
             "js": Markup(js),  # noqa: S704 - our own files
             "levels": [{"name": self._graph.level_name(level, lang)} for level in self._shown_levels()],
             "summary": self._summary(),
+            "groups": [group_table(groups, self._graph, lang) for groups in self._tally.groups],
             "charts": self._distributions.charts(words),
             "kept": words[kept].format(kept=len(order), fine=self._tally.fine, fine_kept=len(self._fine)),
             "companion": None if is_inside else words["companion"].format(folder=shown(as_utf8(self._folder.name))),
