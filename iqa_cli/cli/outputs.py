@@ -130,11 +130,13 @@ class Outputs:
             if self._page is not None:
                 each.callback(self._page.finish)
             if self._json is not None:
-                sink = self._json
-                each.callback(lambda: deliver(sink, [document()]))
+                each.callback(self._write_document, self._json, document)
             for sink, _ in reversed(self._writers):
                 if isinstance(sink, OutputFile):
                     each.callback(sink.commit)
+
+    def _write_document(self, sink: Sink, document: Callable[[], bytes]) -> None:
+        deliver(sink, [document()])
 
     def _say_who_left(self) -> None:
         raise OutputError(f"{' and '.join(self._left)}: its reader left before the last row")
