@@ -45,6 +45,10 @@ def compare(
             "whose paths its named groups, or else group 1, find the same; time:SECONDS, those taken that close.",
         ),
     ] = "path",
+    by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY,...", help="Also test groups of pairs by A's settings; keys as for `iqa assess`."),
+    ] = None,
     html: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Write a page with the pairs side by side; any browser opens it."),
@@ -102,10 +106,12 @@ def compare(
     from iqa_cli.checkpoint import load_checkpoint
     from iqa_cli.cli.outputs import open_sinks, page_path
     from iqa_cli.cli.streams import say
+    from iqa_cli.grouping import grouping_of
     from iqa_cli.paths import find_checkpoint
     from iqa_cli.report.output import OutputStream, told_as_output_error
 
     pairing = comparison.pairing_of(pair)
+    groupings = tuple(map(grouping_of, by or ()))
     try:
         named = {"--json": json, "--csv": csv}
         found = [_photos(source, named | {"--html": html}) for source in (a, b)]
@@ -120,7 +126,7 @@ def compare(
                 _read(source) if discovery is None else _audit(source, discovery, auditor, cache)
                 for source, discovery in zip((a, b), found, strict=True)
             )
-            result = comparison.compare(before, after, pairing)
+            result = comparison.compare(before, after, pairing, by=groupings)
             names = _names(result, card.graph, lang)
             _write(result, names, lang, sinks, page, top=top)
             if not any(isinstance(sink, OutputStream) for sink in sinks.values()):

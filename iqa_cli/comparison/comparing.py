@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iqa_cli.comparison.pairing import ByPath
-from iqa_cli.comparison.records import Comparison, LabelChange, Mean, MeasuredChange, PairChange, Turn
+from iqa_cli.comparison.records import Comparison, Group, Grouped, LabelChange, Mean, MeasuredChange, PairChange, Turn
 from iqa_cli.errors import InvalidInput
 from iqa_cli.metrics.bootstrap import weights
 from iqa_cli.photometry.luma import linear_light_iec61966
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from iqa_cli.comparison.pairing import Pairing
     from iqa_cli.comparison.shots import Side
+    from iqa_cli.grouping import Grouping, Value
 
     Floats = NDArray[np.float64]
     Levels = NDArray[np.int64]
@@ -33,12 +34,19 @@ EV_FLOOR = 1 / 255
 
 
 def compare(
-    a: Side, b: Side, pairing: Pairing | None = None, *, resamples: int = RESAMPLES, seed: int = SEED
+    a: Side,
+    b: Side,
+    pairing: Pairing | None = None,
+    *,
+    by: Sequence[Grouping] = (),
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
 ) -> Comparison:
     """Compare two audits of the same scenes.
 
     a, b       the older and the newer one
     pairing    which photos belong together; by their path if None
+    by         groupings, by the photo in A, to test each group by itself
     resamples  of the bootstrap
     seed       of its draws
     raises     InvalidInput  if they were judged by different labels, or no pair was judged
@@ -75,6 +83,7 @@ def compare(
         labels[:-1],
         labels[-1],
         _measured_changes(a, b, judged, resamples, seed),
+        tuple(_grouped(grouping, judged, after - before) for grouping in by),
     )
 
 
@@ -148,6 +157,29 @@ def turns_of(better: Levels, worse: Levels, *, separate: int = 0) -> tuple[Turn,
     together = len(ps) - separate
     adjusted = [*holm(ps[:together]), *ps[together:]]
     return tuple(Turn(*count, p, p_holm) for count, p, p_holm in zip(counts, ps, adjusted, strict=True))
+
+
+def _grouped(grouping: Grouping, judged: Sequence[PairChange], moves: Levels) -> Grouped:
+    """The pairs by one grouping.
+
+    moves  (n, L) levels by which each pair rose
+    """
+    members: dict[tuple[Value, ...], list[int]] = {}
+    for place, pair in enumerate(judged):
+        members.setdefault(grouping.values(pair.a.source_file, pair.a.capture), []).append(place)
+    ordered = sorted(members.items())
+    better, worse = (np.array([(moves[places] * sign > 0).sum(0) for _, places in ordered]).ravel() for sign in (-1, 1))
+    # Where no pair changed there is nothing to test, and no reason to correct the others for it.
+    told = np.flatnonzero(better + worse)
+    turns = [Turn(0, 0, 1.0, 1.0)] * len(better)
+    for place, turn in zip(told.tolist(), turns_of(better[told], worse[told]), strict=True):
+        turns[place] = turn
+    labels = moves.shape[1]
+    groups = tuple(
+        Group(tuple(value.text for value in values), len(places), tuple(turns[number * labels : (number + 1) * labels]))
+        for number, (values, places) in enumerate(ordered)
+    )
+    return Grouped(grouping.text, grouping.names, groups)
 
 
 def _measured_changes(

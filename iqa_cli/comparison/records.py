@@ -93,6 +93,30 @@ class MeasuredChange:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Group:
+    """The pairs whose photo in A is in one group."""
+
+    values: tuple[str, ...]
+    """One for each key; empty where it is not known."""
+    pairs: int
+    """How many were compared."""
+    turns: tuple[Turn, ...]
+    """Per label; corrected over all labels of all groups of the grouping."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Grouped:
+    """The pairs by one grouping."""
+
+    by: str
+    """As a user writes it."""
+    names: tuple[str, ...]
+    """Of its keys."""
+    groups: tuple[Group, ...]
+    """Sorted by their values, unknown ones last."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class PairChange:
     """One pair that was compared."""
 
@@ -143,6 +167,8 @@ class Comparison:
     """Of the worst level of each photo. It has its own test, and no part in the verdict."""
     measured: tuple[MeasuredChange, ...]
     """In the order of the reports; `luma_median_ev` first."""
+    grouped: tuple[Grouped, ...] = ()
+    """By each grouping that was asked for; no part in the verdict."""
 
     @property
     def shown(self) -> Mapping[Direction, tuple[LabelChange, ...]]:

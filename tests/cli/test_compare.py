@@ -193,3 +193,26 @@ def test_in_chinese_no_english_sentence_is_left(compared: Run) -> None:
     assert "B 比 A 差：整体偏暗" in out
     for word in ("better", "worse", "pairs", "photos", "level", "darker"):
         assert word not in out
+
+
+@pytest.mark.parametrize(
+    ("lang", "title"), [("en", "By folder: pairs better / worse"), ("zh", "按文件夹：变好 / 变差的照片对")]
+)
+def test_groups_are_in_the_table_the_document_and_the_page(compared: Run, builds: Path, lang: str, title: str) -> None:
+    files = ("--json", "c.json", "--html", "c.html")
+    code, out, err = compared("A", "B", "--by", "folder", "--by", "iso", "--lang", lang, *files)
+    assert (code, err) == (0, "")
+    assert title in out
+    assert "0 / 10 ▲" in out
+    assert title in (builds / "c.html").read_text(encoding="utf-8")
+    folder, iso = document(builds / "c.json")["groups"]
+    assert [(group["values"], group["pairs"]) for group in folder["groups"]] == [(["A/roll"], PHOTOS)]
+    assert iso["groups"][0]["values"] == [None]
+    assert {entry["label"]: entry["shown"] for entry in iso["groups"][0]["labels"]}["dark"] == "worse"
+
+
+@pytest.mark.usefixtures("builds")
+def test_a_key_that_there_is_not_is_refused(compared: Run) -> None:
+    code, _, err = compared("A", "B", "--by", "lense")
+    assert code == 2
+    assert "--by lense" in err

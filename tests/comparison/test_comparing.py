@@ -11,6 +11,7 @@ import pytest
 from iqa_cli.comparison import Side, compare
 from iqa_cli.comparison.comparing import mean_changes
 from iqa_cli.errors import InvalidInput
+from iqa_cli.grouping import grouping_of
 from iqa_cli.significance import ALPHA, holm, sign_test
 
 if TYPE_CHECKING:
@@ -194,3 +195,26 @@ def test_nothing_to_compare_is_said(shot: Callable[..., PhotoReport]) -> None:
         compare(Side.of("A", [shot("A/1")]), Side.of("B", [shot("B/2"), shot("B/3")]))
     with pytest.raises(InvalidInput, match="no photo of it was judged"):
         compare(Side.of("A", [shot("A/1", status="unreadable")]), Side.of("B", [shot("B/1")]))
+
+
+def test_groups_are_by_the_photo_in_a_and_corrected_together(shot: Callable[..., PhotoReport]) -> None:
+    a, b = [], []
+    for iso, pairs, after in ((100, 20, (1, 1)), (1600, 12, (1, 3)), (None, 2, (2, 1))):
+        for number in range(pairs):
+            a.append(shot(f"A/{iso}/{number}", iso=iso))
+            b.append(shot(f"B/{iso}/{number}", after, iso=50))
+    found = compare(Side.of("A", a), Side.of("B", b), by=[grouping_of("iso"), grouping_of("camera")])
+    iso, camera = found.grouped
+    assert [(group.values, group.pairs) for group in iso.groups] == [(("51-100",), 20), (("801-1600",), 12), (("",), 2)]
+    dark = [group.turns[1] for group in iso.groups]
+    assert [(turn.better, turn.worse, turn.shown) for turn in dark] == [(0, 0, None), (0, 12, "worse"), (0, 0, None)]
+    # Of six tests two have pairs that changed.
+    assert dark[1].p_holm == pytest.approx(2 * sign_test(0, 12))
+    assert [(group.values, group.pairs) for group in camera.groups] == [(("",), 34)]
+    assert camera.groups[0].turns[1].worse == found.labels[1].level.worse
+
+
+def test_groups_of_pairs_that_did_not_change_are_there(shot: Callable[..., PhotoReport]) -> None:
+    sides = [Side.of(name, [shot(f"{name}/{n}", iso=100) for n in range(3)]) for name in "AB"]
+    (iso,) = compare(*sides, by=[grouping_of("iso")]).grouped
+    assert [turn.p for turn in iso.groups[0].turns] == [1.0, 1.0]

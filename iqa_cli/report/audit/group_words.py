@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from iqa_cli.findings import in_percent
 from iqa_cli.report.audit.groups import most_telling
-from iqa_cli.report.text import shown, utf8
+from iqa_cli.report.group_names import keys_said, values_said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,9 +29,6 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "hint": "Share of the judged photos at {level} or worse, its 95 % interval, and the graver levels. ▲ more and "
         "▼ fewer than in all other photos, by Fisher's exact test and Holm's correction.",
         "judged": "Judged",
-        "unknown": "unknown",
-        "fired": "fired",
-        "not fired": "not fired",
         "interval": "{low} to {high}",
         "or_worse": "{level} or worse",
         "told": "{mark} {group}: {label}, {level}, in {share} ({count} of {judged}; {low} to {high}), "
@@ -46,24 +43,12 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "clipped_fraction": "clipped",
         "lstar_p5_p95_spread": "span of L*",
         "comma": ", ",
-        "camera": "camera",
-        "lens": "lens",
-        "iso": "ISO",
-        "exposure-time": "exposure time",
-        "focal-length": "focal length",
-        "flash": "flash",
-        "hour": "hour",
-        "month": "month",
-        "folder": "folder",
     },
     "zh": {
         "title": "按{keys}统计（已评判 {judged} 张）",
         "hint": "已评判照片中达到{level}及以上的比例、其 95 % 区间，以及更严重的等级。▲ 多于、▼ 少于其他所有照片："
         "费希尔精确检验，经霍尔姆校正。",
         "judged": "已评判",
-        "unknown": "未知",
-        "fired": "闪光",
-        "not fired": "未闪光",
         "interval": "{low} 至 {high}",
         "or_worse": "{level}及以上",
         "told": "{mark} {group}：{label}，{level}占 {share}（{judged} 张中 {count} 张；{low} 至 {high}），"
@@ -78,15 +63,6 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "clipped_fraction": "过曝",
         "lstar_p5_p95_spread": "L* 跨度",
         "comma": "，",
-        "camera": "相机",
-        "lens": "镜头",
-        "iso": "ISO",
-        "exposure-time": "曝光时间",
-        "focal-length": "焦距",
-        "flash": "闪光灯",
-        "hour": "小时",
-        "month": "月份",
-        "folder": "文件夹",
     },
 }
 
@@ -101,7 +77,7 @@ def group_table(groups: Groups, graph: HexGraph, lang: Language) -> dict[str, An
     rows = groups.rows(graph)
     some = most_telling(rows, ROWS_SHOWN)
     lowest = min(level for label in graph.labels for level in label.levels)
-    keys = words["comma"].join(words.get(name, shown(utf8(name))) for name in groups.grouping.names)
+    keys = keys_said(groups.grouping.names, lang)
     told = list(_told(groups, rows, graph, lang))
     if len(told) > LINES_SHOWN:
         told = [*told[:LINES_SHOWN], words["more_told"].format(count=len(told) - LINES_SHOWN)]
@@ -109,7 +85,6 @@ def group_table(groups: Groups, graph: HexGraph, lang: Language) -> dict[str, An
     return {
         "title": words["title"].format(keys=keys, judged=groups.judged),
         "hint": words["hint"].format(level=graph.level_name(lowest + 1, lang)),
-        "keys": keys,
         "columns": [
             keys,
             words["judged"],
@@ -128,18 +103,12 @@ def group_table(groups: Groups, graph: HexGraph, lang: Language) -> dict[str, An
 
 def _row(row: GroupRow, graph: HexGraph, lang: Language) -> dict[str, Any]:
     return {
-        "name": _name(row, lang),
+        "name": values_said(row.values, lang),
         "judged": row.judged,
         "differs": row.differs,
         "cells": [_cell(rates, row.judged, graph, lang) for rates in row.rates.values()],
         "means": [f"{row.means[name]:.{digits}f}" if name in row.means else "" for name, digits in MEANS.items()],
     }
-
-
-def _name(row: GroupRow, lang: Language) -> str:
-    words = WORDS[lang]
-    known = {"fired": words["fired"], "not fired": words["not fired"], "": words["unknown"]}
-    return words["comma"].join(known.get(value) or shown(utf8(value)) for value in row.values)
 
 
 def _cell(rates: Sequence[Rate], judged: int, graph: HexGraph, lang: Language) -> dict[str, str]:
@@ -183,7 +152,7 @@ def _told(groups: Groups, rows: Sequence[GroupRow], graph: HexGraph, lang: Langu
         small = rate.p_holm < 0.001
         yield words["told"].format(
             mark=MARKS[rate.differs],
-            group=_name(row, lang),
+            group=values_said(row.values, lang),
             label=label.display(lang),
             level=graph.level_name(rate.level, lang)
             if rate.level == label.levels[-1]

@@ -68,6 +68,24 @@ def comparison_json(say: Sentences, *, top: int, made: dt.datetime) -> bytes:
             }
             for entry in found.measured
         ],
+        "groups": [
+            {
+                "by": utf8(grouped.by),
+                "keys": [utf8(name) for name in grouped.names],
+                "groups": [
+                    {
+                        "values": [utf8(value) or None for value in group.values],
+                        "pairs": group.pairs,
+                        "labels": [
+                            {"label": utf8(label), **_turn(turn)}
+                            for label, turn in zip(labels, group.turns, strict=True)
+                        ],
+                    }
+                    for group in grouped.groups
+                ],
+            }
+            for grouped in found.grouped
+        ],
         "regressions": [_pair(pair, labels) for pair in found.regressions(top)],
         "gains": [_pair(pair, labels) for pair in found.gains(top)],
     }

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iqa_cli.findings import in_percent
 from iqa_cli.records import Severity
 from iqa_cli.report.comparison.words import SHOWN, WORDS
+from iqa_cli.report.group_names import keys_said, values_said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from iqa_cli.comparison import Comparison, Side
-    from iqa_cli.comparison.records import LabelChange, Mean, MeasuredChange, PairChange
+    from iqa_cli.comparison.records import LabelChange, Mean, MeasuredChange, PairChange, Turn
     from iqa_cli.hexgraph.graph import HexGraph
     from iqa_cli.records import Language
 
+GROUPS_SHOWN = 25
+"""Groups that people are shown; the JSON document has all."""
 _STATUSES = ("ok", "uncertain", "damaged", "unreadable")
 _FIRST_DIGITS = 0.001
 _MINUS = "\u2212"
@@ -62,6 +65,7 @@ class Sentences:
     def __init__(self, found: Comparison, names: Names, lang: Language) -> None:
         self.found = found
         self.names = names
+        self.lang: Language = lang
         self.words = WORDS[lang]
 
     def verdict(self) -> str:
@@ -174,6 +178,30 @@ class Sentences:
             for count, before, after in sorted(moves, key=lambda move: (-move[0], move[1:]))
         )
 
+    def groups(self) -> Iterator[dict[str, Any]]:
+        """Each grouping as a table: `title`, `columns`, `rows` with `name`, `pairs` and `cells`, `left`.
+
+        A cell has its `text` and what is `shown`. Of many groups those with the most pairs are there.
+        """
+        for grouped in self.found.grouped:
+            ranked = sorted(range(len(grouped.groups)), key=lambda place: -grouped.groups[place].pairs)
+            some = [grouped.groups[place] for place in sorted(ranked[:GROUPS_SHOWN])]
+            keys = keys_said(grouped.names, self.lang)
+            left = len(grouped.groups) - len(some)
+            yield {
+                "title": self.words["by"].format(keys=keys),
+                "columns": [keys, self.words["column_pairs"], *self.names.labels.values()],
+                "rows": [
+                    {
+                        "name": values_said(group.values, self.lang),
+                        "pairs": group.pairs,
+                        "cells": [_turn_cell(turn) for turn in group.turns],
+                    }
+                    for group in some
+                ],
+                "left": self.words["more_groups"].format(count=left) if left else "",
+            }
+
     def steps(self, pair: PairChange) -> list[tuple[int, str]]:
         """What changed in one pair, the largest change first: by how many levels, and in words."""
         found = [
@@ -189,6 +217,12 @@ class Sentences:
             if rise
         ]
         return sorted(found, key=lambda step: -abs(step[0]))
+
+
+def _turn_cell(turn: Turn) -> dict[str, str]:
+    mark = {"worse": " ▲", "better": " ▼", None: ""}[turn.shown]
+    changed = turn.better or turn.worse
+    return {"text": f"{turn.better} / {turn.worse}{mark}" if changed else "-", "shown": turn.shown or ""}
 
 
 def _signed(value: float, digits: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.padding import Padding
 from rich.table import Table
@@ -44,6 +44,8 @@ def print_comparison(found: Comparison, names: Names, lang: Language, *, top: in
         console.print()
         _print_levels(console, say, rule_for(file))
         _print_measured(console, say, rule_for(file))
+        for group in say.groups():
+            _print_group(console, say, group, rule_for(file))
         for heading, pairs, count in (
             ("regressions", found.regressions(top), found.n_worse),
             ("gains", found.gains(top), found.n_better),
@@ -106,6 +108,22 @@ def _print_measured(console: Console, say: Sentences, rule: box.Box) -> None:
     for row in rows:
         table.add_row(*map(Text, row))
     console.print(Padding(table, (0, 0, 1, 1)))
+
+
+def _print_group(console: Console, say: Sentences, group: dict[str, Any], rule: box.Box) -> None:
+    line(console, group["title"], style="bold")
+    line(console, say.words["by_hint"], style="dim")
+    table = Table(box=rule, pad_edge=False, padding=(0, 0 if console.width < NARROW else 1), show_edge=False)
+    table.add_column(group["columns"][0], overflow="fold", min_width=8)
+    for column in group["columns"][1:]:
+        table.add_column(shown(column), justify="right", overflow="fold")
+    for row in group["rows"]:
+        cells = [Text(cell["text"], style=_STYLES[cell["shown"] or None]) for cell in row["cells"]]
+        table.add_row(Text(row["name"]), str(row["pairs"]), *cells)
+    console.print(Padding(table, (1, 0, 1, 1)))
+    if group["left"]:
+        line(console, group["left"], style="dim")
+        console.print()
 
 
 def _print_pairs(console: Console, say: Sentences, heading: str, pairs: Sequence[PairChange], count: int) -> None:

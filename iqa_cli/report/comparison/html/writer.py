@@ -77,6 +77,7 @@ def _context(say: Sentences, lang: Language, *, top: int, made: dt.datetime) -> 
         "columns": [words[f"column_{column}"] for column in columns],
         "rows": [_row(say, change) for change in (*found.labels, found.worst)],
         "measured": list(say.measured()),
+        "groups": list(say.groups()),
         "tables": [_table(say, change) for change in found.labels if say.transitions(change)],
         "lists": _lists(say, top),
         "meta": script_json({"words": {key: words[key] for key in ("showing", "comma")}}),
