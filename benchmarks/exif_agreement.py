@@ -46,6 +46,7 @@ FIELDS = {
     "Orientation": "orientation",
     "ImageWidth": "image_width",
     "ImageHeight": "image_height",
+    "FocalLength": "focal_length_mm",
 }
 EQUAL, NEITHER, ELSEWHERE = "equal", "neither", "elsewhere"
 LISTED = ("left out", "missing", "ours only", "different")
@@ -54,7 +55,7 @@ MAIN = ("IFD0", "ExifIFD", "XMP-tiff", "XMP-exif", "XMP-exifEX")
 SIZE = ("File", "PNG", "RIFF", "Meta", "QuickTime", "Track1")
 GROUPS = {"Make": MAIN, "Model": MAIN, "Orientation": MAIN, "ImageWidth": SIZE, "ImageHeight": SIZE}
 """Where exiftool's value is taken from, the first that has one."""
-ZERO_IS_NONE = frozenset({"ExposureTime", "FNumber", "ISO", "Orientation", "ImageWidth", "ImageHeight"})
+ZERO_IS_NONE = frozenset({"ExposureTime", "FNumber", "FocalLength", "ISO", "Orientation", "ImageWidth", "ImageHeight"})
 
 
 def main() -> None:

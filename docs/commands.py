@@ -20,6 +20,7 @@ ABOUT = {
     "assess": "reading-a-report.md",
     "cache": "cleaning-a-camera-roll.md#running-it-again",
     "checkpoint-check": "checkpoints.md",
+    "compare": "comparing.md",
     "convert": "checkpoints.md#checkpoints-of-the-published-code",
     "eval": "evaluation.md",
     "graph-check": "graph-format.md",

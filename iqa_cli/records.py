@@ -118,6 +118,8 @@ class Capture:
     """Stored pixels across, before orientation."""
     image_height: int | None = None
     """Stored pixels down, before orientation."""
+    focal_length_mm: float | None = None
+    """Of the lens itself, not what it would be on a larger sensor."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

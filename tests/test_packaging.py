@@ -80,11 +80,12 @@ def test_wheel_holds_every_module_of_the_package(names: set[str]) -> None:
     assert modules <= names
 
 
-def test_wheel_holds_what_the_page_is_made_of(names: set[str]) -> None:
-    folder = ROOT / "iqa_cli" / "report" / "audit" / "html"
-    kinds = {path.suffix for path in folder.iterdir() if path.is_file()}
-    assert kinds == {".py", ".j2", ".css", ".js"}
-    assert {f"iqa_cli/report/audit/html/{path.name}" for path in folder.iterdir() if path.is_file()} <= names
+@pytest.mark.parametrize("document", ["audit", "comparison"])
+def test_wheel_holds_what_a_page_is_made_of(names: set[str], document: str) -> None:
+    folder = ROOT / "iqa_cli" / "report" / document / "html"
+    parts = [path for path in folder.iterdir() if path.is_file()]
+    assert {path.suffix for path in parts} >= {".py", ".j2", ".js"}
+    assert {path.relative_to(ROOT).as_posix() for path in parts} | {"iqa_cli/report/page.css"} <= names
 
 
 def test_wheel_holds_the_template_of_cards(names: set[str]) -> None:

@@ -70,6 +70,7 @@ class Picture:
 PICTURES = (
     Picture("assess", "iqa assess DCIM --top 3"),
     Picture("assess-blocking", "iqa assess DCIM --min-severity blocking --top 4", before=("iqa assess DCIM",)),
+    Picture("compare", "iqa compare build41 build42 --top 2"),
     Picture("cache", "iqa cache info", before=("iqa assess DCIM",)),
     Picture(
         "pick",
@@ -139,6 +140,7 @@ def make_workplace(folder: Path) -> None:
     rolls = _script(ROOT / "demo" / "make_camera_roll.py")
     rolls.make(folder / "DCIM")
     _write_labels(folder / "labels.csv", rolls)
+    _render_builds(folder, rolls)
     _write_shots(folder / "shots.csv")
     _draw_scenes(folder)
     (folder / "my-graph.json").write_text(MY_GRAPH, encoding="utf-8")
@@ -178,6 +180,16 @@ def _write_labels(path: Path, rolls: ModuleType) -> None:
             levels = deviation(good, taken).positions(LABELS)[0].tolist()
             rows.append((f"{folder}/{shot.name}", *map(str, levels)))
     _write_rows(path, rows)
+
+
+def _render_builds(folder: Path, rolls: ModuleType) -> None:
+    """The camera folder's frames as two builds would render them: build42/ is 1.6 EV darker than build41/."""
+    for build, tones in (("build41", ()), ("build42", (rolls.exposed(-1.6),))):
+        (folder / build).mkdir()
+        shots = [shot for _, shots in rolls.ROLLS.values() for shot in shots]
+        for number, shot in enumerate(shots):
+            picture = rolls.rendered(shot.frame, tones)
+            picture.save(folder / build / f"{number:02d}.jpg", quality=rolls.JPEG_QUALITY)
 
 
 def _write_shots(path: Path) -> None:

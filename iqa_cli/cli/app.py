@@ -15,6 +15,7 @@ from iqa_cli.cli.assess import assess
 from iqa_cli.cli.cache import cache
 from iqa_cli.cli.checkpoint_check import checkpoint_check
 from iqa_cli.cli.command import Command, Commands
+from iqa_cli.cli.compare import compare
 from iqa_cli.cli.convert import convert
 from iqa_cli.cli.eval import evaluate
 from iqa_cli.cli.graph_check import graph_check
@@ -40,6 +41,7 @@ app = typer.Typer(
 app.command("assess", cls=Command, short_help="Find the photos with tone problems: how bad, how sure.")(assess)
 app.add_typer(cache, name="cache", short_help="Show or forget what is remembered of judged photos.")
 app.command("checkpoint-check", cls=Command, short_help="Say whether checkpoints are safe and sound.")(checkpoint_check)
+app.command("compare", cls=Command, short_help="Say whether B is better than A on the same scenes.")(compare)
 app.command("convert", cls=Command, short_help="Turn a checkpoint of the published code into one of ours.")(convert)
 app.command("eval", cls=Command, short_help="Say how good a model is on labelled photos.")(evaluate)
 app.command("graph-check", cls=Command, short_help="Prove label graphs sound.")(graph_check)

@@ -60,6 +60,14 @@ def assess(
         str | None,
         typer.Option(metavar="FILE", help="Write a page to look at, filter and review; any browser opens it."),
     ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY,...",
+            help="Also count by camera, lens, iso, exposure-time, focal-length, flash, hour, month, folder or "
+            "regex:PATTERN on the path, and mark groups that differ. With commas together; may be repeated.",
+        ),
+    ] = None,
     top: Annotated[int, typer.Option(min=0, metavar="N", help="How many of the worst photos to list.")] = 20,
     min_severity: Annotated[
         Level, typer.Option(metavar=choice_of(Level), help="List photos among the worst from this severity on.")
@@ -145,6 +153,7 @@ def assess(
     from iqa_cli.cli.outputs import open_outputs
     from iqa_cli.cli.signals import when_hurried
     from iqa_cli.cli.streams import say
+    from iqa_cli.grouping import grouping_of
     from iqa_cli.paths import find_checkpoint
     from iqa_cli.report.audit.tally import Tally
     from iqa_cli.report.audit.words import WORDS
@@ -153,7 +162,8 @@ def assess(
 
     if csv_bom and csv is None:
         raise UsageError("--csv-bom is about the file of --csv, which is missing", hint="--csv audit.csv --csv-bom")
-    tally = Tally(top=top, min_level=min_severity.number, between=WORDS[lang.code].between)
+    groupings = tuple(map(grouping_of, by or ()))
+    tally = Tally(top=top, min_level=min_severity.number, between=WORDS[lang.code].between, by=groupings)
     outputs: Outputs | None = None
     try:
         found = find_photos(paths, include_copies=include_copies, exclude=exclude or (), exclude_from=exclude_from)
@@ -175,9 +185,9 @@ def assess(
                 device=device.code,
             )
             when_hurried(auditor.hurry)
-            with _opened_cache(auditor, cache, say) as known:
+            with opened_cache(auditor, cache, say) as known:
                 about = _provenance(paths, model, auditor.card_sha256, decode, strictness)
-                outputs.start(auditor.graph, lang.code, about, csv_bom=csv_bom)
+                outputs.start(auditor.graph, lang.code, about, csv_bom=csv_bom, by=groupings)
                 complete = _audit(auditor, found, known, outputs, tally, about, to_the_end=fail_on is not None)
     except KeyboardInterrupt:
         rows = "" if outputs is None or not outputs.said_of_kept else f", {outputs.said_of_kept}"
@@ -216,7 +226,7 @@ def _provenance(
     )
 
 
-def _opened_cache(
+def opened_cache(
     auditor: Auditor, wanted: bool, say: Callable[[str], None]
 ) -> contextlib.AbstractContextManager[Cache | None]:
     """The user's cache, which tells what is wrong with it and never stops a run; None if it is not wanted."""

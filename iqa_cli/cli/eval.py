@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from iqa_cli.cli.options import Device, choice_of
-from iqa_cli.errors import ExitCode, OutputError, UsageError
+from iqa_cli.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -146,7 +146,7 @@ def evaluate(
 
 def _summarise(files: list[str], json: str | None) -> None:
     """Several evaluations in one table, or one document."""
-    from iqa_cli.cli.outputs import open_sinks
+    from iqa_cli.cli.outputs import deliver, open_sinks
     from iqa_cli.evaluation.summary import summary_of
     from iqa_cli.report.evaluation.summary import print_summary, summary_json
     from iqa_cli.report.output import OutputStream, told_as_output_error
@@ -156,7 +156,7 @@ def _summarise(files: list[str], json: str | None) -> None:
         found = summary_of(files)
         sink = open_sinks({"--json": json}, (), stack)["--json"]
         if sink is not None:
-            _write(sink, summary_json(found))
+            deliver(sink, [summary_json(found)])
         if not isinstance(sink, OutputStream):
             with contextlib.suppress(BrokenPipeError), told_as_output_error("stdout"):
                 print_summary(found, file=sys.stdout)
@@ -188,7 +188,7 @@ def _evaluate_photos(
 ) -> None:
     """Judge labelled photos, keep the predictions if they are wanted, and compare."""
     from iqa_cli.checkpoint import load_checkpoint
-    from iqa_cli.cli.outputs import open_sinks
+    from iqa_cli.cli.outputs import deliver, open_sinks
     from iqa_cli.cli.progress import progress
     from iqa_cli.cli.signals import when_hurried
     from iqa_cli.cli.streams import say
@@ -213,12 +213,13 @@ def _evaluate_photos(
         with progress(len(labelled.photos)) as advance:
             found = judge(auditor, labelled, on_photo=advance)
         if (sink := sinks["--predictions"]) is not None:
-            _write(sink, predictions_csv(found))
+            deliver(sink, [predictions_csv(found)])
         _report(found, sinks)
 
 
 def _report(predictions: Predictions, sinks: dict[str, Sink | None]) -> None:
     """Evaluate, write the files, and print the table unless stdout is one of them."""
+    from iqa_cli.cli.outputs import deliver
     from iqa_cli.cli.streams import say
     from iqa_cli.evaluation import evaluate
     from iqa_cli.report.evaluation.csv_file import evaluation_csv
@@ -230,7 +231,7 @@ def _report(predictions: Predictions, sinks: dict[str, Sink | None]) -> None:
     evaluation = evaluate(predictions)
     for option, render in (("--json", evaluation_json), ("--csv", evaluation_csv)):
         if (sink := sinks[option]) is not None:
-            _write(sink, render(evaluation))
+            deliver(sink, [render(evaluation)])
     if not any(isinstance(sink, OutputStream) for sink in sinks.values()):
         _print(evaluation)
 
@@ -242,22 +243,6 @@ def _print(evaluation: Evaluation) -> None:
     # After `iqa eval ... | head -1` the reader has what it wants.
     with contextlib.suppress(BrokenPipeError), told_as_output_error("stdout"):
         print_evaluation(evaluation, file=sys.stdout)
-
-
-def _write(sink: Sink, content: bytes) -> None:
-    """Write a whole file, which then takes its place.
-
-    raises  OutputError  if it cannot be written, or the reader of a named pipe left; of stdout it may, as in `| head`
-    """
-    from iqa_cli.report.output import OutputFile
-
-    try:
-        sink.write(content)
-        if isinstance(sink, OutputFile):
-            sink.commit()
-    except BrokenPipeError:
-        if isinstance(sink, OutputFile):
-            raise OutputError(f"{sink.name}: its reader left before the end") from None
 
 
 def _names_in(labels: str | None) -> tuple[str, ...] | None:

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 from iqa_cli.errors import OutputError, UsageError
 from iqa_cli.photos.discover import SUFFIXES
 from iqa_cli.report.audit.html import MARK
+from iqa_cli.report.comparison.html import MARK as COMPARISON_MARK
 from iqa_cli.report.output import OutputFile, OutputStream, identity_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from iqa_cli.grouping import Grouping
     from iqa_cli.hexgraph.graph import HexGraph
     from iqa_cli.records import Language, PhotoRef, PhotoReport
     from iqa_cli.report.audit.csv_file import CsvWriter
@@ -68,13 +70,22 @@ class Outputs:
         """Whether everything that this run could print has lost its reader."""
         return self.on_stdout and not self._writers and self._json is None and self._page is None
 
-    def start(self, graph: HexGraph, lang: Language, provenance: Provenance, *, csv_bom: bool = False) -> None:
+    def start(
+        self,
+        graph: HexGraph,
+        lang: Language,
+        provenance: Provenance,
+        *,
+        csv_bom: bool = False,
+        by: Sequence[Grouping] = (),
+    ) -> None:
         """Make the renderers; what stands in the place of a file or of the page stays there until the end.
 
         graph       of the reports
         lang        of the page
         provenance  what the page says of itself, if there is one
         csv_bom     whether the CSV begins with a byte order mark
+        by          groupings that the page counts by
         """
         # Imported here: they need numpy, which a file that cannot be written should not have to wait for.
         from iqa_cli.report.audit.csv_file import CsvWriter
@@ -87,7 +98,7 @@ class Outputs:
         if self._html is not None:
             from iqa_cli.report.audit.html.writer import HtmlWriter
 
-            self._page = self._stack.enter_context(HtmlWriter(self._html, graph, lang, provenance))
+            self._page = self._stack.enter_context(HtmlWriter(self._html, graph, lang, provenance, by=by))
 
     def write(self, report: PhotoReport) -> None:
         """A row for every output; one whose reader left gets no more, the others go on.
@@ -125,14 +136,7 @@ class Outputs:
                     each.callback(sink.commit)
 
     def _write_document(self, sink: Sink, document: Callable[[], bytes]) -> None:
-        try:
-            sink.write(document())
-        except BrokenPipeError:
-            if isinstance(sink, OutputFile):
-                raise OutputError(f"{sink.name}: its reader left before the end") from None
-            return
-        if isinstance(sink, OutputFile):
-            sink.commit()
+        deliver(sink, [document()])
 
     def _say_who_left(self) -> None:
         raise OutputError(f"{' and '.join(self._left)}: its reader left before the last row")
@@ -170,7 +174,7 @@ def open_outputs(
     with contextlib.ExitStack() as stack:
         named = {"--csv": csv, "--jsonl": jsonl, "--json": json}
         sinks = open_sinks(named, photos, stack)
-        page = None if html is None else _page("--html", html, named, photos)
+        page = None if html is None else page_path("--html", html, named, photos)
         outputs = Outputs(sinks["--csv"], sinks["--jsonl"], sinks["--json"], page, stack)
         try:
             yield outputs
@@ -179,7 +183,7 @@ def open_outputs(
             raise
 
 
-def _page(option: str, name: str, others: Mapping[str, str | None], photos: Sequence[PhotoRef]) -> Path:
+def page_path(option: str, name: str, others: Mapping[str, str | None], photos: Sequence[PhotoRef]) -> Path:
     """Where a page goes: it is made beside its place, so that nothing is opened yet.
 
     raises  UsageError  if it can be none, is a photo, holds something that is not ours, or is named twice
@@ -230,6 +234,21 @@ def open_sinks(
     return sinks
 
 
+def deliver(sink: Sink, pieces: Iterable[bytes]) -> None:
+    """Write a whole file, which then takes its place.
+
+    raises  OutputError  if it cannot be written, or the reader of a named pipe left; of stdout it may, as in `| head`
+    """
+    try:
+        for piece in pieces:
+            sink.write(piece)
+        if isinstance(sink, OutputFile):
+            sink.commit()
+    except BrokenPipeError:
+        if isinstance(sink, OutputFile):
+            raise OutputError(f"{sink.name}: its reader left before the end") from None
+
+
 def _named_twice(first: str, one: str, second: str, other: str) -> UsageError:
     both = one if one == other else f"{one}, which is also {other}"
     return UsageError(f"{first} and {second} both name {both}", hint="give each its own file")
@@ -250,7 +269,13 @@ def _open(option: str, name: str, photos: Sequence[PhotoRef], stack: contextlib.
     return file
 
 
-_OURS = (b"SourceFile,status,", b"filename,pred_label,gt_label", b"label,n,", f"<!doctype html>\n<!-- {MARK} ".encode())
+_OURS = (
+    b"SourceFile,status,",
+    b"filename,pred_label,gt_label",
+    b"label,n,",
+    b"file_a,file_b,status_a,",
+    *(f"<!doctype html>\n<!-- {mark} ".encode() for mark in (MARK, COMPARISON_MARK)),
+)
 """How what we write begins. exiftool's tables have SourceFile, too."""
 _OUR_JSON = re.compile(
     rb'\{\s*"format_version":\s*\d+,\s*"(?:SourceFile|source_file|source|files|checkpoints|evaluations)"'

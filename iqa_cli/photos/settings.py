@@ -163,7 +163,7 @@ def _word(text: str) -> str:
 
 
 _FLASH = _whole(0, 0x7F)  # seven bits are defined
-_ZERO_IS_UNKNOWN = frozenset({tiff.EXPOSURE_TIME, tiff.F_NUMBER, tiff.ISO, tiff.ORIENTATION})
+_ZERO_IS_UNKNOWN = frozenset({tiff.EXPOSURE_TIME, tiff.F_NUMBER, tiff.FOCAL_LENGTH, tiff.ISO, tiff.ORIENTATION})
 _SETTINGS: Mapping[int, tuple[str, str, Callable[[Value], Any]]] = {
     tiff.MAKE: ("make", "Make", _text),
     tiff.MODEL: ("model", "Model", _text),
@@ -173,6 +173,7 @@ _SETTINGS: Mapping[int, tuple[str, str, Callable[[Value], Any]]] = {
     tiff.F_NUMBER: ("f_number", "FNumber", _number(above=0.0, up_to=1_000.0)),
     tiff.ISO: ("iso", "ISO", _whole(1, 100_000_000)),
     tiff.EXPOSURE_BIAS: ("exposure_bias_ev", "ExposureCompensation", _number(above=-30.0, up_to=30.0)),
+    tiff.FOCAL_LENGTH: ("focal_length_mm", "FocalLength", _number(above=0.0, up_to=100_000.0)),
     tiff.FLASH: ("flash_fired", "Flash", _flash),
     tiff.ORIENTATION: ("orientation", "Orientation", _whole(1, 8)),
 }

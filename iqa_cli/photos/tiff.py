@@ -24,7 +24,7 @@ logging.getLogger("exifread").setLevel(logging.CRITICAL)
 
 MAKE, MODEL, ORIENTATION = 0x010F, 0x0110, 0x0112
 EXPOSURE_TIME, F_NUMBER, ISO, TAKEN = 0x829A, 0x829D, 0x8827, 0x9003
-EXPOSURE_BIAS, FLASH, LENS_MODEL = 0x9204, 0x9209, 0xA434
+EXPOSURE_BIAS, FLASH, FOCAL_LENGTH, LENS_MODEL = 0x9204, 0x9209, 0x920A, 0xA434
 
 Value = bytes | tuple[float, ...] | None
 """Bytes of a text up to its end, or numbers, with nan for a fraction of 0; None for what cannot be read."""
@@ -38,7 +38,7 @@ _IN_PLACE = 4
 
 _EXIF_POINTER = 0x8769
 _MAIN_TAGS = frozenset({MAKE, MODEL, ORIENTATION})
-_SETTINGS = frozenset({EXPOSURE_TIME, F_NUMBER, ISO, TAKEN, EXPOSURE_BIAS, FLASH, LENS_MODEL})
+_SETTINGS = frozenset({EXPOSURE_TIME, F_NUMBER, ISO, TAKEN, EXPOSURE_BIAS, FLASH, FOCAL_LENGTH, LENS_MODEL})
 
 # Of the second directory: JPEGInterchangeFormat, JPEGInterchangeFormatLength. Of the settings: PixelXDimension, Y.
 _THUMBNAIL_TAGS = frozenset({0x0201, 0x0202})

@@ -33,6 +33,7 @@ _PROPERTIES = {
     f"{{{_EXIF}}}FNumber": tiff.F_NUMBER,
     f"{{{_EXIF}}}ISOSpeedRatings": tiff.ISO,
     f"{{{_EXIF}}}ExposureBiasValue": tiff.EXPOSURE_BIAS,
+    f"{{{_EXIF}}}FocalLength": tiff.FOCAL_LENGTH,
     f"{{{_EXIF}}}Fired": tiff.FLASH,  # in the structure Flash
 }
 _FLASH = f"{{{_EXIF}}}Flash"

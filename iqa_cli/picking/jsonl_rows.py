@@ -12,6 +12,7 @@ from iqa_cli.picking.rows import STATUSES, Row
 from iqa_cli.report.audit.jsonl import FORMAT_VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import BinaryIO
 
 
@@ -23,15 +24,10 @@ def jsonl_rows(file: BinaryIO, name: str) -> tuple[tuple[str, ...], tuple[Row, .
     raises  InvalidInput  if it is no report, one of another version, damaged, or cut off; the message names the line
             OSError       as reading does
     """
-    lines = Lines(file, name)
     labels: tuple[str, ...] = ()
     rows = []
-    for line in lines:
-        if not line.strip():
-            continue
-        if not lines.is_complete:
-            raise lines.cut_off()
-        document = _document(line, lines)
+    lines = Lines(file, name)
+    for document in documents(lines):
         try:
             names, row = _row(document)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
@@ -41,9 +37,22 @@ def jsonl_rows(file: BinaryIO, name: str) -> tuple[tuple[str, ...], tuple[Row, .
                 raise lines.damaged("has other labels than those before it")
             labels = names
         rows.append(row)
+    return labels, tuple(rows)
+
+
+def documents(lines: Lines) -> Iterator[dict[str, Any]]:
+    """The object of every photo, as it stands there.
+
+    raises  InvalidInput  as `jsonl_rows` does
+    """
+    for line in lines:
+        if not line.strip():
+            continue
+        if not lines.is_complete:
+            raise lines.cut_off()
+        yield _document(line, lines)
     if not lines.is_complete:
         raise lines.cut_off()
-    return labels, tuple(rows)
 
 
 def _document(line: str, lines: Lines) -> dict[str, Any]:

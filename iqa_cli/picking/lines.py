@@ -46,7 +46,7 @@ class Lines:
             except UnicodeDecodeError:
                 raise InvalidInput(
                     f"{self.name}: line {self.number} is not UTF-8",
-                    hint="a spreadsheet may have saved it anew; pick needs the file as assess wrote it",
+                    hint="a spreadsheet may have saved it anew; the file is needed as assess wrote it",
                 ) from None
         self.at_end = True
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 DCIM = Path(__file__).parents[3] / "shared" / "dcim"
 
-FIELDS = 12
+FIELDS = 13
 
 
 @pytest.fixture(autouse=True)

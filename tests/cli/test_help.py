@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # `FILE`, `NAME|PATH`, `A-B`, `GRAPH.json...`, `NAME=SHARE,...`; or what can be chosen, as it is typed: `auto|cuda:N`.
 NOUN = r"[A-Z]+(-[A-Z]+)?(\.(csv|json|pt|toml))?"
 WHAT = re.compile(rf"{NOUN}(\|{NOUN})*((=[A-Z]+)?,)?(\.\.\.)?")
-CHOICE = re.compile(r"[a-z]+(\|[a-z]+(:N)?)+")
+CHOICE = re.compile(r"[a-z]+(-[a-z]+)*(\|[a-z]+(-[a-z]+)*(:N)?)+")
 
 
 def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -73,7 +73,9 @@ def test_the_usage_line_is_what_one_types(path: tuple[str, ...]) -> None:
     usage = help_of(path).partition("\n")[0]
     assert usage.startswith(f"Usage: {' '.join(('iqa', *path))} [OPTIONS]")
     assert not set("{}<>") & set(usage)
-    for parameter in COMMANDS[path].params:
-        if parameter.param_type_name == "argument":
-            wanted = parameter.metavar if parameter.required else f"[{parameter.metavar}]"
-            assert usage.endswith(f" {wanted}"), usage
+    wanted = [
+        parameter.metavar if parameter.required else f"[{parameter.metavar}]"
+        for parameter in COMMANDS[path].params
+        if parameter.param_type_name == "argument"
+    ]
+    assert not wanted or usage.endswith(" ".join(["[OPTIONS]", *wanted])), usage

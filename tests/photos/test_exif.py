@@ -22,6 +22,7 @@ from tests.photos import exif_blocks
 
 MAKE, MODEL, ORIENTATION = 0x010F, 0x0110, 0x0112
 EXPOSURE, F_NUMBER, ISO, TAKEN, BIAS, FLASH, LENS = 0x829A, 0x829D, 0x8827, 0x9003, 0x9204, 0x9209, 0xA434
+FOCAL_LENGTH = 0x920A
 
 
 def block(main=None, **settings):
@@ -143,6 +144,9 @@ def test_a_wrong_type_is_the_callers_mistake():
         (tag(FLASH, 0x18), "flash_fired", False),
         (tag(FLASH, 1), "flash_fired", True),
         (tag(FLASH, 65535), "flash_fired", None),
+        (tag(FOCAL_LENGTH, IFDRational(424, 100)), "focal_length_mm", 4.24),
+        (tag(FOCAL_LENGTH, IFDRational(0, 1)), "focal_length_mm", None),
+        (tag(FOCAL_LENGTH, IFDRational(1, 0)), "focal_length_mm", None),
         (tag(TAKEN, "0000:00:00 00:00:00"), "taken_at", None),
         (tag(TAKEN, "    :  :     :  :  "), "taken_at", None),
         (tag(TAKEN, "2023:02:30 10:00:00"), "taken_at", None),

@@ -22,13 +22,14 @@ SPACES = (
 )
 ATTRIBUTES = (
     'tiff:Make="Maker" tiff:Model="Model &amp; X" exifEX:LensModel="Lens" exif:ExposureTime="1/125" '
-    'exif:FNumber="18/10" exif:DateTimeOriginal="2024-05-31T18:03:59+02:00" exif:ExposureBiasValue="-7/10"'
+    'exif:FNumber="18/10" exif:DateTimeOriginal="2024-05-31T18:03:59+02:00" exif:ExposureBiasValue="-7/10" '
+    'exif:FocalLength="68/10"'
 )
 ELEMENTS = (
     "<tiff:Make>Maker</tiff:Make><tiff:Model>Model &amp; X</tiff:Model><exifEX:LensModel>Lens</exifEX:LensModel>"
     "<exif:ExposureTime>1/125</exif:ExposureTime><exif:FNumber>1.8</exif:FNumber>"
     "<exif:DateTimeOriginal>2024-05-31T18:03:59.00</exif:DateTimeOriginal>"
-    "<exif:ExposureBiasValue>-0.7</exif:ExposureBiasValue>"
+    "<exif:ExposureBiasValue>-0.7</exif:ExposureBiasValue><exif:FocalLength>6.8</exif:FocalLength>"
 )
 LISTS = (
     "<exif:ISOSpeedRatings><rdf:Seq><rdf:li>400</rdf:li><rdf:li>800</rdf:li></rdf:Seq></exif:ISOSpeedRatings>"
@@ -76,7 +77,7 @@ def test_the_settings_are_read_where_there_is_no_exif(kind: str, attributes: str
     assert capture.taken_at is not None
     assert capture.taken_at.isoformat() == "2024-05-31T18:03:59"
     assert (capture.exposure_time_s, capture.f_number, capture.iso) == (0.008, 1.8, 400)
-    assert (capture.exposure_bias_ev, capture.flash_fired) == (-0.7, True)
+    assert (capture.exposure_bias_ev, capture.flash_fired, capture.focal_length_mm) == (-0.7, True, 6.8)
     assert notes == ()
 
 

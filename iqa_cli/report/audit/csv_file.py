@@ -19,6 +19,7 @@ UTF-8, line feeds, a header; without a byte order mark unless it is asked for. C
     Flash                 1 fired, 0 did not
     Orientation           EXIF 1..8
     ImageWidth            stored pixels, before rotation; then ImageHeight
+    FocalLength           mm, of the lens itself
 
 What is not known is an empty cell. A text that a spreadsheet would run as a formula gets a leading
 apostrophe; numbers never do.
@@ -54,6 +55,7 @@ CAPTURE_COLUMNS = (
     "Orientation",
     "ImageWidth",
     "ImageHeight",
+    "FocalLength",
 )
 TEXT_COLUMNS = (
     "SourceFile",
@@ -150,6 +152,7 @@ def _settings(capture: Capture) -> list[str]:
         _number(capture.orientation),
         _number(capture.image_width),
         _number(capture.image_height),
+        _number(capture.focal_length_mm, digits=3),
     ]
 
 

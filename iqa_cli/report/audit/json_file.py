@@ -10,6 +10,9 @@ photos          {"found", "judged", "flawed", "fine", "uncertain", "damaged", "u
 labels          per label in graph order {"label", "levels"}: how many of the judged photos have it at each level
 worst_levels    how many of the judged photos have each level as their worst
 reasons         status: [{"reason", "photos"}], the first ones to come up; the reason null is all others
+groups          per --by {"by", "keys", "groups", "photos_beyond"}: each group {"values", "photos", "judged", "labels",
+                "measurements"}, each of its labels {"label", "rates"}, each rate {"level", "photos", "share",
+                "interval", "p", "p_holm", "differs"}, of that level or worse
 passed_over     {"kinds": suffix: files, "copies": keeper: folders, "hidden", "excluded",
                 "not_searched": [{"folder", "reason"}]}
 """
@@ -25,6 +28,7 @@ from iqa_cli.report.text import utf8
 if TYPE_CHECKING:
     from iqa_cli.hexgraph.graph import HexGraph
     from iqa_cli.photos.discover import Discovery
+    from iqa_cli.report.audit.groups import Groups, Rate
     from iqa_cli.report.audit.provenance import Provenance
     from iqa_cli.report.audit.tally import ReasonGroups, Tally
 
@@ -79,6 +83,7 @@ def audit_json(
             "damaged": _reasons(tally.damaged),
             "unreadable": _reasons(tally.unreadable),
         },
+        "groups": [_groups(groups, graph) for groups in tally.groups],
         "passed_over": {
             "kinds": {utf8(suffix): count for suffix, count in sorted(found.left_out.kinds.items())},
             "copies": {utf8(keeper): count for keeper, count in sorted(found.left_out.copies.items())},
@@ -88,6 +93,39 @@ def audit_json(
         },
     }
     return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2).encode("utf-8") + b"\n"
+
+
+def _groups(groups: Groups, graph: HexGraph) -> dict[str, Any]:
+    return {
+        "by": utf8(groups.grouping.text),
+        "keys": [utf8(name) for name in groups.grouping.names],
+        "groups": [
+            {
+                "values": [utf8(value) or None for value in row.values],
+                "photos": row.photos,
+                "judged": row.judged,
+                "labels": [
+                    {"label": utf8(label), "rates": [_rate(rate, row.judged) for rate in rates]}
+                    for label, rates in row.rates.items()
+                ],
+                "measurements": {name: round(mean, 6) for name, mean in row.means.items()},
+            }
+            for row in groups.rows(graph)
+        ],
+        "photos_beyond": groups.beyond,
+    }
+
+
+def _rate(rate: Rate, judged: int) -> dict[str, Any]:
+    return {
+        "level": rate.level,
+        "photos": rate.count,
+        "share": round(rate.count / judged, 6) if judged else None,
+        "interval": None if rate.interval is None else [round(end, 6) for end in rate.interval],
+        "p": float(f"{rate.p:.10g}"),
+        "p_holm": float(f"{rate.p_holm:.10g}"),
+        "differs": rate.differs,
+    }
 
 
 def _worst_levels(tally: Tally, graph: HexGraph) -> dict[str, int]:

@@ -6,13 +6,14 @@ own. File names stand on lines of their own and are never cut, so that they can 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from iqa_cli.findings import in_percent
+from iqa_cli.report.audit.group_words import group_table
 from iqa_cli.report.audit.left_out import left_out_line
 from iqa_cli.report.audit.words import WORDS, closing_line
 from iqa_cli.report.screen import NARROW, line, rule_for, screen
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from iqa_cli.report.audit.tally import ReasonGroups, Tally
 
 _LABEL_WIDTH = 10  # columns a label keeps there, wrapped between its words
+_WITH_INTERVALS = 150
+"""Columns from which shares of groups have their intervals beside them."""
 _STYLES = {2: "yellow", 3: "red", 4: "bold red"}
 
 
@@ -56,6 +59,9 @@ def print_table(
     with screen(file) as console:
         if tally.judged:
             _print_summary(console, tally, graph, lang, rule_for(file))
+        if tally.judged:
+            for counted in tally.groups:
+                _print_by(console, group_table(counted, graph, lang), rule_for(file))
         if tally.worst:
             _print_worst(console, tally, graph, lang)
         words = WORDS[lang]
@@ -102,6 +108,33 @@ def _print_summary(console: Console, tally: Tally, graph: HexGraph, lang: Langua
         table.add_row(Text(shown(label.display(lang))), *cells)
     line(console, words.summary.format(judged=tally.judged, photos=tally.photos), style="bold")
     console.print(Padding(table, (1, 0, 1, 0 if is_narrow else 1)))
+
+
+def _print_by(console: Console, table: dict[str, Any], rule: box.Box) -> None:
+    """Groups of photos: the share with each problem, with a mark where it differs, and what differs in words."""
+    line(console, table["title"], style="bold")
+    labels = len(table["rows"][0]["cells"])
+    shares = Table(box=rule, pad_edge=False, padding=(0, 0 if console.width < NARROW else 1), show_edge=False)
+    shares.add_column(table["columns"][0], overflow="fold", min_width=8)
+    for column in table["columns"][1 : 2 + labels]:
+        shares.add_column(column, justify="right", overflow="fold")
+    for row in table["rows"]:
+        cells = [_share(cell, with_interval=console.width >= _WITH_INTERVALS) for cell in row["cells"]]
+        shares.add_row(Text(row["name"]), str(row["judged"]), *cells)
+    console.print(Padding(shares, (1, 0, 1, 1)))
+    for told in table["told"]:
+        line(console, told, indent=2)
+    if table["left"]:
+        line(console, table["left"], style="dim", indent=2)
+    console.print()
+
+
+def _share(cell: dict[str, str], *, with_interval: bool) -> Text:
+    if cell["is_none"]:
+        return Text("- ", style="dim")
+    interval = f" ({cell['interval']})" if with_interval and cell["interval"] else ""
+    style = {"more": "red", "fewer": "green"}.get(cell["differs"], "")
+    return Text(f"{cell['share']}{interval}{cell['mark'] or ' '}", style=style)
 
 
 def _count(count: int, total: int | None, digits: int, style: str) -> Text:

@@ -7,7 +7,12 @@ import dataclasses
 import heapq
 from typing import TYPE_CHECKING
 
+from iqa_cli.report.audit.groups import Groups
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from iqa_cli.grouping import Grouping
     from iqa_cli.records import PhotoReport
 
 NAMES_KEPT = 5
@@ -56,9 +61,12 @@ class Tally:
 
     top        how many of the worst photos to keep; 0 keeps none
     min_level  a photo is kept among the worst from this level on
+    by         groupings that photos are also counted by
     """
 
-    def __init__(self, *, top: int = 20, min_level: int = 2, between: str = "; ") -> None:
+    def __init__(self, *, top: int = 20, min_level: int = 2, between: str = "; ", by: Sequence[Grouping] = ()) -> None:
+        self.groups = tuple(map(Groups, by))
+        """Photos by group, for each grouping."""
         self.photos = 0
         """Photos seen, readable or not."""
         self.fine = 0
@@ -85,6 +93,8 @@ class Tally:
     def add(self, report: PhotoReport) -> None:
         """Count one photo."""
         self.photos += 1
+        for groups in self.groups:
+            groups.add(report)
         if report.status == "unreadable":
             self.unreadable.add(report.error or "", report.source_file)
             return

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Make = Callable[..., PhotoReport]
 CAPTURE = (
     "Make,Model,LensModel,DateTimeOriginal,ExposureTime,FNumber,ISO,ExposureCompensation,Flash,Orientation,"
-    "ImageWidth,ImageHeight"
+    "ImageWidth,ImageHeight,FocalLength"
 )
 
 

@@ -212,6 +212,7 @@ SCRIPT: dict[Language, Mapping[str, str | Mapping[str, str]]] = {
             "orientation": "Orientation",
             "image_width": "Pixels across",
             "image_height": "Pixels down",
+            "focal_length_mm": "Focal length, mm",
         },
     },
     "zh": {
@@ -287,6 +288,7 @@ SCRIPT: dict[Language, Mapping[str, str | Mapping[str, str]]] = {
             "orientation": "方向",
             "image_width": "像素宽",
             "image_height": "像素高",
+            "focal_length_mm": "焦距（毫米）",
         },
     },
 }

@@ -11,7 +11,6 @@ import base64
 import contextlib
 import dataclasses
 import hashlib
-import importlib.resources
 import itertools
 import json
 import os
@@ -24,7 +23,6 @@ import urllib.parse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self
 
-import jinja2
 from markupsafe import Markup
 
 from iqa_cli._version import __version__
@@ -33,18 +31,21 @@ from iqa_cli.findings import in_percent
 from iqa_cli.photometry import MEASUREMENT_NAMES
 from iqa_cli.photos.discover import as_utf8
 from iqa_cli.photos.spelling import files_spelled
+from iqa_cli.report.audit.group_words import group_table
 from iqa_cli.report.audit.html import MARK
 from iqa_cli.report.audit.html.charts import Distributions
 from iqa_cli.report.audit.html.words import PAGE, SCRIPT
 from iqa_cli.report.audit.tally import Tally
 from iqa_cli.report.audit.words import closing_line
+from iqa_cli.report.page import harmless_in_script, policy, resource, script_json, style, template
 from iqa_cli.report.text import shown, utf8
 from iqa_cli.writing import Replacement, told_as_not_replaced, umask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
 
+    from iqa_cli.grouping import Grouping
     from iqa_cli.hexgraph.graph import HexGraph
     from iqa_cli.records import Language, PhotoReport
     from iqa_cli.report.audit.provenance import Provenance
@@ -54,6 +55,7 @@ FINE_KEPT = 200
 """Photos without a problem that are on the page, picked evenly; they are what the others are compared with."""
 INSIDE_BYTES = 50_000_000
 """Small pictures stay inside the page up to here, counted as they are written there; beyond it a folder holds them."""
+_PACKAGE = "iqa_cli.report.audit.html"
 _FOLDER_MARK = "made-by-iqa.txt"
 _IN_FOLDER = re.compile(r"\d{6,}\.(?:jpg|png)")
 _PER_CHUNK = 256
@@ -94,12 +96,15 @@ class HtmlWriter:
     graph       whose labels, levels and rules the reports are about
     lang        of the page
     provenance  what the page says of itself
+    by          groupings that it counts by
     raises      UsageError  if no file can be made there, or something that is not ours stands where the pictures may go
 
     A context manager: left without `finish` it leaves everything as it was.
     """
 
-    def __init__(self, path: Path, graph: HexGraph, lang: Language, provenance: Provenance) -> None:
+    def __init__(
+        self, path: Path, graph: HexGraph, lang: Language, provenance: Provenance, *, by: Sequence[Grouping] = ()
+    ) -> None:
         # A link stays, and all else is told from where the page really lies: its folder, and the way to the photos.
         self._path = path = Path(os.path.realpath(path))
         self._graph = graph
@@ -119,7 +124,7 @@ class HtmlWriter:
         self._fine: list[_Kept] = []
         self._chance = random.Random(0)  # noqa: S311 - an even pick, the same each time
         self._distributions = Distributions()
-        self._tally = Tally(top=0, between=self._words["between"])
+        self._tally = Tally(top=0, between=self._words["between"], by=by)
 
     def write(self, report: PhotoReport) -> None:
         """Take one photo.
@@ -212,9 +217,7 @@ class HtmlWriter:
         is_inside = inside <= INSIDE_BYTES
         # Both complete before either takes its place: what may fail, a full disk above all, leaves the older two.
         part = None if is_inside else self._folder_of(pictures)
-        environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-        template = environment.from_string(_resource("page.html.j2"))
-        for text in template.generate(self._context(order, pictures, is_inside=is_inside)):
+        for text in template(_PACKAGE, "page.html.j2").generate(self._context(order, pictures, is_inside=is_inside)):
             self._page.write(text.encode())
         self._page.sync()
         if part is None:
@@ -244,17 +247,13 @@ class HtmlWriter:
 
     def _context(self, order: Sequence[_Kept], pictures: Sequence[_Kept], *, is_inside: bool) -> dict[str, Any]:
         words, lang, provenance = self._words, self._lang, self._provenance
-        css, js = _resource("page.css"), _resource("page.js")
+        css, js = style(), resource(_PACKAGE, "page.js")
         images = "data:" if is_inside else "data: 'self' file:"
-        policy = (
-            f"default-src 'none'; img-src {images}; style-src '{_hash(css)}'; script-src '{_hash(js)}'; "
-            "base-uri 'none'; form-action 'none'"
-        )
         kept = "kept_all" if self._tally.fine == len(self._fine) else "kept_some"
         return {
             "mark": f"{MARK} {FORMAT_VERSION}",
             "language_tag": {"en": "en", "zh": "zh-Hans"}[lang],
-            "policy": policy,
+            "policy": policy(css, js, images=images),
             "title": words["title"].format(place=shown(self._place())),
             "closing": closing_line(self._tally, self._graph, None, lang),
             "run": {
@@ -272,10 +271,11 @@ class HtmlWriter:
             "js": Markup(js),  # noqa: S704 - our own files
             "levels": [{"name": self._graph.level_name(level, lang)} for level in self._shown_levels()],
             "summary": self._summary(),
+            "groups": [group_table(groups, self._graph, lang) for groups in self._tally.groups],
             "charts": self._distributions.charts(words),
             "kept": words[kept].format(kept=len(order), fine=self._tally.fine, fine_kept=len(self._fine)),
             "companion": None if is_inside else words["companion"].format(folder=shown(as_utf8(self._folder.name))),
-            "meta": _script_json(self._meta(order, is_inside=is_inside)),
+            "meta": script_json(self._meta(order, is_inside=is_inside)),
             "chunks": self._chunks(order),
             "thumbnails": self._blocks(pictures) if is_inside else (),
         }
@@ -381,7 +381,7 @@ class HtmlWriter:
                     number = str(picture)
                     picture += 1
                 texts.append(f'{self._text(kept)[:-1]},"thumbnail":{number}}}')
-            yield _harmless_in_script(f"[{','.join(texts)}]")
+            yield harmless_in_script(f"[{','.join(texts)}]")
 
     def _blocks(self, pictures: Sequence[_Kept]) -> Iterator[Markup]:
         """The pictures in base64, a line per photo: JPEG, blank, areas."""
@@ -470,24 +470,3 @@ def _remove_ours(folder: Path) -> None:
 
 def _base64_bytes(length: int) -> int:
     return 4 * ((length + 2) // 3)
-
-
-def _resource(name: str) -> str:
-    return importlib.resources.files("iqa_cli.report.audit.html").joinpath(name).read_text(encoding="utf-8")
-
-
-def _hash(content: str) -> str:
-    """As a Content-Security-Policy names what may stand in the page (CSP Level 3, section 2.3.1)."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"
-
-
-def _script_json(value: Mapping[str, Any]) -> Markup:
-    return _harmless_in_script(json.dumps(value, ensure_ascii=False, allow_nan=False))
-
-
-_MEANT_IN_HTML = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
-
-
-def _harmless_in_script(text: str) -> Markup:
-    """JSON in which nothing can end the script element, or the line for an old reader of scripts."""
-    return Markup(text.translate(_MEANT_IN_HTML))  # noqa: S704 - made safe right here
