@@ -60,19 +60,17 @@ _LARGEST_SHIFT = 1000.0
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Views:
-    """Several looks at one picture, each as large as the model's input; its scores are the mean of theirs."""
+    """Crops that are looked at beside the whole picture; its scores are the mean over all of them and the whole."""
 
     square: int
-    """Pixels of the larger square that the picture is squashed to, of which the crops are cut."""
+    """Pixels of the larger square that the picture is squashed to, of which crops in the model's size are cut."""
     crops: tuple[tuple[int, int], ...]
     """(left, top) of each crop in that square."""
-    whole: bool = True
-    """Whether the whole picture, squashed to the input, is looked at too: before the crops."""
 
     @classmethod
     def around(cls, size: int, crops: Literal[5, 9]) -> Self:
-        """The whole picture, and crops of a square that is larger as 300 is than 224: its corners and middle, or a grid
-        of three by three. They reach all edges, and lie the same in a mirrored picture.
+        """Crops of a square that is larger as 300 is than 224: its corners and middle, or a grid of three by three.
+        They reach all edges, and lie the same in a mirrored picture.
 
         size  of the model's input
         """
@@ -119,7 +117,7 @@ class Preprocessing:
     @property
     def n_views(self) -> int:
         """How many views of a picture are scored, V."""
-        return 1 if self.views is None else len(self.views.crops) + self.views.whole
+        return 1 if self.views is None else 1 + len(self.views.crops)
 
     @property
     def largest_side(self) -> int:
@@ -333,12 +331,10 @@ def _read_views(entry: object, problems: list[str]) -> Views | None:
     if not isinstance(entry, dict):
         problems.append(f"preprocessing.views: expected an object or null, got {_shown(entry)}")
         return None
-    square, crops, whole = (entry.get(key) for key in ("square", "crops", "whole"))
+    square, crops = entry.get("square"), entry.get("crops")
     found = len(problems)
     if type(square) is not int:
         problems.append(f"preprocessing.views.square: expected a whole number, got {_shown(square)}")
-    if type(whole) is not bool:
-        problems.append(f"preprocessing.views.whole: expected true or false, got {_shown(whole)}")
     if not isinstance(crops, list) or not all(
         isinstance(place, list) and len(place) == 2 and all(type(at) is int for at in place) for place in crops
     ):
@@ -346,9 +342,7 @@ def _read_views(entry: object, problems: list[str]) -> Views | None:
     if len(problems) > found:
         return None
     try:
-        return Views(
-            square=entry["square"], crops=tuple((left, top) for left, top in entry["crops"]), whole=entry["whole"]
-        )
+        return Views(square=entry["square"], crops=tuple((left, top) for left, top in entry["crops"]))
     except ValueError as error:
         problems.append(f"preprocessing: {error}")
         return None

@@ -40,17 +40,17 @@ def squash(rgb: NDArray[np.uint8], size: int, interpolation: str = "bilinear") -
 
 
 def views(rgb: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    """What the model is shown of a picture that is judged: it squashed whole, and the crops that the card asks for.
+    """What the model is shown of a picture that is judged: it squashed whole, then the crops that the card asks for.
 
     rgb      (H, W, 3) uint8
-    returns  (V, S, S, 3) uint8, the whole picture first where it is one of the views
+    returns  (V, S, S, 3) uint8
     """
     size, several = preprocessing.size, preprocessing.views
-    whole = [squash(rgb, size, preprocessing.interpolation)] if several is None or several.whole else []
+    whole = squash(rgb, size, preprocessing.interpolation)
     if several is None:
-        return np.stack(whole)
+        return whole[None]
     square = squash(rgb, several.square, preprocessing.interpolation)
-    return np.stack([*whole, *(square[top : top + size, left : left + size] for left, top in several.crops)])
+    return np.stack([whole, *(square[top : top + size, left : left + size] for left, top in several.crops)])
 
 
 def normalise(pictures: Sequence[NDArray[np.uint8]], preprocessing: Preprocessing) -> NDArray[np.float32]:

@@ -22,7 +22,6 @@ from iqa_cli.models.statistics import ToneStatistics
 from iqa_cli.models.warm_start import (
     checkpoint_of,
     is_mirrored,
-    preprocessing_of,
     quick_gelu_of,
     scene_of,
     scene_width,
@@ -58,7 +57,7 @@ class ToneModel(nn.Module):
         self.inherited: tuple[str, ...] = () if source is None else source.caveats
         """What every report of the checkpoint gone on from says; it holds for what becomes of it."""
         if source is not None:
-            backbone = dataclasses.replace(backbone, preprocessing=preprocessing_of(source, config.views))
+            backbone = dataclasses.replace(backbone, preprocessing=source.preprocessing)
         if config.views is not None:
             preprocessing = backbone.preprocessing.seen_in(config.views)
             backbone = dataclasses.replace(backbone, preprocessing=preprocessing)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from iqa_cli.checkpoint import Checkpoint, Preprocessing
+    from iqa_cli.checkpoint import Checkpoint
     from iqa_cli.hexgraph.graph import HexGraph
 
 _TOWERS = ("clip.", "statistics.", "scene.")
@@ -63,22 +63,6 @@ def checkpoint_of(pretrained: str, architecture: str) -> Checkpoint:
             hint=f"set model.backbone to {backbone!r:.60}",
         )
     return checkpoint
-
-
-def preprocessing_of(checkpoint: Checkpoint, views: str | None) -> Preprocessing:
-    """How a checkpoint's pictures are made ready, for a model that goes on from it.
-
-    views   what the config says of them, if it says anything
-    raises  ConfigError  if it says nothing and the checkpoint looks at crops alone: training looks at whole pictures
-    """
-    preprocessing = checkpoint.preprocessing
-    if views is None and preprocessing.views is not None and not preprocessing.views.whole:
-        raise ConfigError(
-            f"model.views: missing, and {checkpoint.folder / CARD} has crops without the whole picture, in which "
-            "nothing can be trained",
-            hint="set model.views",
-        )
-    return preprocessing
 
 
 def statistics_width(checkpoint: Checkpoint) -> int:

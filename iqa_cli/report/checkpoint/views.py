@@ -15,6 +15,5 @@ def several_views(preprocessing: Mapping[str, Any]) -> str:
     views = preprocessing.get("views")
     if views is None:
         return ""
-    crops = counted(len(views["crops"]), "crop")
-    looked_at = f"the whole and {crops}" if views["whole"] else crops
-    return f"mean of {looked_at} of {views['square']} x {views['square']} pixels"
+    crops, square = counted(len(views["crops"]), "crop"), views["square"]
+    return f"the mean of the whole and {crops} of {square} x {square} pixels"
