@@ -158,7 +158,7 @@ class LabelledData:
         pictures, features = self._sides[side], self._features.get(side)
         if features is None:
             inputs = pictures.pixels[rows]
-            inputs = torch.where(mirrored.view(-1, 1, 1, 1), inputs.flip(-1), inputs)
+            inputs = torch.where(mirrored.view(-1, *[1] * (inputs.ndim - 1)), inputs.flip(-1), inputs)
         else:
             inputs = features[0][rows]
             if len(features) > 1:

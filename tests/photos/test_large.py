@@ -39,8 +39,9 @@ def read(source: bytes | Image.Image | np.ndarray, side: int, mode: str = "scale
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "array", "image"])
-@pytest.mark.parametrize("size", [(1600, 1200), (1600, 900), (900, 1600), (4000, 600)])
-@pytest.mark.parametrize("side", [300, 448, 512])
+@pytest.mark.parametrize(
+    ("size", "side"), [((1200, 900), 512), ((1600, 900), 300), ((600, 1100), 448), ((3000, 330), 300)]
+)
 def test_the_shorter_side_has_the_pixels_that_are_asked_for(kind: str, size: tuple[int, int], side: int) -> None:
     image = drawn(*size)
     source = image if kind == "image" else np.asarray(image) if kind == "array" else stored(image, kind)

@@ -85,7 +85,10 @@ def _contents(contents: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("graph", f"{graph['name']}, {graph['hash']}"),
         ("labels", ", ".join(label["name"] for label in graph["labels"])),
         ("levels", "; or ".join(sorted({", ".join(label["levels"]) for label in graph["labels"]}))),
-        ("pictures", _joined(f"{size} x {size} pixels", preprocessing["interpolation"], several_views(preprocessing))),
+        (
+            "pictures",
+            _joined(f"{size} x {size} pixels, {preprocessing['interpolation']}", several_views(preprocessing)),
+        ),
         (
             "operating point",
             ", ".join(f"{name} {value:+g}" for name, value in contents["operating_point"].items() if value),
