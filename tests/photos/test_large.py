@@ -10,7 +10,7 @@ from PIL import Image
 
 from iqa_cli.checkpoint import Preprocessing
 from iqa_cli.models.prepare import squash
-from iqa_cli.photos import costs
+from iqa_cli.photos import costs, pixels
 from iqa_cli.photos.decode import read_photo
 from iqa_cli.photos.pixels import KEPT_SHORT_SIDE, WORKING_LONG_SIDE, working_size
 from iqa_cli.pipeline.reading import Manner, look_at_source
@@ -100,6 +100,17 @@ def test_a_turned_picture_is_turned_in_both() -> None:
     assert photo.large is not None
     assert photo.large.shape[0] > photo.large.shape[1] >= 448
     assert photo.large[:20, -20:].mean() > 230
+
+
+def test_a_huge_picture_that_is_made_small_in_bands_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = drawn(2600, 1300).convert("RGBA")
+    whole = read(image, 448)
+    monkeypatch.setattr(pixels, "_LARGE_PIXELS", 1_000_000)
+    banded = read(image, 448)
+    assert whole.large is not None
+    assert banded.large is not None
+    assert whole.large.shape == banded.large.shape == (448, 896, 3)
+    assert np.abs(whole.large.astype(int) - banded.large).max() <= 2
 
 
 def test_what_would_take_too_much_is_smaller_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
