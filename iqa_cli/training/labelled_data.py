@@ -45,7 +45,8 @@ class LabelledData:
         self._sides: dict[str, Pictures] = {}
         unreadable: list[tuple[str, str]] = []
         for side, (table, rows) in sides.rows.items():
-            self._sides[side], damaged = load_pictures(table, rows, sides.images, graph, preprocessing, config.work)
+            taken = preprocessing.once if side == "training" else preprocessing
+            self._sides[side], damaged = load_pictures(table, rows, sides.images, graph, taken, config.work)
             unreadable += damaged
             if len(self._sides[side]) < (2 if side == "training" else 1):
                 raise ConfigError(
@@ -157,7 +158,7 @@ class LabelledData:
         pictures, features = self._sides[side], self._features.get(side)
         if features is None:
             inputs = pictures.pixels[rows]
-            inputs = torch.where(mirrored.view(-1, 1, 1, 1), inputs.flip(-1), inputs)
+            inputs = torch.where(mirrored.view(-1, *[1] * (inputs.ndim - 1)), inputs.flip(-1), inputs)
         else:
             inputs = features[0][rows]
             if len(features) > 1:

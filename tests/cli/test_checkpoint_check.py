@@ -113,13 +113,38 @@ def test_a_card_for_people_that_is_no_small_file_is_bad_and_never_opened(
 
 
 @pytest.mark.parametrize(("quick", "said"), [(True, "; activation QuickGELU; "), (False, "; activation GELU; ")])
-def test_the_activation_is_shown(iqa: Run, checkpoint_folder: Path, quick: bool, said: str) -> None:
-    put("model", value={"backbone": "ViT-B-32", "head": "fc", "quick_gelu": quick})(checkpoint_folder)
-    code, out, _ = iqa("checkpoint-check", checkpoint_folder)
+def test_the_activation_is_shown(iqa: Run, tmp_path: Path, quick: bool, said: str) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    write_good(folder)
+    put("model", value={"backbone": "ViT-B-32", "head": "fc", "quick_gelu": quick})(folder)
+    code, out, _ = iqa("checkpoint-check", "./mine")
     assert code == 0
     assert f"ViT-B-32{said}head fc" in re.sub(r"\s+", " ", out)
-    _, out, _ = iqa("checkpoint-check", checkpoint_folder, "--json")
+    _, out, _ = iqa("checkpoint-check", "./mine", "--json")
     assert json.loads(out)["checkpoints"][0]["contents"]["quick_gelu"] is quick
+
+
+def test_several_views_are_shown_and_wrong_ones_refused_in_a_sentence(
+    iqa: Run, save_grey: Callable[[str, int], Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    write_good(folder)
+    _, out, _ = iqa("checkpoint-check", "./mine")
+    assert "crop" not in out
+    put("preprocessing", "views", value={"square": 20, "crops": [[0, 0], [4, 4]]})(folder)
+    code, out, _ = iqa("checkpoint-check", "./mine")
+    assert code == 0
+    assert "16 x 16 pixels, box; the mean of the whole and 2 crops of 20 x 20 pixels" in re.sub(r"\s+", " ", out)
+    _, out, _ = iqa("checkpoint-check", "./mine", "--json")
+    told = json.loads(out)["checkpoints"][0]["contents"]["preprocessing"]
+    assert told["views"] == {"square": 20, "crops": [[0, 0], [4, 4]]}
+    assert iqa("assess", save_grey("photo.png", 120), "--checkpoint", "./mine")[0] == 0
+    put("preprocessing", "views", value={"square": 20, "crops": [[0, 5]]})(folder)
+    code, out, _ = iqa("checkpoint-check", "./mine")
+    assert code == 3
+    assert "preprocessing: views.crops: [0, 5] is no place of 16 pixels in 20 x 20 pixels" in re.sub(r"\s+", " ", out)
 
 
 def test_what_every_report_of_the_model_has_to_say_is_told(iqa: Run, checkpoint_folder: Path, tmp_path: Path) -> None:

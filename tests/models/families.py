@@ -163,6 +163,8 @@ def randomised(module: nn.Module, generator: torch.Generator) -> None:
         if not value.is_floating_point():
             continue
         noise = torch.randn(value.shape, generator=generator)
+        # open_clip leaves a projection of CoCa's decoder as the memory happened to be.
+        value.copy_(value.nan_to_num(0.0, 0.0, 0.0).clamp(-100, 100))
         value.copy_(1 + 0.1 * noise.abs() if name.endswith("running_var") else value + 0.1 * noise)
 
 

@@ -224,6 +224,17 @@ def test_the_thumbnail_of_an_hdr_picture_is_converted_too(picture) -> None:
     assert np.abs(photo.rgb - small).mean() < 6
 
 
+@pytest.mark.parametrize("written", [heic, png])
+def test_a_model_that_asks_for_more_gets_a_standard_rendition_too(picture, written) -> None:
+    image = picture(900, 500)
+    photo, _ = read_photo(written(signal_of(image, PQ), PQ), side=448)
+    assert photo.large.shape == (448, 806, 3)
+    assert photo.rgb.shape == (285, 512, 3)
+    for rgb in (photo.large, photo.rgb):
+        same = np.asarray(image.resize(rgb.shape[1::-1], Image.Resampling.BOX)).astype(int)
+        assert np.abs(rgb - same).mean() < 6
+
+
 def test_a_grid_that_says_nothing_is_coded_as_its_parts() -> None:
     def box(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I4s", 8 + len(body), kind) + body

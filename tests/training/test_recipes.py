@@ -111,6 +111,7 @@ def test_a_published_recipe_runs(recipe: str, weights: Path, tmp_path: Path) -> 
     assert ("head.log_scale" in moved) == (optim.lr_scale is not None and optim.lr_scale > 0)
     card = load_checkpoint(tmp_path / "out").card
     assert card["model"]["quick_gelu"] is True
+    assert load_checkpoint(tmp_path / "out").preprocessing.n_views == (10 if recipe == "prism-53" else 1)
     assert card["training"]["config"]["optim"]["lr_visual"] == optim.lr_visual
     assert card["training"]["config"]["loss"] == dataclasses.asdict(written.loss)
     assert card_contents(load_checkpoint(tmp_path / "out"))["quick_gelu"] is True
@@ -122,7 +123,7 @@ def test_the_recipes_say_what_the_research_has() -> None:
         assert (config.loss.name, config.loss.gamma, config.loss.alpha) == ("focal-fidelity", 2.0, 0.8)
     for config in (coop, prism):
         assert (config.model.context_tokens, config.model.train_text) == (4, False)
-    assert prism.model.context == "per-label"
+    assert (prism.model.context, prism.model.views) == ("per-label", "nine")
     assert (coop.model.prompts, coop.model.context_per_template, len(coop.model.templates)) == ("level", True, 5)
     assert (prism.loss.name, prism.optim.batch_size * prism.optim.accumulate) == ("nll", 50)
 
