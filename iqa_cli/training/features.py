@@ -14,6 +14,8 @@ import safetensors
 import safetensors.torch
 import torch
 
+from iqa_cli.training.data import WHOLE, Share
+from iqa_cli.training.distributed import gathered, put_together
 from iqa_cli.writing import write_atomically
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from iqa_cli.models.tone_model import ToneModel
+    from iqa_cli.training.pictures import Pictures
 
 _BATCH = 64
 _KEY = "features"
@@ -41,43 +44,45 @@ def tower_hash(model: ToneModel) -> str:
 def frozen_features(
     model: ToneModel,
     tower: str,
-    pictures: Tensor,
+    pictures: Pictures,
     folder: Path,
     device: torch.device,
     *,
     mirrored: bool = False,
-    keep: bool = True,
+    share: Share = WHOLE,
 ) -> Tensor:
     """Features of pictures, from the file in `folder` if they are there, else computed and written to it.
 
     tower     `tower_hash` of the model
-    pictures  (n, 3, S, S) uint8
+    pictures  n of them; each process computes the features of those that it has
     mirrored  whether the features are those of the pictures mirrored, which are never all in memory
-    keep      whether what was computed is written; of several processes one is enough
-    returns   (n, D) float32 on the CPU
+    share     which process this is; the first one writes the file, whose name does not tell how many there were
+    returns   (n, D) float32 on the CPU, the same in every process
     raises    OutputError  if the file cannot be written
     """
     digest = hashlib.sha256(tower.encode())
     digest.update(b"mirrored" if mirrored else b"")
-    for chunk in torch.split(pictures, _BATCH):
-        digest.update(chunk.contiguous().numpy().tobytes())
+    digest.update(pictures.hashes.numpy().tobytes())
     path = folder / f"features-{digest.hexdigest()[:16]}.safetensors"
     known = _read(path, len(pictures))
-    if known is not None:
+    # All or none: a machine may have no look into the folder of another.
+    if all(gathered(known is not None, share)) and known is not None:
         return known
     was_training = model.training
     model.eval()
     with torch.no_grad():
-        computed = torch.cat(
-            [
-                model.features(model.prepared((chunk.flip(-1) if mirrored else chunk).to(device))).cpu()
-                for chunk in torch.split(pictures, _BATCH)
-            ]
-        )
+        computed = [
+            model.features(model.prepared((chunk.flip(-1) if mirrored else chunk).to(device))).cpu()
+            for chunk in torch.split(pictures.pixels, _BATCH)
+            if len(chunk)
+        ]
     model.train(was_training)
-    if keep:
-        write_atomically(path, safetensors.torch.save({_KEY: computed}))
-    return computed
+    width = max(gathered(computed[0].shape[1] if computed else 0, share))
+    own = torch.cat(computed) if computed else torch.empty(0, width)
+    whole = put_together(own, pictures.places, share)
+    if share.rank == 0:
+        write_atomically(path, safetensors.torch.save({_KEY: whole}))
+    return whole
 
 
 def _read(path: Path, count: int) -> Tensor | None:

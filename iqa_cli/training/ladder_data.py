@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,9 @@ import torch
 
 from iqa_cli.errors import ConfigError
 from iqa_cli.training.checks import refuse_forbidden, refuse_unmeasured_labels
-from iqa_cli.training.data import Batch, Share, counts_of, exactly, too_few
-from iqa_cli.training.ladder import Drawn, Ladder, batches
+from iqa_cli.training.data import WHOLE, Batch, Share, counts_of, exactly, too_few
+from iqa_cli.training.drawing import Drawers, Order, Studio, orders
+from iqa_cli.training.ladder import Drawn, Ladder
 from iqa_cli.training.photographs import is_plainly_good, load_photographs, split
 
 if TYPE_CHECKING:
@@ -37,19 +39,27 @@ class LadderData:
     graph   whose labels the ladder has to measure
     size    S, side of the pictures
     batch_size  pictures of a batch; the config's if None
+    share   whose pictures of those that are judged are drawn in this process
 
     raises  ConfigError  if the ladder cannot teach this graph, or the folder holds too little
     """
 
     def __init__(
-        self, config: TrainConfig, folder: Path, graph: HexGraph, size: int, *, batch_size: int | None = None
+        self,
+        config: TrainConfig,
+        folder: Path,
+        graph: HexGraph,
+        size: int,
+        *,
+        batch_size: int | None = None,
+        share: Share = WHOLE,
     ) -> None:
         refuse_unmeasured_labels(graph, config.graph.name)
         self.batch_size = batch_size or config.optim.batch_size
         self._config = config
         self._graph = graph
         self._size = size
-        self._ladder = Ladder()
+        self._share = share
         photographs = load_photographs(folder, math.ceil(size * CROP_ROOM))
         self.names = photographs.names
         """Photographs that were read, as paths relative to their folder."""
@@ -113,24 +123,24 @@ class LadderData:
         """See `Data`."""
         # Seeds of training start far above those of judging, so no recipe is met twice.
         seed = (self._config.run.seed + 1) * 1_000_003 + number * share.world + share.rank
-        for batch in self._drawn("training", share.of(self._config.data.samples), seed):
+        for batch in self._batches(self._orders("training", share.of(self._config.data.samples), seed)):
             if len(batch.inputs) >= 2:
                 yield batch
 
     def validation(self) -> Iterator[Batch]:
         """See `Data`."""
         if self._validation is None:
-            self._validation = list(self._drawn("validation", self._config.data.validation_samples, _VALIDATION_SEED))
+            self._validation = list(self._judged("validation", self._config.data.validation_samples, _VALIDATION_SEED))
         yield from self._validation
 
     def test(self) -> Iterator[Batch]:
         """See `Data`."""
-        return self._drawn("test", self._config.data.test_samples, _TEST_SEED)
+        return self._judged("test", self._config.data.test_samples, _TEST_SEED)
 
     def level_counts(self) -> list[Tensor]:
         """See `Data`."""
-        drawn = [batch.positions for batch in self._drawn("training", _COUNTED, _COUNTING_SEED)]
-        return counts_of(torch.cat(drawn), self._graph)
+        drawn = self._batches(self._orders("training", _COUNTED, _COUNTING_SEED))
+        return counts_of(torch.cat([batch.positions for batch in drawn]), self._graph)
 
     def identity(self) -> dict[str, Any]:
         """See `Data`."""
@@ -161,18 +171,28 @@ class LadderData:
 
     def drawn(self, side: str, samples: int, seed: int) -> Iterator[Drawn]:
         """Pictures made from the photographs of a side, with what they were made from; the same for the same seed."""
-        for drawn in batches(
-            self._ladder,
-            self.pictures[self._sides[side]],
-            self._graph.label_names,
-            size=self._size,
-            batch_size=self.batch_size,
-            samples=samples,
-            seed=seed,
-        ):
+        return self._drawn(self._orders(side, samples, seed))
+
+    @functools.cached_property
+    def _drawers(self) -> Drawers:
+        """Asked for when all photographs are there."""
+        studio = Studio(Ladder(), self.pictures, self._sides, self._graph.label_names, self._size)
+        return Drawers(studio, self._config.data.workers)
+
+    def _orders(self, side: str, samples: int, seed: int) -> list[Order]:
+        return orders(side, samples, self.batch_size, seed)
+
+    def _drawn(self, wanted: Sequence[Order]) -> Iterator[Drawn]:
+        for drawn in self._drawers.draw(wanted):
             refuse_forbidden(self._graph, self._config.graph.name, drawn.positions)
             yield drawn
 
-    def _drawn(self, side: str, samples: int, seed: int) -> Iterator[Batch]:
-        for drawn in self.drawn(side, samples, seed):
-            yield Batch(drawn.pictures, drawn.positions, exactly(drawn.positions, self._graph))
+    def _judged(self, side: str, samples: int, seed: int) -> Iterator[Batch]:
+        """This process's batches of those that are judged."""
+        whole = self._orders(side, samples, seed)
+        return self._batches([whole[number] for number in self._share.among(len(whole)).tolist()])
+
+    def _batches(self, wanted: Sequence[Order]) -> Iterator[Batch]:
+        for order, drawn in zip(wanted, self._drawn(wanted), strict=True):
+            places = order.number * self.batch_size + torch.arange(order.count)
+            yield Batch(drawn.pictures, drawn.positions, exactly(drawn.positions, self._graph), places)

@@ -296,7 +296,7 @@ def test_a_backbone_that_cannot_be_exported_is_refused_before_training(
     def fails(*_: object) -> None:
         raise torch.onnx.OnnxExporterError("no \x1b[96mstep\x1b[0m\nmore") from None
 
-    monkeypatch.setattr("iqa_cli.training.checks.onnx_bytes", fails)
+    monkeypatch.setattr("iqa_cli.training.checks.onnx_writer", fails)
     monkeypatch.setattr("iqa_cli.training.trainer.is_own", lambda _: False)
     with pytest.raises(ConfigError, match=r"iqa-small cannot be exported to ONNX \(no step\)"):
         Trainer(load_config(config_file), tmp_path, "cpu")
