@@ -19,6 +19,7 @@ from iqa_cli.checkpoint import GRAPH_KEY
 from iqa_cli.models.onnx_check import work_of
 from iqa_cli.models.onnx_file import NotOurOnnxError, read_onnx
 from iqa_cli.models.onnx_pieces import onnx_pieces
+from iqa_cli.models.parking import parked
 from iqa_cli.models.prepare import normalise
 from iqa_cli.models.quiet_onnxruntime import onnxruntime
 from iqa_cli.models.tone_model import ExportedModel, ToneModel
@@ -35,9 +36,16 @@ a share of the largest."""
 
 
 def onnx_writer(model: ToneModel, graph_hash: str) -> Callable[[Path], None]:
-    """What writes a trained model as an ONNX file to a path: see `write_onnx`."""
+    """What writes a trained model as an ONNX file to a path: see `write_onnx`. What is not exported, such as the text
+    tower, makes room meanwhile.
+    """
     exported = ExportedModel.of(model)
-    return lambda path: write_onnx(path, exported, model.preprocessing, graph_hash)
+
+    def write(path: Path) -> None:
+        with parked(model, exported, path.parent):
+            write_onnx(path, exported, model.preprocessing, graph_hash)
+
+    return write
 
 
 def write_onnx(path: Path, exported: ExportedModel, preprocessing: Preprocessing, graph_hash: str) -> None:

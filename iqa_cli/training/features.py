@@ -16,6 +16,7 @@ import torch
 
 from iqa_cli.training.data import WHOLE, Share
 from iqa_cli.training.distributed import gathered, put_together
+from iqa_cli.training.state import tensors_hash
 from iqa_cli.writing import write_atomically
 
 if TYPE_CHECKING:
@@ -33,12 +34,9 @@ _KEY = "features"
 def tower_hash(model: ToneModel) -> str:
     """SHA-256 over the visual tower's architecture and weights, and the preprocessing."""
     # The same weights behind another activation are another tower.
-    digest = hashlib.sha256(json.dumps([model.architecture, repr(model.preprocessing)], sort_keys=True).encode())
-    for part in (model.clip.visual, model.statistics, model.scene):
-        for name, value in sorted(part.state_dict().items() if part is not None else ()):
-            digest.update(name.encode())
-            digest.update(value.detach().cpu().float().numpy().tobytes())
-    return digest.hexdigest()
+    about = json.dumps([model.architecture, repr(model.preprocessing)], sort_keys=True)
+    parts = [part for part in (model.clip.visual, model.statistics, model.scene) if part is not None]
+    return tensors_hash((entry for part in parts for entry in sorted(part.state_dict().items())), about.encode())
 
 
 def frozen_features(

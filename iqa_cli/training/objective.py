@@ -34,7 +34,7 @@ def level_weights(counts: Sequence[Tensor], balance: str) -> Tensor:
 
     counts   per label (K,) how often each level occurs; a level that never occurs gets the weight of one that did once
     balance  none, inverse or effective
-    returns  (C,) float64, label after label; mean 1 over the photographs of each label
+    returns  (C,) float64, label after label; mean 1 over the photographs whose level of a label is known
     """
     weights = []
     for count in counts:
@@ -44,7 +44,8 @@ def level_weights(counts: Sequence[Tensor], balance: str) -> Tensor:
             "inverse": 1.0 / seen,
             "effective": (1.0 - _BETA) / (1.0 - _BETA**seen),
         }[balance]
-        weights.append(weight * seen.sum() / (weight * seen).sum())
+        known = count.double() if bool(count.any()) else seen
+        weights.append(weight * known.sum() / (weight * known).sum())
     return torch.cat(weights)
 
 

@@ -27,7 +27,7 @@ from iqa_cli.wording import counted
 from iqa_cli.writing import write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
 STATE = "state.safetensors"
@@ -250,11 +250,16 @@ def _save(tensors: dict[str, torch.Tensor], path: Path, metadata: dict[str, str]
 
 def frozen_hash(model: nn.Module) -> str:
     """SHA-256 over the names and values of a model's frozen parameters; those of two runs tell one from the other."""
-    digest = hashlib.sha256()
-    for name, value in model.named_parameters():
-        if not value.requires_grad:
-            digest.update(name.encode())
-            digest.update(_on_cpu(value).reshape(-1).view(torch.uint8).numpy().tobytes())
+    frozen = ((name, value) for name, value in model.named_parameters() if not value.requires_grad)
+    return tensors_hash(frozen)
+
+
+def tensors_hash(tensors: Iterable[tuple[str, torch.Tensor]], before: bytes = b"") -> str:
+    """SHA-256 over names and values of tensors in their order, and over what is said before them."""
+    digest = hashlib.sha256(before)
+    for name, value in tensors:
+        digest.update(name.encode())
+        digest.update(_on_cpu(value).reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

@@ -28,6 +28,7 @@ from iqa_cli.errors import CheckpointError, ConfigError, MissingExtra, TrainingD
 from iqa_cli.hexgraph.plan import compile_plan
 from iqa_cli.hexgraph.read import read_graph
 from iqa_cli.models.backbone import is_own
+from iqa_cli.models.recomputing import recomputing_of
 from iqa_cli.models.tone_model import ToneModel
 from iqa_cli.paths import find_graph
 from iqa_cli.training.ahead import ahead
@@ -151,6 +152,8 @@ class Trainer:
         counts = self.data.level_counts() if balanced else None
         self._objective = make_objective(config.loss, self._crf, counts, self._device)
         self._optimiser = torch.optim.AdamW(self._model.parameter_groups(config.optim))
+        if config.run.grad_checkpointing:
+            self._model.recomputing = recomputing_of(self._model, config.model.backbone)
         if config.run.compile:
             self._model.compile_visual()
         if not self.data.batches_per_epoch(self.share):
