@@ -40,6 +40,8 @@ def refuse_watched(
                 f"{key}: {names[row]!r} shows the scene of {watched.names[place]!r} in {folder}"
                 for row, place in alike(pictures, watched.pictures)
             ]
+    if not folders:
+        return
     problems = list(dict.fromkeys(itertools.chain.from_iterable(gathered(problems, share))))
     if problems:
         raise ConfigError(

@@ -17,6 +17,8 @@ from torch import distributed
 from iqa_cli.training.data import Share
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from torch import Tensor, nn
 
 Value = TypeVar("Value")
@@ -99,16 +101,22 @@ def _all(rows: Tensor, sizes: list[int]) -> list[Tensor]:
 def same_state(model: nn.Module, share: Share) -> None:
     """Give all processes the weights and buffers of the first one's model."""
     if share.world > 1:
-        for value in (*model.parameters(), *model.buffers()):
-            distributed.broadcast(value.detach(), 0)
+        _as_first(model.parameters())
+        _as_first(model.buffers())
 
 
 @torch.no_grad()
 def same_buffers(model: nn.Module, share: Share) -> None:
     """Give all processes the batch statistics of the first one's model; each has gathered its own."""
     if share.world > 1:
-        for value in model.buffers():
-            distributed.broadcast(value, 0)
+        _as_first(model.buffers())
+
+
+def _as_first(values: Iterable[Tensor]) -> None:
+    for value in values:
+        sent = value.detach().contiguous()  # convolutions lie otherwise
+        distributed.broadcast(sent, 0)
+        value.copy_(sent)
 
 
 def anywhere(flag: bool, share: Share, device: torch.device) -> bool:
