@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import gc
 import logging
 import mmap
-import sys
 import warnings
 from typing import TYPE_CHECKING
 
@@ -19,7 +16,7 @@ from iqa_cli.checkpoint import GRAPH_KEY
 from iqa_cli.models.onnx_check import work_of
 from iqa_cli.models.onnx_file import NotOurOnnxError, read_onnx
 from iqa_cli.models.onnx_pieces import onnx_pieces
-from iqa_cli.models.parking import parked
+from iqa_cli.models.parking import give_back, parked
 from iqa_cli.models.prepare import normalise
 from iqa_cli.models.quiet_onnxruntime import onnxruntime
 from iqa_cli.models.tone_model import ExportedModel, ToneModel
@@ -65,20 +62,20 @@ def write_onnx(path: Path, exported: ExportedModel, preprocessing: Preprocessing
     reads the file, which costs it a third of what the same bytes in memory do.
     """
     exported.eval()
-    _give_back()
+    give_back()
     size = preprocessing.size
     generator = torch.Generator().manual_seed(0)
     noise = torch.randint(0, 256, (3, size, size, 3), generator=generator, dtype=torch.uint8)
     pictures = torch.from_numpy(normalise(list(noise.numpy()), preprocessing))
     with _quiet_exporter():
         _write(path, exported, pictures, graph_hash)
-    _give_back()
+    give_back()
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
         reason = _why_unrunnable(content, size, len(exported.offset))
     if reason is not None:
         raise torch.onnx.OnnxExporterError(reason)
     _check(path, exported, pictures)
-    _give_back()
+    give_back()
 
 
 def _write(path: Path, exported: ExportedModel, pictures: torch.Tensor, graph_hash: str) -> None:
@@ -95,17 +92,6 @@ def _write(path: Path, exported: ExportedModel, pictures: torch.Tensor, graph_ha
         raise RuntimeError("torch.onnx.export gave no program")
     with path.open("wb") as stream:
         stream.writelines(onnx_pieces(program.model, {GRAPH_KEY: graph_hash}))
-
-
-def _give_back() -> None:
-    """Free what is tied in circles, as the exporter leaves it with all weights, and give what is free to the system.
-    glibc would keep the gigabyte that onnxruntime had in pieces of some megabytes.
-    """
-    gc.collect()
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
-        if trim is not None:
-            trim(0)
 
 
 def _why_unrunnable(content: mmap.mmap, size: int, n_nodes: int) -> str | None:

@@ -1,8 +1,11 @@
-"""Weights that nobody needs for a while lie on the disk meanwhile."""
+"""Memory for others: weights that nobody needs for a while lie on the disk, what is free goes back to the system."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import gc
+import sys
 import tempfile
 from typing import TYPE_CHECKING
 
@@ -44,6 +47,17 @@ def parked(model: nn.Module, needed: nn.Module, folder: Path) -> Iterator[None]:
                 values = parameter.new_empty(shape)
                 file.readinto(_bytes_of(values.detach()))
                 parameter.data = values.detach()
+
+
+def give_back() -> None:
+    """Free what is tied in circles, as torch's exporter leaves it with all weights, and return what is free:
+    glibc keeps what came in pieces of some megabytes, of onnxruntime's or a tower's some hundred in all.
+    """
+    gc.collect()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
+        if trim is not None:
+            trim(0)
 
 
 def _bytes_of(values: torch.Tensor) -> memoryview:

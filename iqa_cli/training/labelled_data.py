@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from iqa_cli.errors import ConfigError
+from iqa_cli.models.parking import give_back
 from iqa_cli.training.data import WHOLE, Batch, Share, counts_of, too_few
 from iqa_cli.training.features import frozen_features, tower_hash
 from iqa_cli.training.pictures import Pictures, load_pictures
@@ -93,6 +94,7 @@ class LabelledData:
                 for mirrored in ways
             )
             self._sides[side] = pictures.without_pixels()
+        give_back()
 
     @property
     def learned(self) -> tuple[tuple[str, Sequence[str], Tensor], ...]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import dataclasses
 import functools
 import importlib.util
 import io
@@ -49,7 +48,7 @@ from iqa_cli.training.judging import Judged, judge
 from iqa_cli.training.labelled_data import LabelledData
 from iqa_cli.training.ladder_data import LadderData
 from iqa_cli.training.mixed_data import MixedData
-from iqa_cli.training.objective import make_objective
+from iqa_cli.training.objective import make_objective, without_rules
 from iqa_cli.training.outcome import Outcome, inherited_caveats, write_outcome
 from iqa_cli.training.rates import learning_rate, rate_warnings, with_rates
 from iqa_cli.training.state import (
@@ -496,9 +495,3 @@ def _difference(key: str, was: Any, now: Any) -> str:
 
 def _diverged(what: str, place: str) -> TrainingDiverged:
     return TrainingDiverged(f"training diverged: {what} {place}", hint=_SLOWER)
-
-
-def without_rules(graph: HexGraph) -> HexGraph:
-    """The same labels, each for itself; what a label says about its own levels is no rule between labels."""
-    own = tuple(rule for rule in graph.subsumptions if rule.label_a == rule.label_b)
-    return dataclasses.replace(graph, exclusions=(), subsumptions=own)
