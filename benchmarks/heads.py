@@ -33,7 +33,8 @@ from iqa_cli.metrics.ordinal import mean_of
 from iqa_cli.paths import find_graph
 from iqa_cli.training.judging import compared, judge
 from iqa_cli.training.ladder_data import LadderData
-from iqa_cli.training.trainer import Trainer, without_rules
+from iqa_cli.training.objective import without_rules
+from iqa_cli.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

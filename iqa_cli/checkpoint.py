@@ -24,10 +24,11 @@ from iqa_cli.wording import counted
 from iqa_cli.writing import staged, told_as_not_replaced
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from iqa_cli.hexgraph.graph import HexGraph
+    from iqa_cli.writing import Content
 
 CARD = "card.json"
 CARD_PAGE = "card.md"
@@ -393,23 +394,41 @@ def caveats_of(card: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def write_checkpoint(
-    folder: Path, files: Mapping[str, bytes], card: Mapping[str, Any], page: str | None = None
+    folder: Path, files: Mapping[str, Content], card: Mapping[str, Any], page: str | None = None
 ) -> None:
     """Write a checkpoint over whatever lies in the folder: at every moment its card vouches for its files, or is not
     there.
 
-    files   content by name, such as `ONNX`
+    files   content by name, such as `ONNX`, made and written one after the other
     card    what the card says beside its format version and the size and SHA-256 of each file, which are added here
     page    the same for people, `CARD_PAGE`; None leaves none there, as an older one would be of another card
     raises  OutputError  if the folder cannot be written
     """
-    described = {
-        name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()} for name, content in files.items()
-    }
-    document = {"format_version": FORMAT_VERSION, **card, "files": described}
-    text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
-    # A file name that is no text in any encoding stays readable: what is left of it is a JSON escape.
-    contents = {**files, CARD: text.encode(errors="backslashreplace")}
+    described: dict[str, dict[str, Any]] = {}
+
+    def describing(name: str, write: Callable[[Path], None]) -> Callable[[Path], None]:
+        def describe(path: Path) -> None:
+            write(path)
+            with path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            described[name] = {"bytes": path.stat().st_size, "sha256": digest}
+
+        return describe
+
+    def write_card(path: Path) -> None:
+        document = {"format_version": FORMAT_VERSION, **card, "files": described}
+        text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+        # A file name that is no text in any encoding stays readable: what is left of it is a JSON escape.
+        path.write_bytes(text.encode(errors="backslashreplace"))
+
+    contents: dict[str, Content] = {}
+    for name, content in files.items():
+        if isinstance(content, bytes):
+            contents[name] = content
+            described[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        else:
+            contents[name] = describing(name, content)
+    contents[CARD] = write_card
     if page is not None:
         contents = {CARD_PAGE: page.encode(), **contents}
     # Everything lies on the disk before anything is replaced, so a disk that is full costs no older checkpoint.

@@ -16,6 +16,7 @@ from iqa_cli.errors import ConfigError
 
 _RANGES: dict[tuple[str, str], tuple[float, float]] = {
     ("data", "samples"): (2, 1e9),  # batch normalisation needs two
+    ("data", "workers"): (0, 256),
     ("data", "validation_samples"): (1, 1e5),
     ("data", "test_samples"): (1, 1e7),
     ("data", "holdout"): (0.01, 0.9),

@@ -65,6 +65,10 @@ class DataConfig:
     select: bool = False
     """Whether photographs for the ladder whose own tone is doubtful are left out: large black areas, no black at all,
     burnt areas, a very light frame. As good renderings they would teach that such pictures have no fault."""
+    workers: int = 0
+    """Processes that draw the pictures of `ladder` while this one learns from them; 0 draws in this process. On a
+    graphics card a few for each, as one draws some hundred small pictures a second. The pictures are the same whatever
+    the number."""
     mirror: bool = True
     """Whether labelled photographs are mirrored at random; tone does not know left from right."""
     provenance: str = ""
@@ -283,6 +287,9 @@ class RunConfig:
     """bfloat16 runs the towers under autocast; scores are in float32 and the CRF in float64 always."""
     compile: bool = False
     """Whether the visual tower goes through torch.compile: minutes at the start, faster after on a GPU."""
+    grad_checkpointing: bool = False
+    """Whether what the blocks of a tower compute is computed again for the gradient instead of kept: the same
+    gradients, about a third more time, and memory for larger batches."""
     tensorboard: bool = False
     """Whether figures are also written for TensorBoard, into `work`."""
 

@@ -17,7 +17,7 @@ from iqa_cli.conversion.file import read_saved
 from iqa_cli.conversion.published import contradicted, directions, load_clip, prompts, published_order, recognise
 from iqa_cli.errors import CheckpointError, ConfigError, UsageError
 from iqa_cli.models.backbone import build_backbone, model_config
-from iqa_cli.models.export import exported_bytes
+from iqa_cli.models.export import write_onnx
 from iqa_cli.models.tone_model import ExportedModel
 from iqa_cli.report.checkpoint.card_page import card_page
 from iqa_cli.wording import counted
@@ -26,8 +26,6 @@ from iqa_cli.writing import make_writable
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-    from torch import Tensor
 
     from iqa_cli.conversion.file import SavedModel
     from iqa_cli.conversion.published import Published
@@ -89,10 +87,10 @@ def convert(
     rows = torch.tensor(
         [firsts[order.index(label.name)] + k for label in graph.labels for k in range(len(label.levels) - 1)]
     )
-    content = _exported(published, tower, (weight[rows], offset[rows]), graph)
+    exported = ExportedModel(tower.clip.visual, weight[rows], offset[rows], normalised=published.version == "v2")
     card = _card(out, path, saved, published, tower, graph, order, said)
     make_writable(out)
-    write_checkpoint(out, {ONNX: content}, card, card_page(card))
+    write_checkpoint(out, {ONNX: lambda file: _export(file, exported, tower, graph)}, card, card_page(card))
     return Conversion(out, published.version, tuple(order), first_prompts)
 
 
@@ -160,10 +158,9 @@ def _backbone(architecture: str) -> Backbone:
     return dataclasses.replace(tower, preprocessing=preprocessing)
 
 
-def _exported(published: Published, tower: Backbone, matrix: tuple[Tensor, Tensor], graph: HexGraph) -> bytes:
-    exported = ExportedModel(tower.clip.visual, *matrix, normalised=published.version == "v2")
+def _export(file: Path, exported: ExportedModel, tower: Backbone, graph: HexGraph) -> None:
     try:
-        return exported_bytes(exported.requires_grad_(requires_grad=False), tower.preprocessing, graph.hash)
+        write_onnx(file, exported.requires_grad_(requires_grad=False), tower.preprocessing, graph.hash)
     except torch.onnx.OnnxExporterError as error:
         raise ConfigError(f"backbone: {tower.architecture} cannot be exported to ONNX") from error
 

@@ -105,7 +105,7 @@ class OnnxFile:
     """Texts by key."""
 
 
-def read_onnx(content: bytes) -> OnnxFile:
+def read_onnx(content: bytes | memoryview) -> OnnxFile:
     """The model in a file.
 
     raises  NotOurOnnxError  naming the place and what stands there

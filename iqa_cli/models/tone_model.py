@@ -30,6 +30,8 @@ from iqa_cli.models.warm_start import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from iqa_cli.checkpoint import Preprocessing
     from iqa_cli.config import ModelConfig, OptimConfig
     from iqa_cli.hexgraph.graph import HexGraph
@@ -114,6 +116,8 @@ class ToneModel(nn.Module):
             self.statistics.requires_grad_(config.train_visual != "none")
         if self.scene is not None and config.train_visual == "none":
             self.scene.requires_grad_(requires_grad=False)
+        self.recomputing: tuple[Callable[[bool], None], ...] = ()
+        """What is switched on for training and off for all else: see `recomputing_of`."""
         self.frozen_visual = config.train_visual == "none"
         """Whether the visual tower is a constant, so that features may be computed once."""
         self.architecture = backbone.config
@@ -125,6 +129,8 @@ class ToneModel(nn.Module):
         """Training mode; what makes features stays as it is where frozen, drop-out and batch statistics included."""
         super().train(mode)
         keep_still(self.clip)
+        for switch in self.recomputing:
+            switch(mode)
         if self.frozen_visual:
             for part in (self.statistics, self.scene):
                 if part is not None:

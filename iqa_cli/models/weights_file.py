@@ -115,6 +115,9 @@ def load_file(clip: Any, path: Path, architecture: str) -> None:
         stretched = [name for name in _POSITIONS if name in shapes and name in own and own[name].shape != shapes[name]]
         if stretched:
             raise _other_architecture(path, architecture, shapes, own)
+        if path.suffix == ".safetensors" and shapes == {name: tuple(value.shape) for name, value in own.items()}:
+            _copy(path, own)
+            return
     try:
         open_clip.load_checkpoint(clip, str(path), strict=True, weights_only=True)
     except _UNFIT as error:
@@ -123,6 +126,16 @@ def load_file(clip: Any, path: Path, architecture: str) -> None:
                 f"model.pretrained: {path}: could not be loaded into {architecture} ({type(error).__name__})"
             ) from error
         raise _other_architecture(path, architecture, shapes, clip.state_dict()) from error
+
+
+@torch.no_grad()
+def _copy(path: Path, own: Mapping[str, Tensor]) -> None:
+    """Tensor by tensor, the file opened for each: what is mapped of a file counts as memory until it is closed, so that
+    a large tower would be there twice.
+    """
+    for name, value in own.items():
+        with safetensors.safe_open(path, framework="pt") as stream:
+            value.copy_(stream.get_tensor(name))
 
 
 def _load_archive(clip: Any, path: Path, architecture: str) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from iqa_cli.errors import ConfigError
+from iqa_cli.training.data import WHOLE, Share
+from iqa_cli.training.distributed import gathered
 from iqa_cli.training.likeness import alike
 from iqa_cli.training.photographs import load_photographs
 from iqa_cli.wording import SHOWN, shortened
@@ -19,11 +22,14 @@ _SIDE = 64
 """Pixels: twice the size at which scenes are compared."""
 
 
-def refuse_watched(learned: Sequence[tuple[str, Sequence[str], Tensor]], folders: Sequence[Path]) -> None:
+def refuse_watched(
+    learned: Sequence[tuple[str, Sequence[str], Tensor]], folders: Sequence[Path], share: Share = WHOLE
+) -> None:
     """A model that has seen a photograph, or another frame of its scene, tells nothing when it is judged by it.
 
     learned  what is learned from: the config's key, names, (M, 3, P, P) uint8
     folders  photographs that the model will be judged by
+    share    which process this is; all refuse what one of them finds
     raises   ConfigError  naming every photograph that is in both, whatever its name, size or exposure is there
     """
     problems = []
@@ -34,6 +40,9 @@ def refuse_watched(learned: Sequence[tuple[str, Sequence[str], Tensor]], folders
                 f"{key}: {names[row]!r} shows the scene of {watched.names[place]!r} in {folder}"
                 for row, place in alike(pictures, watched.pictures)
             ]
+    if not folders:
+        return
+    problems = list(dict.fromkeys(itertools.chain.from_iterable(gathered(problems, share))))
     if problems:
         raise ConfigError(
             f"data.apart_from: {len(problems)} photographs are learned from that are to be kept apart",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import unicodedata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from iqa_cli.checkpoint import ONNX
 from iqa_cli.errors import ConfigError, UsageError
 from iqa_cli.models.backbone import is_own
-from iqa_cli.models.export import onnx_bytes
+from iqa_cli.models.export import onnx_writer
 from iqa_cli.records import Severity
 from iqa_cli.training.severity import THRESHOLDS
 from iqa_cli.wording import shortened
@@ -84,13 +87,15 @@ def refuse_forbidden(graph: HexGraph, name: str, positions: Tensor) -> None:
         )
 
 
-def refuse_unexportable(model: ToneModel, graph: HexGraph, backbone: str) -> None:
+def refuse_unexportable(model: ToneModel, graph: HexGraph, backbone: str, work: Path) -> None:
     """A trial with the untrained model costs seconds; finding out after the last epoch would cost the run.
 
+    work    folder for the file of the trial, which is removed again
     raises  ConfigError  for a backbone that ONNX cannot express
     """
     try:
-        onnx_bytes(model, graph.hash)
+        with tempfile.TemporaryDirectory(dir=work) as folder:
+            onnx_writer(model, graph.hash)(Path(folder) / ONNX)
     except torch.onnx.OnnxExporterError as error:
         reason = str(error.__cause__ or error).strip().partition("\n")[0]
         raise ConfigError(

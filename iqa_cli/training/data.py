@@ -28,6 +28,8 @@ class Batch:
     """(B, L) int64 zero-based levels, -1 where the level is not known exactly."""
     allowed: Tensor
     """(B, C) bool, the levels that the labels leave open."""
+    places: Tensor
+    """(B,) int64, which of its side's pictures they are. Of validation and test pictures every process has others."""
 
     @property
     def whole(self) -> Tensor | None:
@@ -53,7 +55,15 @@ class Share:
         """How many of `count` each process takes: the same for all, or they would wait for each other for ever."""
         return count // self.world
 
+    def among(self, count: int) -> Tensor:
+        """Which of `count` things this process takes where all are taken, (m,) int64: every one once, and one more or
+        less than others where they cannot be shared out evenly.
+        """
+        return torch.arange(self.rank, count, self.world)
 
+
+WHOLE = Share()
+"""The share of a run that is one process."""
 FEW = 20
 """Photographs of a side below which its figures are mostly chance: of 19, one that is judged otherwise moves accuracy
 by 5 %, and two epochs of one run differ by as much."""
@@ -81,7 +91,9 @@ class Data(Protocol):
 
     @property
     def learned(self) -> tuple[tuple[str, Sequence[str], Tensor], ...]:
-        """The photographs that are learned from: the config's key, M names and (M, 3, P, P) uint8 of each source."""
+        """The photographs that this process learns from: the config's key, M names and (M, 3, P, P) uint8 of each
+        source. Ask before they give way to features.
+        """
 
     def describe(self) -> str:
         """One line for people: what is learned from."""
@@ -93,10 +105,12 @@ class Data(Protocol):
         """The training batches of an epoch, counted from 0; each has at least two pictures."""
 
     def validation(self) -> Iterator[Batch]:
-        """What is judged after each epoch: the same every time."""
+        """What is judged after each epoch, this process's share of it: the same every time."""
 
     def test(self) -> Iterator[Batch] | None:
-        """What is judged once at the end, or None if there is nothing apart from the validation pictures."""
+        """What is judged once at the end, this process's share of it; None if there is nothing apart from the
+        validation pictures.
+        """
 
     def level_counts(self) -> list[Tensor]:
         """Per label (K,) int64: training pictures at each level, where the labels leave one level alone open."""

@@ -13,6 +13,8 @@ from iqa_cli.crf.losses import nll
 from iqa_cli.crf.unary import cumulative, unary_from_nodes
 from iqa_cli.errors import TrainingDiverged
 from iqa_cli.metrics.ordinal import label_metrics
+from iqa_cli.training.data import WHOLE, Share
+from iqa_cli.training.distributed import put_together
 from iqa_cli.training.operating_point import named_at
 
 if TYPE_CHECKING:
@@ -44,23 +46,37 @@ class Judged:
 
 @torch.no_grad()
 def judge(
-    model: ToneModel, crf: TorchCRF, batches: Iterable[Batch], device: torch.device, offsets: Tensor | None = None
+    model: ToneModel,
+    crf: TorchCRF,
+    batches: Iterable[Batch],
+    device: torch.device,
+    offsets: Tensor | None = None,
+    share: Share = WHOLE,
 ) -> Judged:
     """Run a model over batches and compare. At least one picture is needed.
 
+    batches  this process's share of what is judged
     offsets  see `compared`
+    share    which process this is; every one gets the figures of all pictures
 
     raises  TrainingDiverged  if the scores are no numbers any more
     """
     model.eval()
-    scores, positions, allowed = [], [], []
+    plan = crf.plan
+    scores = [torch.empty(0, plan.n_nodes)]
+    places = [torch.empty(0, dtype=torch.int64)]
+    positions = [torch.empty(0, plan.n_labels, dtype=torch.int64)]
+    allowed = [torch.empty(0, sum(plan.level_counts.tolist()), dtype=torch.bool)]
     directions = model.head.weight_and_bias()  # once: prompts go through a whole text tower
     for batch in batches:
         features = model.encoded(model.ready(batch.inputs.to(device)))
         scores.append(model.scores(features, directions).float().cpu())
+        places.append(batch.places)
         positions.append(batch.positions)
         allowed.append(batch.allowed)
-    return compared(crf, torch.cat(scores), torch.cat(positions), torch.cat(allowed), device, offsets)
+    at = torch.cat(places)
+    known = put_together(torch.cat(positions), at, share), put_together(torch.cat(allowed), at, share)
+    return compared(crf, put_together(torch.cat(scores), at, share), *known, device, offsets)
 
 
 @torch.no_grad()

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from iqa_cli.errors import ConfigError
-from iqa_cli.training.data import Batch, Share, counts_of, too_few
+from iqa_cli.models.parking import give_back
+from iqa_cli.training.data import WHOLE, Batch, Share, counts_of, too_few
 from iqa_cli.training.features import frozen_features, tower_hash
 from iqa_cli.training.pictures import Pictures, load_pictures
 from iqa_cli.training.sides import read_sides
@@ -30,13 +31,17 @@ class LabelledData:
     config         the whole config; `data.labels` and what goes with it
     graph          whose labels the tables are read for
     preprocessing  what the model takes
+    share          whose photographs are decoded in this process
 
     raises  LabelsError  for tables that are wrong, missing photographs, and photographs on two sides
             ConfigError  if a side has no readable photograph, and for a scene rule that means nothing
     """
 
-    def __init__(self, config: TrainConfig, graph: HexGraph, preprocessing: Preprocessing) -> None:
+    def __init__(
+        self, config: TrainConfig, graph: HexGraph, preprocessing: Preprocessing, share: Share = WHOLE
+    ) -> None:
         self._config = config
+        self._share = share
         self._graph = graph
         sides = read_sides(config.data, graph, config.run.seed)
         self.notes = sides.notes
@@ -46,7 +51,7 @@ class LabelledData:
         unreadable: list[tuple[str, str]] = []
         for side, (table, rows) in sides.rows.items():
             taken = preprocessing.once if side == "training" else preprocessing
-            self._sides[side], damaged = load_pictures(table, rows, sides.images, graph, taken, config.work)
+            self._sides[side], damaged = load_pictures(table, rows, sides.images, graph, taken, config.work, share)
             unreadable += damaged
             if len(self._sides[side]) < (2 if side == "training" else 1):
                 raise ConfigError(
@@ -73,47 +78,60 @@ class LabelledData:
                 hint='add photographs with and without a problem, or set [run] keep = "last" and [optim] patience = 0',
             )
 
-    def use_features(self, model: ToneModel, folder: Path, device: torch.device, *, keep: bool = True) -> None:
+    def use_features(self, model: ToneModel, folder: Path, device: torch.device) -> None:
         """Give features instead of pictures from now on: the visual tower is a constant, so they are computed once.
+        Every process computes those of its share and has them all in the end; the pixels are let go.
 
-        keep    whether they are written to `folder`, for the next run; see `frozen_features`
-        raises  OutputError  if they cannot be kept in `folder`
+        folder  where the first process keeps them for the next run; see `frozen_features`
+        raises  OutputError  if they cannot be kept
         """
         tower = tower_hash(model)
         for side, pictures in self._sides.items():
             ways = (False, True) if side == "training" and self._config.data.mirror else (False,)
             self._features[side] = tuple(
-                frozen_features(model, tower, pictures.pixels, folder, device, mirrored=mirrored, keep=keep)
+                frozen_features(model, tower, pictures, folder, device, mirrored=mirrored, share=self._share)
                 for mirrored in ways
             )
+            self._sides[side] = pictures.without_pixels()
+        give_back()
 
     @property
     def learned(self) -> tuple[tuple[str, Sequence[str], Tensor], ...]:
         """See `Data`."""
         pictures = self._sides["training"]
-        return (("data.labels", pictures.names, pictures.pixels),)
+        return (("data.labels", [pictures.names[place] for place in pictures.places.tolist()], pictures.pixels),)
 
     def describe(self) -> str:
         """See `Data`."""
         sides = ", ".join(f"{len(pictures)} for {side}" for side, pictures in self._sides.items())
         return f"labelled photographs: {sides}; {len(self._graph.labels)} labels"
 
+    def _of(self, share: Share) -> int:
+        """Photographs that a process learns from in an epoch."""
+        pictures = self._sides["training"]
+        return share.of(len(pictures)) if self._features or pictures.is_whole else pictures.fewest
+
     def batches_per_epoch(self, share: Share) -> int:
         """See `Data`; batch normalisation cannot learn from one picture, so a last batch of one is left out."""
-        count, size = share.of(len(self._sides["training"])), self._config.optim.batch_size
+        count, size = self._of(share), self._config.optim.batch_size
         return count // size + (count % size >= 2)
 
     def epoch(self, number: int, share: Share) -> Iterator[Batch]:
-        """See `Data`."""
+        """See `Data`.
+
+        All processes draw the same order. Of features, which all have, each takes its part of it, so that a step sees
+        what one process would see in a larger batch. Of pixels each takes those that it has, in that order; what one
+        has more than another is left out, other photographs in each epoch.
+        """
         generator = torch.Generator().manual_seed((self._config.run.seed + 1) * 1_000_003 + number)
         pictures = self._sides["training"]
-        # All processes draw the same order and each takes its own part of it.
         order = torch.randperm(len(pictures), generator=generator)
         mirrored = torch.rand(len(pictures), generator=generator) < (0.5 if self._config.data.mirror else 0.0)
-        own = order[share.rank :: share.world][: share.of(len(pictures))]
-        for rows in torch.split(own, self._config.optim.batch_size):
-            if len(rows) >= 2:
-                yield self._batch("training", rows, mirrored[rows])
+        is_shared_out = not self._features and not pictures.is_whole
+        own = order[pictures.are_here(order)] if is_shared_out else order[share.rank :: share.world]
+        for places in torch.split(own[: self._of(share)], self._config.optim.batch_size):
+            if len(places) >= 2:
+                yield self._batch("training", places, mirrored[places])
 
     def validation(self) -> Iterator[Batch]:
         """See `Data`."""
@@ -151,16 +169,19 @@ class LabelledData:
         }
 
     def _in_order(self, side: str) -> Iterator[Batch]:
-        for rows in torch.split(torch.arange(len(self._sides[side])), self._config.optim.batch_size):
-            yield self._batch(side, rows, torch.zeros(len(rows), dtype=torch.bool))
+        pictures = self._sides[side]
+        own = self._share.among(len(pictures)) if self._features else pictures.places
+        for places in torch.split(own, self._config.optim.batch_size):
+            if len(places):
+                yield self._batch(side, places, torch.zeros(len(places), dtype=torch.bool))
 
-    def _batch(self, side: str, rows: Tensor, mirrored: Tensor) -> Batch:
+    def _batch(self, side: str, places: Tensor, mirrored: Tensor) -> Batch:
         pictures, features = self._sides[side], self._features.get(side)
         if features is None:
-            inputs = pictures.pixels[rows]
+            inputs = pictures.pixels_of(places)
             inputs = torch.where(mirrored.view(-1, *[1] * (inputs.ndim - 1)), inputs.flip(-1), inputs)
         else:
-            inputs = features[0][rows]
+            inputs = features[0][places]
             if len(features) > 1:
-                inputs = torch.where(mirrored[:, None], features[1][rows], inputs)
-        return Batch(inputs, pictures.positions[rows], pictures.allowed[rows])
+                inputs = torch.where(mirrored[:, None], features[1][places], inputs)
+        return Batch(inputs, pictures.positions[places], pictures.allowed[places], places)

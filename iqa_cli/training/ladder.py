@@ -26,7 +26,7 @@ from iqa_cli.training.natures import with_natures
 from iqa_cli.training.severity import deviation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 _FAULTS = {
     "bright": 1.4,
@@ -267,27 +267,3 @@ def _saved(picture: Tensor, quality: int) -> Tensor:
     stream = io.BytesIO()
     Image.fromarray(picture.permute(1, 2, 0).numpy()).save(stream, "JPEG", quality=quality)
     return torch.from_numpy(np.array(Image.open(stream))).permute(2, 0, 1)
-
-
-def batches(
-    ladder: Ladder,
-    photographs: Tensor,
-    labels: tuple[str, ...],
-    *,
-    size: int,
-    batch_size: int,
-    samples: int,
-    seed: int,
-) -> Iterator[Drawn]:
-    """`samples` pictures in batches: the same ones for the same seed, whoever asks.
-
-    photographs  (M, 3, P, P) uint8
-    yields       B pictures with their labels; the last batch may be short
-    """
-    generator = torch.Generator().manual_seed(seed)
-    remaining = samples
-    while remaining > 0:
-        count = min(batch_size, remaining)
-        chosen = torch.randint(len(photographs), (count,), generator=generator)
-        yield ladder.draw(photographs[chosen], labels, size, generator)
-        remaining -= count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,9 @@ import torch
 from iqa_cli.errors import ConfigError
 from iqa_cli.models.prepare import views
 from iqa_cli.training.checks import refuse_forbidden, refuse_unmeasured_labels
-from iqa_cli.training.data import Batch, Share, counts_of, exactly, too_few
-from iqa_cli.training.ladder import Drawn, Ladder, batches
+from iqa_cli.training.data import WHOLE, Batch, Share, counts_of, exactly, too_few
+from iqa_cli.training.drawing import Drawers, Order, Stock, Studio, orders
+from iqa_cli.training.ladder import Drawn, Ladder
 from iqa_cli.training.photographs import is_plainly_good, load_photographs, split
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ class LadderData:
     batch_size  pictures of a batch; the config's if None
     judged      how pictures are looked at that are judged; None is once. For several views they are drawn in the size
                 of the square that crops are cut from, of photographs that are kept as much larger
+    share       whose pictures of those that are judged are drawn in this process
 
     raises  ConfigError  if the ladder cannot teach this graph, or the folder holds too little
     """
@@ -56,13 +59,14 @@ class LadderData:
         *,
         batch_size: int | None = None,
         judged: Preprocessing | None = None,
+        share: Share = WHOLE,
     ) -> None:
         refuse_unmeasured_labels(graph, config.graph.name)
         self.batch_size = batch_size or config.optim.batch_size
         self._config = config
         self._graph = graph
         self._size = size
-        self._ladder = Ladder()
+        self._share = share
         photographs = load_photographs(folder, math.ceil(size * CROP_ROOM))
         self.names = photographs.names
         """Photographs that were read, as paths relative to their folder."""
@@ -133,19 +137,21 @@ class LadderData:
         """See `Data`."""
         # Seeds of training start far above those of judging, so no recipe is met twice.
         seed = (self._config.run.seed + 1) * 1_000_003 + number * share.world + share.rank
-        for batch in self._drawn("training", share.of(self._config.data.samples), seed):
+        for batch in self._batches(self._orders("training", share.of(self._config.data.samples), seed)):
             if len(batch.inputs) >= 2:
                 yield batch
 
     def validation(self) -> Iterator[Batch]:
         """See `Data`."""
         if self._validation is None:
-            self._validation = list(self._drawn("validation", self._config.data.validation_samples, _VALIDATION_SEED))
+            self._validation = list(
+                self._for_judging("validation", self._config.data.validation_samples, _VALIDATION_SEED)
+            )
         yield from map(self._seen, self._validation)
 
     def test(self) -> Iterator[Batch]:
         """See `Data`."""
-        return map(self._seen, self._drawn("test", self._config.data.test_samples, _TEST_SEED))
+        return map(self._seen, self._for_judging("test", self._config.data.test_samples, _TEST_SEED))
 
     def _seen(self, batch: Batch) -> Batch:
         """Pictures as they are judged: of a batch at a time, as all of their views would take much memory."""
@@ -159,8 +165,8 @@ class LadderData:
 
     def level_counts(self) -> list[Tensor]:
         """See `Data`."""
-        drawn = [batch.positions for batch in self._drawn("training", _COUNTED, _COUNTING_SEED)]
-        return counts_of(torch.cat(drawn), self._graph)
+        drawn = self._batches(self._orders("training", _COUNTED, _COUNTING_SEED))
+        return counts_of(torch.cat([batch.positions for batch in drawn]), self._graph)
 
     def identity(self) -> dict[str, Any]:
         """See `Data`."""
@@ -191,19 +197,31 @@ class LadderData:
 
     def drawn(self, side: str, samples: int, seed: int) -> Iterator[Drawn]:
         """Pictures made from the photographs of a side, with what they were made from; the same for the same seed."""
-        larger = self._judged_pictures.get(side)
-        for drawn in batches(
-            self._ladder,
-            self.pictures[self._sides[side]] if larger is None else larger,
-            self._graph.label_names,
-            size=self._size if larger is None or self._judged is None else self._judged.largest_side,
-            batch_size=self.batch_size,
-            samples=samples,
-            seed=seed,
-        ):
+        return self._drawn(self._orders(side, samples, seed))
+
+    @functools.cached_property
+    def _drawers(self) -> Drawers:
+        """Asked for when all photographs are there."""
+        stocks = {side: Stock(self.pictures, chosen, self._size) for side, chosen in self._sides.items()}
+        if self._judged is not None:
+            for side, larger in self._judged_pictures.items():
+                stocks[side] = Stock(larger, torch.arange(len(larger)), self._judged.largest_side)
+        return Drawers(Studio(Ladder(), stocks, self._graph.label_names), self._config.data.workers)
+
+    def _orders(self, side: str, samples: int, seed: int) -> list[Order]:
+        return orders(side, samples, self.batch_size, seed)
+
+    def _drawn(self, wanted: Sequence[Order]) -> Iterator[Drawn]:
+        for drawn in self._drawers.draw(wanted):
             refuse_forbidden(self._graph, self._config.graph.name, drawn.positions)
             yield drawn
 
-    def _drawn(self, side: str, samples: int, seed: int) -> Iterator[Batch]:
-        for drawn in self.drawn(side, samples, seed):
-            yield Batch(drawn.pictures, drawn.positions, exactly(drawn.positions, self._graph))
+    def _for_judging(self, side: str, samples: int, seed: int) -> Iterator[Batch]:
+        """This process's batches of those that are judged."""
+        whole = self._orders(side, samples, seed)
+        return self._batches([whole[number] for number in self._share.among(len(whole)).tolist()])
+
+    def _batches(self, wanted: Sequence[Order]) -> Iterator[Batch]:
+        for order, drawn in zip(wanted, self._drawn(wanted), strict=True):
+            places = order.number * self.batch_size + torch.arange(order.count)
+            yield Batch(drawn.pictures, drawn.positions, exactly(drawn.positions, self._graph), places)

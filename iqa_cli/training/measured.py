@@ -5,23 +5,23 @@ Measured on held-out pictures, whose levels are known, in the model's input size
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from sklearn.metrics import roc_auc_score
 
 from iqa_cli.findings import evidence_names
 from iqa_cli.photometry import MEASUREMENT_NAMES, measure
+from iqa_cli.training.data import WHOLE, Share
+from iqa_cli.training.distributed import gathered, put_together
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     from iqa_cli.hexgraph.graph import HexGraph
     from iqa_cli.hexgraph.parts import Label
-    from iqa_cli.training.data import Batch, Data
+    from iqa_cli.training.data import Data
 
 PERCENTILES = (1, 50, 99)
 _PICTURES = 4_000
@@ -30,14 +30,15 @@ _FEWEST = 30
 """Pictures of a level without which nothing is said about it: of fewer the 1st percentile is the one oddest picture."""
 
 
-def measured(data: Data, graph: HexGraph) -> dict[str, Any] | None:
+def measured(data: Data, graph: HexGraph, share: Share = WHOLE) -> dict[str, Any] | None:
     """The card's `measured`: per label the measurements that may speak about it, the one that tells levels apart best
     first, each with its percentiles at every level that was seen often enough.
 
     data     whose validation and test pictures are measured
+    share    which process this is; each measures its own pictures, and all get the whole
     returns  None where there are no pictures any more but features of a frozen tower
     """
-    positions, values = _measurements(itertools.chain(data.validation(), data.test() or ()))
+    positions, values = _measurements(data, len(graph.labels), share)
     if not len(values):
         return None
     labels = {}
@@ -58,18 +59,29 @@ def _index(name: str) -> int:
     return MEASUREMENT_NAMES.index(name)
 
 
-def _measurements(batches: Iterable[Batch]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Zero-based levels (n, L), -1 where unknown, and measurements (n, M)."""
-    positions: list[NDArray[np.int64]] = []
+def _measurements(data: Data, n_labels: int, share: Share) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Zero-based levels (n, L), -1 where unknown, and measurements (n, M): validation pictures first, n at most
+    `_PICTURES`.
+    """
+    positions = [torch.empty(0, n_labels, dtype=torch.int64)]
+    places = [torch.empty(0, dtype=torch.int64)]
     values: list[list[float]] = []
-    for batch in batches:
-        if (pictures := batch.whole) is None or len(values) >= _PICTURES:
-            break
-        positions.append(batch.positions.numpy())
-        values += [[entry.value for entry in measure(picture)] for picture in pictures.permute(0, 2, 3, 1).numpy()]
-    if not values:
-        return np.empty((0, 0), np.int64), np.empty((0, len(MEASUREMENT_NAMES)))
-    return np.concatenate(positions), np.array(values)
+    before = 0
+    for batches in (data.validation(), data.test() or ()):
+        seen = 0
+        for batch in batches:
+            seen += len(batch.inputs)
+            chosen = before + batch.places < _PICTURES
+            if (whole := batch.whole) is None or not bool(chosen.any()):
+                break
+            positions.append(batch.positions[chosen])
+            places.append(before + batch.places[chosen])
+            pictures = whole[chosen].permute(0, 2, 3, 1).numpy()
+            values += [[entry.value for entry in measure(picture)] for picture in pictures]
+        before += sum(gathered(seen, share))
+    at = torch.cat(places)
+    table = torch.tensor(values, dtype=torch.float64).view(-1, len(MEASUREMENT_NAMES))
+    return put_together(torch.cat(positions), at, share).numpy(), put_together(table, at, share).numpy()
 
 
 def _entry(label: Label, positions: NDArray[np.int64], values: NDArray[np.float64]) -> dict[str, Any] | None:

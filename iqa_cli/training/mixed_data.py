@@ -8,13 +8,15 @@ open, so both teach one model.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from iqa_cli.errors import ConfigError
-from iqa_cli.training.data import Batch, Share, exactly, too_few, whole_pictures
+from iqa_cli.training.data import WHOLE, Batch, Share, exactly, too_few, whole_pictures
+from iqa_cli.training.distributed import gathered
 from iqa_cli.training.framing import framed
 from iqa_cli.training.ladder_data import CROP_ROOM, LadderData
 from iqa_cli.training.likeness import alike
@@ -46,26 +48,39 @@ class MixedData:
     config         the whole config; `data.ladder`, `data.labels` and what goes with them
     graph          whose labels the ladder has to measure and the tables are read for
     preprocessing  what the model takes
+    share          whose pictures of those that are judged are made in this process
 
     raises  LabelsError  see `LabelledData`
             ConfigError  see `LadderData`; and if labelled photographs show scenes of the ladder's, tell of one kind
                          only, or have weights that are none
     """
 
-    def __init__(self, config: TrainConfig, folder: Path, graph: HexGraph, preprocessing: Preprocessing) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        folder: Path,
+        graph: HexGraph,
+        preprocessing: Preprocessing,
+        share: Share = WHOLE,
+    ) -> None:
         self._config, self._graph, self._size = config, graph, preprocessing.size
+        self._share = share
         whole = config.optim.batch_size
-        share = DEFAULT_SHARE if config.data.labelled_share is None else config.data.labelled_share
-        self._labelled_rows = min(whole - 1, max(1, round(whole * share)))
+        part = DEFAULT_SHARE if config.data.labelled_share is None else config.data.labelled_share
+        self._labelled_rows = min(whole - 1, max(1, round(whole * part)))
         sides = read_sides(config.data, graph, config.run.seed)
         for_ladder = whole - self._labelled_rows
-        self._ladder = LadderData(config, folder, graph, self._size, batch_size=for_ladder, judged=preprocessing)
+        self._ladder = LadderData(
+            config, folder, graph, self._size, batch_size=for_ladder, judged=preprocessing, share=share
+        )
         roomy = dataclasses.replace(preprocessing.once, size=math.ceil(self._size * CROP_ROOM))
         self._sides: dict[str, Pictures] = {}
         unreadable = [*self._ladder.unreadable]
         for side, (table, rows) in sides.rows.items():
             taken = roomy if side == "training" else preprocessing
-            self._sides[side], damaged = load_pictures(table, rows, sides.images, graph, taken, config.work)
+            # Of those for training every process needs all: they are drawn by weight, and join the ladder's.
+            own = WHOLE if side == "training" else share
+            self._sides[side], damaged = load_pictures(table, rows, sides.images, graph, taken, config.work, own)
             unreadable += damaged
             if not len(self._sides[side]):
                 raise ConfigError(f"data: no readable labelled photograph for {side}, at least one is needed")
@@ -122,11 +137,13 @@ class MixedData:
         problems = []
         for side, pictures in self._sides.items():
             can_be_fine, _ = self._open_cells(pictures)
-            for row, place in alike(whole_pictures(pictures.pixels), self._ladder.pictures):
+            for found, place in alike(whole_pictures(pictures.pixels), self._ladder.pictures):
+                row = int(pictures.places[found])
                 said = f"{pictures.names[row]!r} ({side}) shows the scene of the ladder's {self._ladder.names[place]!r}"
                 if not bool(can_be_fine[row].all()):
                     said += ", which counts as good there and has a problem here"
                 problems.append(said)
+        problems = list(dict.fromkeys(itertools.chain.from_iterable(gathered(problems, self._share))))
         if problems:
             raise ConfigError(
                 f"data: {len(problems)} labelled photographs are in the ladder's folder as well, by content",
@@ -196,18 +213,19 @@ class MixedData:
                 torch.cat([drawn.pictures, quantised(own)]),
                 torch.cat([drawn.positions, pictures.positions[rows]]),
                 torch.cat([exactly(drawn.positions, self._graph), pictures.allowed[rows]]),
+                torch.cat([torch.arange(len(drawn.pictures)), rows]),
             )
 
     def validation(self) -> Iterator[Batch]:
         """See `Data`: the ladder's pictures, then labelled photographs."""
         yield from self._ladder.validation()
-        yield from self._in_order("validation")
+        yield from self._in_order("validation", self._config.data.validation_samples)
 
     def test(self) -> Iterator[Batch]:
         """See `Data`: the ladder's pictures, then labelled photographs if the config names some."""
         yield from self._ladder.test()
         if "test" in self._sides:
-            yield from self._in_order("test")
+            yield from self._in_order("test", self._config.data.test_samples)
 
     def level_counts(self) -> list[Tensor]:
         """See `Data`; as they are drawn."""
@@ -245,7 +263,10 @@ class MixedData:
             },
         }
 
-    def _in_order(self, side: str) -> Iterator[Batch]:
+    def _in_order(self, side: str, before: int) -> Iterator[Batch]:
+        """Labelled photographs of a side, after so many of the ladder's pictures."""
         pictures = self._sides[side]
-        for rows in torch.split(torch.arange(len(pictures)), self._config.optim.batch_size):
-            yield Batch(pictures.pixels[rows], pictures.positions[rows], pictures.allowed[rows])
+        for places in torch.split(pictures.places, self._config.optim.batch_size):
+            if len(places):
+                inputs = pictures.pixels_of(places)
+                yield Batch(inputs, pictures.positions[places], pictures.allowed[places], before + places)

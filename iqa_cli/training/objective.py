@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from iqa_cli.config import LossConfig
     from iqa_cli.crf.torch_crf import TorchCRF
+    from iqa_cli.hexgraph.graph import HexGraph
     from iqa_cli.hexgraph.plan import HexPlan
 
 _BETA = 0.999
@@ -34,7 +36,7 @@ def level_weights(counts: Sequence[Tensor], balance: str) -> Tensor:
 
     counts   per label (K,) how often each level occurs; a level that never occurs gets the weight of one that did once
     balance  none, inverse or effective
-    returns  (C,) float64, label after label; mean 1 over the photographs of each label
+    returns  (C,) float64, label after label; mean 1 over the photographs whose level of a label is known
     """
     weights = []
     for count in counts:
@@ -44,7 +46,8 @@ def level_weights(counts: Sequence[Tensor], balance: str) -> Tensor:
             "inverse": 1.0 / seen,
             "effective": (1.0 - _BETA) / (1.0 - _BETA**seen),
         }[balance]
-        weights.append(weight * seen.sum() / (weight * seen).sum())
+        known = count.double() if bool(count.any()) else seen
+        weights.append(weight * known.sum() / (weight * known).sum())
     return torch.cat(weights)
 
 
@@ -103,3 +106,9 @@ def _label_weights(plan: HexPlan, per_cell: Tensor, allowed: Tensor) -> Tensor:
     sums = per_cell.new_zeros((len(allowed), plan.n_labels))
     n_open = sums.index_add(1, cell_label, allowed.to(per_cell.dtype))
     return torch.where(n_open == 1, sums.index_add(1, cell_label, per_cell * allowed), 1.0)
+
+
+def without_rules(graph: HexGraph) -> HexGraph:
+    """The same labels, each for itself; what a label says about its own levels is no rule between labels."""
+    own = tuple(rule for rule in graph.subsumptions if rule.label_a == rule.label_b)
+    return dataclasses.replace(graph, exclusions=(), subsumptions=own)

@@ -9,20 +9,21 @@ import functools
 import math
 from typing import TYPE_CHECKING, Any
 
-import safetensors.torch
 import torch
 
 from iqa_cli._version import __version__
 from iqa_cli.checkpoint import CARD, CARD_PAGE, ONNX, OPERATING_POINT, WEIGHTS, write_checkpoint
 from iqa_cli.metrics.ordinal import mean_of
-from iqa_cli.models.export import onnx_bytes
+from iqa_cli.models.export import onnx_writer
 from iqa_cli.report.checkpoint.card_page import card_page
 from iqa_cli.training.calibration import fitted_temperatures
 from iqa_cli.training.curves import curves_png
+from iqa_cli.training.data import WHOLE, Share
+from iqa_cli.training.distributed import same_state
 from iqa_cli.training.judging import Judged, compared, judge
 from iqa_cli.training.measured import measured
 from iqa_cli.training.operating_point import fitted_offsets
-from iqa_cli.training.state import BEST, load_weights, weights_of
+from iqa_cli.training.state import BEST, load_weights, weights_writer
 from iqa_cli.writing import make_writable, write_atomically
 
 if TYPE_CHECKING:
@@ -64,11 +65,13 @@ class Outcome:
     """Number of the epoch that becomes the checkpoint."""
     stopped: str | None
     """Why it ended before its time, if something went wrong."""
+    share: Share = WHOLE
+    """Which of several processes this is: all judge and measure, the first one writes."""
 
     @functools.cached_property
     def measured(self) -> dict[str, Any] | None:
         """What is measured at each level: of the data alone, so the same for every checkpoint of the run."""
-        return measured(self.data, self.graph)
+        return measured(self.data, self.graph, self.share)
 
 
 def inherited_caveats(caveats: Sequence[str]) -> tuple[str, ...]:
@@ -81,30 +84,37 @@ def inherited_caveats(caveats: Sequence[str]) -> tuple[str, ...]:
 def write_outcome(
     outcome: Outcome, model: ToneModel, crf: TorchCRF, device: torch.device, tell: Callable[[str], None]
 ) -> dict[str, Judged]:
-    """Write everything. The model comes with the weights of the last epoch and leaves with those that were chosen.
+    """Write everything. The model comes with the weights of the last epoch, in the first process at least, and leaves
+    with those that were chosen.
 
     tell     called with a few words before each thing that takes its time
     returns  figures of the checkpoint: `validation` and, if there are test pictures, `test`
     raises   OutputError  if a file cannot be written
     """
-    work = outcome.config.work
+    work, share = outcome.config.work, outcome.share
+    is_first = share.rank == 0
     if outcome.chosen == len(outcome.rows):
-        _remove(work / LAST)  # of an earlier run
+        if is_first:
+            _remove(work / LAST)  # of an earlier run
     else:
-        make_writable(work / LAST)
         tell("writing the checkpoint of the last epoch")
-        validation = judge(model, crf, outcome.data.validation(), device)
+        same_state(model, share)
+        validation = judge(model, crf, outcome.data.validation(), device, share=share)
         _write(outcome, work / LAST, len(outcome.rows), model, device, {"validation": validation})
-        load_weights(work / BEST, model)
+        if is_first:
+            load_weights(work / BEST, model)
+    same_state(model, share)
     tell("writing the checkpoint: calibrating on the validation pictures")
     judged, offsets = _calibrated(outcome, model, crf, device)
+    same_state(model, share)  # a temperature fitted on another card may differ in its last bit
     test = outcome.data.test()
     if test is not None:
         tell("writing the checkpoint: judging the test pictures")
-        judged["test"] = judge(model, crf, test, device, offsets)
-    figures = judged["test"].labels if "test" in judged else None
-    png = curves_png(outcome.rows, outcome.graph.label_names, outcome.chosen, figures)
-    write_atomically(work / "curves.png", png)
+        judged["test"] = judge(model, crf, test, device, offsets, share)
+    if is_first:
+        figures = judged["test"].labels if "test" in judged else None
+        png = curves_png(outcome.rows, outcome.graph.label_names, outcome.chosen, figures)
+        write_atomically(work / "curves.png", png)
     tell("writing the checkpoint: measuring pictures and exporting the model")
     _write(outcome, outcome.config.run.out, outcome.chosen, model, device, judged, offsets)
     return judged
@@ -116,7 +126,7 @@ def _calibrated(
     """Figures on the validation pictures, with temperatures and the operating point (L,) fitted on them if the config
     wants them.
     """
-    judged = judge(model, crf, outcome.data.validation(), device)
+    judged = judge(model, crf, outcome.data.validation(), device, share=outcome.share)
     scores, offsets = judged.scores, None
     if outcome.config.model.temperature:
         temperatures = fitted_temperatures(crf, scores.to(device), judged.allowed.to(device))
@@ -146,13 +156,15 @@ def _write(
     judged: Mapping[str, Judged],
     offsets: Tensor | None = None,
 ) -> None:
+    outcome.measured  # noqa: B018 - by all processes together, before the first one writes
+    if outcome.share.rank:
+        return
+    make_writable(folder)
     model.eval()
-    weights = weights_of(model)
-    exported = onnx_bytes(model.cpu(), outcome.graph.hash)
-    model.to(device)
-    files = {WEIGHTS: safetensors.torch.save(weights), ONNX: exported}
-    card = _card(outcome, folder, epoch, model, judged, offsets)
+    card = _card(outcome, folder, epoch, model.cpu(), judged, offsets)
+    files = {WEIGHTS: weights_writer(model), ONNX: onnx_writer(model, outcome.graph.hash)}
     write_checkpoint(folder, files, card, card_page(card))
+    model.to(device)
 
 
 def _card(

@@ -18,6 +18,8 @@ from iqa_cli.labels import image_path
 from iqa_cli.models.prepare import views
 from iqa_cli.photos.decode import read_photo
 from iqa_cli.records import PhotoRef, Unreadable
+from iqa_cli.training.data import WHOLE, Share
+from iqa_cli.training.distributed import gathered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,20 +40,50 @@ _CHUNK = 256
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pictures:
-    """n labelled photographs, all readable."""
+    """n labelled photographs, all readable; of m of them this process has the pixels."""
 
     names: tuple[str, ...]
-    """As the label table writes them."""
-    pixels: Tensor
-    """(n, 3, S, S) uint8; (n, V, 3, S, S) if they are judged in several views, the whole picture first."""
+    """As the label table writes them, n."""
     positions: Tensor
     """(n, L) int64 zero-based levels, -1 where the level is not known exactly."""
     allowed: Tensor
     """(n, C) bool."""
+    hashes: Tensor
+    """(n, 32) uint8, SHA-256 of each one's pixels."""
+    pixels: Tensor
+    """(m, 3, S, S) uint8; (m, V, 3, S, S) if they are judged in several views, the whole picture first."""
+    places: Tensor
+    """(m,) int64 ascending, which of the n they are of: all, or this process's share."""
+    fewest: int
+    """m of the process that has the fewest."""
 
     def __len__(self) -> int:
         """Photographs, n."""
         return len(self.names)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the pixels of all are here."""
+        return len(self.places) == len(self)
+
+    @functools.cached_property
+    def _rows(self) -> Tensor:
+        """(n,) int64, the row of each one's pixels; -1 for those of other processes."""
+        rows = torch.full((len(self),), -1)
+        rows[self.places] = torch.arange(len(self.places))
+        return rows
+
+    def pixels_of(self, places: Tensor) -> Tensor:
+        """(B, 3, S, S) or (B, V, 3, S, S) uint8 of some that this process has, by their places (B,)."""
+        return self.pixels[self._rows[places]]
+
+    def are_here(self, places: Tensor) -> Tensor:
+        """(B,) bool, whether this process has the pixels."""
+        return self._rows[places] >= 0
+
+    def without_pixels(self) -> Pictures:
+        """What is known of them alone, once nobody looks at them any more."""
+        return dataclasses.replace(self, pixels=self.pixels[:0].clone(), places=self.places[:0])
 
     def decided(self, graph: HexGraph) -> Tensor:
         """(n, L) int64 positions where one level alone is allowed, -1 elsewhere: a weak zero is known and decides
@@ -64,8 +96,7 @@ class Pictures:
     def content_hash(self) -> str:
         """SHA-256 over names, pixels and labels: tells whether two runs saw the same. Computed once."""
         digest = hashlib.sha256("\n".join(self.names).encode(errors="surrogatepass"))
-        for chunk in torch.split(self.pixels, _CHUNK):
-            digest.update(chunk.contiguous().numpy().tobytes())
+        digest.update(self.hashes.numpy().tobytes())
         digest.update(self.allowed.numpy().tobytes())
         return digest.hexdigest()
 
@@ -77,45 +108,65 @@ def load_pictures(
     graph: HexGraph,
     preprocessing: Preprocessing,
     work: Path,
+    share: Share = WHOLE,
 ) -> tuple[Pictures, tuple[tuple[str, str], ...]]:
     """Decode the photographs of some rows of a table.
 
     folder   that the names are in
     preprocessing  how they are made ready, in as many views as it says
     work     folder with room for the pixels if they are more than `IN_MEMORY` bytes
+    share    whose pixels are wanted; each process decodes and hashes its own, and learns of the others what there is
     returns  the readable ones in the order of `rows`, and (name, reason) of the others
     raises   OutputError  if there is no room for them
     """
     size, side = preprocessing.size, preprocessing.largest_side
     several = () if preprocessing.views is None else (preprocessing.n_views,)
-    pixels = _room((len(rows), *several, 3, size, size), work)
+    own = [rows[place] for place in share.among(len(rows)).tolist()]
+    pixels = _room((len(own), *several, 3, size, size), work)
     kept: list[int] = []
-    unreadable: list[tuple[str, str]] = []
+    hashes: list[bytes] = []
+    unreadable: list[tuple[int, str]] = []
 
-    def seen(row: int) -> NDArray[np.uint8] | Unreadable:
+    def seen(row: int) -> tuple[NDArray[np.uint8], bytes] | Unreadable:
         path = image_path(folder, table.names[row])
         photo, _ = read_photo(PhotoRef(path, table.names[row]), side=side)
         if isinstance(photo, Unreadable):
             return photo
         shown = views(photo.rgb if photo.large is None else photo.large, preprocessing)
-        return shown.transpose(0, 3, 1, 2).reshape(pixels.shape[1:])
+        picture = np.ascontiguousarray(shown.transpose(0, 3, 1, 2)).reshape(pixels.shape[1:])
+        return picture, hashlib.sha256(picture.data).digest()
 
     with ThreadPoolExecutor() as pool:
-        for first in range(0, len(rows), _CHUNK):
-            chunk = rows[first : first + _CHUNK]
+        for first in range(0, len(own), _CHUNK):
+            chunk = own[first : first + _CHUNK]
             for row, picture in zip(chunk, pool.map(seen, chunk), strict=True):
                 if isinstance(picture, Unreadable):
-                    unreadable.append((table.names[row], picture.reason))
+                    unreadable.append((row, picture.reason))
                 else:
-                    pixels[len(kept)] = picture
+                    pixels[len(kept)], digest = picture
                     kept.append(row)
-    pictures = Pictures(
-        names=tuple(table.names[row] for row in kept),
-        pixels=torch.from_numpy(pixels[: len(kept)]),
-        positions=torch.from_numpy(table.known_positions[kept]),
-        allowed=torch.from_numpy(table.allowed(graph)[kept]),
+                    hashes.append(digest)
+    order = {row: place for place, row in enumerate(rows)}
+    found = gathered((kept, hashes, unreadable), share)
+    whole = sorted(
+        ((row, digest) for part, digests, _ in found for row, digest in zip(part, digests, strict=True)),
+        key=lambda entry: order[entry[0]],
     )
-    return pictures, tuple(unreadable)
+    place_of = {row: place for place, (row, _) in enumerate(whole)}
+    every = [row for row, _ in whole]
+    pictures = Pictures(
+        names=tuple(table.names[row] for row in every),
+        positions=torch.from_numpy(table.known_positions[every]),
+        allowed=torch.from_numpy(table.allowed(graph)[every]),
+        hashes=torch.frombuffer(bytearray(b"".join(digest for _, digest in whole)), dtype=torch.uint8).view(-1, 32)
+        if whole
+        else torch.empty(0, 32, dtype=torch.uint8),
+        pixels=torch.from_numpy(pixels[: len(kept)]),
+        places=torch.tensor([place_of[row] for row in kept], dtype=torch.int64),
+        fewest=min(len(part) for part, _, _ in found),
+    )
+    failed = sorted((entry for _, _, entries in found for entry in entries), key=lambda entry: order[entry[0]])
+    return pictures, tuple((table.names[row], reason) for row, reason in failed)
 
 
 def _room(shape: tuple[int, ...], work: Path) -> NDArray[np.uint8]:

@@ -9,6 +9,7 @@ towers do not learn that is all but a few thousand numbers.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -26,7 +27,7 @@ from iqa_cli.wording import counted
 from iqa_cli.writing import write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
 STATE = "state.safetensors"
@@ -77,7 +78,7 @@ def save_state(work: Path, model: nn.Module, optimiser: torch.optim.Optimizer, p
         "tensors": json.dumps(sorted(tensors)),
         _FROZEN: frozen,
     }
-    write_atomically(work / STATE, safetensors.torch.save(tensors, metadata=metadata))
+    write_atomically(work / STATE, lambda path: _save(tensors, path, metadata))
     (work / FINISHED).unlink(missing_ok=True)  # of the run that this one continues or replaces
 
 
@@ -219,7 +220,8 @@ def save_weights(path: Path, model: nn.Module) -> None:
 
     raises  OutputError  if they cannot be written
     """
-    write_atomically(path, safetensors.torch.save({name: _on_cpu(value) for name, value in _learned(model).items()}))
+    weights = {name: _on_cpu(value) for name, value in _learned(model).items()}
+    write_atomically(path, lambda part: _save(weights, part))
 
 
 def load_weights(path: Path, model: nn.Module) -> None:
@@ -233,18 +235,31 @@ def load_weights(path: Path, model: nn.Module) -> None:
         raise _damaged(path, error) from error
 
 
-def weights_of(model: nn.Module) -> dict[str, torch.Tensor]:
-    """All parameters and buffers on the CPU, to be written: they may share memory with the model."""
-    return {name: _on_cpu(value) for name, value in model.state_dict().items()}
+def weights_writer(model: nn.Module) -> Callable[[Path], None]:
+    """What writes all parameters and buffers to a path, from where they lie if that is the CPU."""
+    return lambda path: _save({name: _on_cpu(value) for name, value in model.state_dict().items()}, path)
+
+
+def _save(tensors: dict[str, torch.Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write a safetensors file without a copy of it in memory. Raises OSError if it cannot be written."""
+    try:
+        safetensors.torch.save_file(tensors, path, metadata=metadata)
+    except safetensors.SafetensorError as error:  # as it tells of a disk that is full
+        raise OSError(errno.EIO, str(error)) from error
 
 
 def frozen_hash(model: nn.Module) -> str:
     """SHA-256 over the names and values of a model's frozen parameters; those of two runs tell one from the other."""
-    digest = hashlib.sha256()
-    for name, value in model.named_parameters():
-        if not value.requires_grad:
-            digest.update(name.encode())
-            digest.update(_on_cpu(value).reshape(-1).view(torch.uint8).numpy().tobytes())
+    frozen = ((name, value) for name, value in model.named_parameters() if not value.requires_grad)
+    return tensors_hash(frozen)
+
+
+def tensors_hash(tensors: Iterable[tuple[str, torch.Tensor]], before: bytes = b"") -> str:
+    """SHA-256 over names and values of tensors in their order, and over what is said before them."""
+    digest = hashlib.sha256(before)
+    for name, value in tensors:
+        digest.update(name.encode())
+        digest.update(_on_cpu(value).reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

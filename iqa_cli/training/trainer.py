@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import dataclasses
 import functools
 import importlib.util
 import io
@@ -28,18 +27,28 @@ from iqa_cli.errors import CheckpointError, ConfigError, MissingExtra, TrainingD
 from iqa_cli.hexgraph.plan import compile_plan
 from iqa_cli.hexgraph.read import read_graph
 from iqa_cli.models.backbone import is_own
+from iqa_cli.models.recomputing import recomputing_of
 from iqa_cli.models.tone_model import ToneModel
 from iqa_cli.paths import find_graph
 from iqa_cli.training.ahead import ahead
 from iqa_cli.training.apart import refuse_watched
 from iqa_cli.training.checks import device_named, refuse_unexportable, unread_words
-from iqa_cli.training.distributed import agreed, launched_share, local_device, process_group
+from iqa_cli.training.distributed import (
+    anywhere,
+    from_first,
+    gathered,
+    join,
+    launched_share,
+    leave,
+    local_device,
+    same_buffers,
+)
 from iqa_cli.training.epochs import Epoch, Step, epoch_row
 from iqa_cli.training.judging import Judged, judge
 from iqa_cli.training.labelled_data import LabelledData
 from iqa_cli.training.ladder_data import LadderData
 from iqa_cli.training.mixed_data import MixedData
-from iqa_cli.training.objective import make_objective
+from iqa_cli.training.objective import make_objective, without_rules
 from iqa_cli.training.outcome import Outcome, inherited_caveats, write_outcome
 from iqa_cli.training.rates import learning_rate, rate_warnings, with_rates
 from iqa_cli.training.state import (
@@ -125,19 +134,25 @@ class Trainer:
         graph = read_graph(find_graph(config.graph.name))
         self.graph: HexGraph = graph if config.graph.rules else without_rules(graph)
         self._model = ToneModel(config.model, self.graph)
-        if not is_own(config.model.backbone) or config.model.scene is not None:
-            refuse_unexportable(self._model, self.graph, config.model.backbone)
+        # One process is enough for that: if it ends, torch's launcher ends the others.
+        if self.share.rank == 0 and (not is_own(config.model.backbone) or config.model.scene is not None):
+            refuse_unexportable(self._model, self.graph, config.model.backbone, config.work)
         # As `prepared` gives the pictures.
         self._model.to(self._device).to(memory_format=torch.channels_last)
+        join(self.share, self._device)
         self.data: Data = data or self._made_data()
         """What is learned from."""
-        refuse_watched(self.data.learned, config.data.apart_from)
+        refuse_watched(self.data.learned, config.data.apart_from, self.share)
+        if isinstance(self.data, LabelledData) and data is None and self._model.frozen_visual:
+            self.data.use_features(self._model, config.work, self._device)
         # Scores that are no numbers are looked for in `_unary`, where they mean that training diverged.
         self._crf = TorchCRF(compile_plan(self.graph), check_finite=False).to(self._device)
         balanced = config.loss.balance != "none"
         counts = self.data.level_counts() if balanced else None
         self._objective = make_objective(config.loss, self._crf, counts, self._device)
         self._optimiser = torch.optim.AdamW(self._model.parameter_groups(config.optim))
+        if config.run.grad_checkpointing:
+            self._model.recomputing = recomputing_of(self._model, config.model.backbone)
         if config.run.compile:
             self._model.compile_visual()
         if not self.data.batches_per_epoch(self.share):
@@ -160,15 +175,13 @@ class Trainer:
             self._resume(progress)
 
     def _made_data(self) -> Data:
-        config, preprocessing = self.config, self._model.preprocessing
-        if config.data.ladder is not None and config.data.labels is not None:
-            return MixedData(config, config.data.ladder, self.graph, preprocessing)
-        if config.data.ladder is not None:
-            return LadderData(config, config.data.ladder, self.graph, preprocessing.size, judged=preprocessing)
-        data = LabelledData(config, self.graph, preprocessing)
-        if self._model.frozen_visual:
-            data.use_features(self._model, config.work, self._device, keep=self.share.rank == 0)
-        return data
+        config = self.config
+        preprocessing, ladder = self._model.preprocessing, config.data.ladder
+        if ladder is not None and config.data.labels is not None:
+            return MixedData(config, ladder, self.graph, preprocessing, self.share)
+        if ladder is not None:
+            return LadderData(config, ladder, self.graph, preprocessing.size, judged=preprocessing, share=self.share)
+        return LabelledData(config, self.graph, preprocessing, self.share)
 
     @functools.cached_property
     def _frozen_hash(self) -> str:
@@ -212,8 +225,11 @@ class Trainer:
                 OutputError       if a file cannot be written; the state of the last epoch is still there
         """
         self._tell = on_stage or _nobody
-        with process_group(self.share, self._device):
+        join(self.share, self._device)
+        try:
             yield from self._run(on_step)
+        finally:
+            leave(self.share)
 
     def _run(self, on_step: Callable[[Step], None] | None) -> Iterator[Epoch]:
         self._write_metrics()
@@ -228,12 +244,12 @@ class Trainer:
             started = time.monotonic()
             try:
                 loss = self._train_epoch(model, number, on_step)
-                epoch = self._concluded(number, loss, started) if self.share.rank == 0 else None
+                epoch = self._concluded(number, loss, started)
             except TrainingDiverged as error:
                 raise self._rescued(error) from None
-            if epoch is not None:
+            if self.share.rank == 0:
                 yield epoch
-            if agreed(self._over(), self.share, self._device):
+            if self._over():
                 break
 
     def _over(self) -> bool:
@@ -245,7 +261,8 @@ class Trainer:
         """Judge an epoch, keep its state and, after the last one, write the checkpoint."""
         self._tell(f"epoch {number + 1}: judging the validation pictures")
         judged = self._judged(number)
-        row = epoch_row(number + 1, loss, judged)
+        # Which epoch is the best is for one of them to say: on unlike cards figures differ in their last bits.
+        row = from_first(epoch_row(number + 1, loss, judged), self.share)
         self._rows = (*self._rows, row)
         epoch = Epoch(
             number=number + 1,
@@ -257,7 +274,15 @@ class Trainer:
             best=self.best,
         )
         row["seconds"] = epoch.seconds
-        self._tell(f"epoch {number + 1}: keeping the state")
+        if self.share.rank == 0:
+            self._keep(epoch)
+        if self._over():
+            self._finish()
+        return epoch
+
+    def _keep(self, epoch: Epoch) -> None:
+        """Have on disk what the epoch gave."""
+        self._tell(f"epoch {epoch.number}: keeping the state")
         try:
             progress = Progress(self._identity(), epoch.number, self._rows)
             save_state(self.config.work, self._model, self._optimiser, progress, self._frozen_hash)
@@ -267,14 +292,12 @@ class Trainer:
         self._keep_best()
         self._write_metrics()
         self._log(epoch)
-        if self._over():
-            self._finish()
-        return epoch
 
     def _judged(self, number: int) -> Judged:
         """Figures of the weights as they are; the last step of an epoch may be the one that was too large."""
         try:
-            return judge(self._model, self._crf, self.data.validation(), self._device)
+            same_buffers(self._model, self.share)
+            return judge(self._model, self._crf, self.data.validation(), self._device, share=self.share)
         except TrainingDiverged as error:
             raise TrainingDiverged(f"{error.message} after epoch {number + 1}", hint=_SLOWER) from None
 
@@ -351,10 +374,12 @@ class Trainer:
             rate = learning_rate(number * steps + group, steps * optim.epochs, optim.warmup)
             place = f"in epoch {number + 1}, batch {index + 1}"
             with self._synchronised(model, last_of_group):
-                loss = self._objective(self._unary(model, batch, place), batch.allowed.to(self._device))
-                if not math.isfinite(value := loss.item()):
-                    raise _diverged("the loss is no number", place)
+                loss, problem = self._loss(model, batch, place)
+                # All stop where one has to: nobody may wait for its gradient.
+                if anywhere(problem is not None, self.share, self._device):
+                    raise problem or _diverged("a loss or score of another process is no number", place)
                 (loss / size).backward()  # type: ignore[no-untyped-call]
+            value = loss.item()
             if last_of_group:
                 self._step(rate, place)
             total += value * len(batch.inputs)
@@ -362,7 +387,16 @@ class Trainer:
             if on_step is not None:
                 speed = seen / max(time.monotonic() - started, 1e-9)
                 on_step(Step(number + 1, index + 1, batches, total / seen, speed))
-        return total / seen
+        both = gathered((total, seen), self.share)
+        return sum(part for part, _ in both) / sum(count for _, count in both)
+
+    def _loss(self, model: nn.Module, batch: Batch, place: str) -> tuple[Tensor, TrainingDiverged | None]:
+        """Mean loss () of a batch, or why there is none."""
+        try:
+            loss = self._objective(self._unary(model, batch, place), batch.allowed.to(self._device))
+        except TrainingDiverged as error:
+            return torch.tensor(math.nan), error
+        return loss, None if math.isfinite(loss.item()) else _diverged("the loss is no number", place)
 
     def _synchronised(self, model: nn.Module, last_of_group: bool) -> contextlib.AbstractContextManager[object]:
         """Several processes exchange gradients once a step, not once a batch. It is the forward pass that decides."""
@@ -394,9 +428,10 @@ class Trainer:
 
     def _rescued(self, error: TrainingDiverged) -> TrainingDiverged:
         """Write the checkpoint of the best epoch before the trouble; the same error, telling where it is."""
-        if not self.kept or self.share.rank:
+        if not self.kept:
             return error
-        load_state(self.config.work, self._model, self._optimiser)
+        if self.share.rank == 0:
+            load_state(self.config.work, self._model, self._optimiser)
         self._finish(stopped=error.message)
         hint = f"{error.hint}; the checkpoint of epoch {self.chosen} is in {self.config.run.out}"
         return TrainingDiverged(error.message, hint=hint)
@@ -424,8 +459,6 @@ class Trainer:
 
     def _finish(self, stopped: str | None = None) -> None:
         """Write weights, exported model and the card that vouches for them; the state has served."""
-        if self.share.rank:
-            return
         outcome = Outcome(
             config=self.config,
             base=self._base,
@@ -435,11 +468,12 @@ class Trainer:
             rows=self._rows,
             chosen=self.chosen,
             stopped=stopped,
+            share=self.share,
         )
         self.judged = write_outcome(outcome, self._model, self._crf, self._device, self._tell)
-        if stopped:
+        if self.share.rank == 0 and stopped:
             remove_state(self.config.work)  # it would only stop there again
-        else:
+        elif self.share.rank == 0:
             keep_finished(self.config.work)
         self.finished = True
 
@@ -461,9 +495,3 @@ def _difference(key: str, was: Any, now: Any) -> str:
 
 def _diverged(what: str, place: str) -> TrainingDiverged:
     return TrainingDiverged(f"training diverged: {what} {place}", hint=_SLOWER)
-
-
-def without_rules(graph: HexGraph) -> HexGraph:
-    """The same labels, each for itself; what a label says about its own levels is no rule between labels."""
-    own = tuple(rule for rule in graph.subsumptions if rule.label_a == rule.label_b)
-    return dataclasses.replace(graph, exclusions=(), subsumptions=own)

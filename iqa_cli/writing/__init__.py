@@ -6,9 +6,10 @@ promises of their own.
 """
 
 from iqa_cli.writing.replacement import Replacement, told_as_not_replaced, umask
-from iqa_cli.writing.whole import make_writable, remove_leftovers, staged, write_atomically
+from iqa_cli.writing.whole import Content, make_writable, remove_leftovers, staged, write_atomically
 
 __all__ = [
+    "Content",
     "Replacement",
     "make_writable",
     "remove_leftovers",

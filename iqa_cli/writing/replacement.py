@@ -9,6 +9,7 @@ import os
 import stat
 import sys
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from iqa_cli.errors import OutputError, UsageError
@@ -16,8 +17,7 @@ from iqa_cli.writing.placing import place, sync_folder
 from iqa_cli.writing.replaceable import why_irreplaceable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
 _BUFFER_BYTES = 1 << 16
@@ -109,6 +109,17 @@ class Replacement:
         else:
             self._drain()
             self._put(content)
+
+    def fill(self, write: Callable[[Path], None]) -> None:
+        """Have somebody else write all of it.
+
+        write   given the path of an empty file, which it writes over; raises OSError if it cannot
+        raises  OutputError  if the disk is full or gone; the file that was there is as it was
+        """
+        with told_as_not_replaced(self.name):
+            self._descriptor, self._part = self._new_part()
+            write(Path(self._part))
+            self._written = os.stat(self._part).st_size
 
     def flush(self) -> None:
         """Hand everything to the system, so that it is kept if this process is killed; it ends a whole piece, such as a

@@ -5,17 +5,20 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from iqa_cli.errors import OutputError, UsageError
 from iqa_cli.writing.replacement import Replacement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+Content: TypeAlias = "bytes | Callable[[Path], None]"
+"""Of a file: bytes, or what writes them to a path, for files that are not to be in memory as a whole."""
 
-def write_atomically(path: Path, content: bytes) -> None:
+
+def write_atomically(path: Path, content: Content) -> None:
     """Write a file so that a reader sees either the old content or the new, never a part.
 
     raises  OutputError  naming the file, if it cannot be written; the old content is still there
@@ -25,11 +28,11 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def staged(contents: Mapping[Path, bytes]) -> Iterator[tuple[Replacement, ...]]:
+def staged(contents: Mapping[Path, Content]) -> Iterator[tuple[Replacement, ...]]:
     """New files, each complete and on the disk beside its place: a full disk costs none of the old ones. They take
     their places by `commit`; those that have not at the end are gone.
 
-    contents  by path, in the order of what is given
+    contents  by path, in the order of what is given; they are made and written one after the other
     raises    OutputError  naming a file that cannot be written
     """
     with contextlib.ExitStack() as stack:
@@ -39,7 +42,10 @@ def staged(contents: Mapping[Path, bytes]) -> Iterator[tuple[Replacement, ...]]:
                 file = stack.enter_context(Replacement(path))
             except UsageError as error:  # nobody named this very file on the command line
                 raise OutputError(error.message, hint="make room there, or name another folder") from None
-            file.write(content)
+            if isinstance(content, bytes):
+                file.write(content)
+            else:
+                file.fill(content)
             file.sync()
             files.append(file)
         yield tuple(files)

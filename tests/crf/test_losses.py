@@ -206,8 +206,9 @@ def test_weights_against_rare_levels_have_a_mean_of_one(balance: str) -> None:
     counts = [torch.tensor([90, 8, 2, 0]), torch.tensor([50, 50, 50])]
     weights = level_weights(counts, balance)
     first, second = weights[:4], weights[4:]
-    seen = counts[0].double().clamp_min(1)
-    assert float((first * seen).sum() / seen.sum()) == pytest.approx(1.0)
+    seen = counts[0].double()
+    assert float((first * seen).sum() / seen.sum()) == pytest.approx(1.0)  # what never occurs has no part in it
+    assert level_weights([torch.zeros(3, dtype=torch.int64)], balance).tolist() == pytest.approx([1.0] * 3)
     assert second.tolist() == pytest.approx([1.0, 1.0, 1.0])
     if balance == "inverse":
         assert float(first[1] / first[0]) == pytest.approx(90 / 8)

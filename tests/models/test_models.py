@@ -21,8 +21,9 @@ torch = pytest.importorskip("torch", reason="models need the train extra")
 open_clip = pytest.importorskip("open_clip", reason="models need the train extra")
 pytest.importorskip("onnxscript", reason="export needs the train extra")
 
+from exporting import onnx_bytes  # noqa: E402
+
 from iqa_cli.models.backbone import build_backbone, encode_embedded_text, text_tower  # noqa: E402 - as above
-from iqa_cli.models.export import onnx_bytes  # noqa: E402
 from iqa_cli.models.heads import CoopHead, FcHead, OrdinalThresholds, word_features  # noqa: E402
 from iqa_cli.models.prepare import normalise, squash  # noqa: E402
 from iqa_cli.models.tone_model import ExportedModel, ToneModel  # noqa: E402

@@ -18,8 +18,8 @@ pytest.importorskip("onnxscript", reason="export needs the train extra")
 
 import onnx  # noqa: E402 - the train extra may be missing
 import safetensors.torch  # noqa: E402
+from exporting import onnx_bytes  # noqa: E402
 
-from iqa_cli.models.export import onnx_bytes  # noqa: E402
 from iqa_cli.models.scene import SceneFeatures, load_weights  # noqa: E402
 from iqa_cli.models.tone_model import ToneModel  # noqa: E402
 

@@ -11,10 +11,11 @@ torch = pytest.importorskip("torch", reason="models need the train extra")
 pytest.importorskip("open_clip", reason="models need the train extra")
 pytest.importorskip("onnxscript", reason="export needs the train extra")
 
+from exporting import onnx_bytes  # noqa: E402
+
 from iqa_cli.config import ModelConfig, OptimConfig  # noqa: E402 - the train extra may be missing
 from iqa_cli.errors import ConfigError  # noqa: E402
 from iqa_cli.hexgraph.read import read_graph  # noqa: E402
-from iqa_cli.models.export import onnx_bytes  # noqa: E402
 from iqa_cli.models.statistics import ToneStatistics  # noqa: E402
 from iqa_cli.models.tone_model import ExportedModel, ToneModel  # noqa: E402
 from iqa_cli.paths import find_graph  # noqa: E402

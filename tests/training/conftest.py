@@ -76,4 +76,6 @@ def real_export() -> None:
 def quick_export(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs end without an exported model: making one takes seconds, and most tests ask about something else."""
     if "real_export" not in request.fixturenames:
-        monkeypatch.setattr("iqa_cli.training.outcome.onnx_bytes", lambda *_: b"not exported")
+        monkeypatch.setattr(
+            "iqa_cli.training.outcome.onnx_writer", lambda *_: lambda path: path.write_bytes(b"not exported")
+        )

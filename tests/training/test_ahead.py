@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 
 def batch(number: int) -> Batch:
-    return Batch(torch.full((2, 1), float(number)), torch.zeros(2, 1, dtype=torch.int64), torch.ones(2, 1).bool())
+    return Batch(
+        torch.full((2, 1), float(number)),
+        torch.zeros(2, 1, dtype=torch.int64),
+        torch.ones(2, 1).bool(),
+        torch.arange(2),
+    )
 
 
 def working() -> list[str]:

@@ -392,7 +392,7 @@ def test_features_are_what_the_frozen_tower_gives_and_are_computed_once(
     again.use_features(model, settings.work, torch.device("cpu"))
     files[0].write_bytes(b"damaged")
     with pytest.raises(AssertionError):
-        again.use_features(model, settings.work, torch.device("cpu"))
+        loaded(settings).use_features(model, settings.work, torch.device("cpu"))
 
 
 def test_a_head_on_a_frozen_tower_learns_from_labels(tmp_path: Path, shots: Path) -> None:
@@ -420,13 +420,6 @@ def test_the_same_weights_behind_another_activation_are_another_tower() -> None:
     assert tower_hash(model) == before
     model.architecture = {**model.architecture, "quick_gelu": True}
     assert tower_hash(model) != before
-
-
-def test_only_one_of_several_processes_writes_features(tmp_path: Path, shots: Path) -> None:
-    settings = config(tmp_path, shots, holdout=0.25)
-    data = loaded(settings)
-    data.use_features(ToneModel(ModelConfig(head="fc"), GRAPH), settings.work, torch.device("cpu"), keep=False)
-    assert list(settings.work.iterdir()) == []
 
 
 def test_pictures_that_do_not_fit_into_memory_are_the_same_and_leave_no_file(

@@ -16,7 +16,8 @@ from iqa_cli.hexgraph.read import read_graph  # noqa: E402 - torch may be missin
 from iqa_cli.paths import find_graph  # noqa: E402
 from iqa_cli.training import ladder as ladder_module  # noqa: E402
 from iqa_cli.training import severity, tone  # noqa: E402
-from iqa_cli.training.ladder import _TOGETHER, FAULTS, Drawn, Ladder, _faults, batches  # noqa: E402
+from iqa_cli.training.drawing import Drawers, Stock, Studio, orders  # noqa: E402
+from iqa_cli.training.ladder import _TOGETHER, FAULTS, Drawn, Ladder, _faults  # noqa: E402
 from iqa_cli.training.natures import NATURES, with_natures  # noqa: E402
 
 if TYPE_CHECKING:
@@ -40,13 +41,17 @@ def photographs() -> torch.Tensor:
 @pytest.fixture(scope="module")
 def drawn(photographs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """1,500 pictures of 48 pixels."""
-    made = list(batches(Ladder(), photographs, GRAPH.label_names, size=48, batch_size=250, samples=1500, seed=5))
+    studio = Studio(Ladder(), {"training": Stock(photographs, torch.arange(len(photographs)), 48)}, GRAPH.label_names)
+    made = list(Drawers(studio, 0).draw(orders("training", 1500, 250, seed=5)))
     return torch.cat([batch.pictures for batch in made]), torch.cat([batch.positions for batch in made])
 
 
 def test_the_same_seed_gives_the_same_pictures(photographs: torch.Tensor) -> None:
     def draw(seed: int) -> list[Drawn]:
-        return list(batches(Ladder(), photographs, GRAPH.label_names, size=32, batch_size=8, samples=20, seed=seed))
+        studio = Studio(
+            Ladder(), {"training": Stock(photographs, torch.arange(len(photographs)), 32)}, GRAPH.label_names
+        )
+        return list(Drawers(studio, 0).draw(orders("training", 20, 8, seed)))
 
     first, again, other = draw(1), draw(1), draw(2)
     assert [len(batch.pictures) for batch in first] == [8, 8, 4]

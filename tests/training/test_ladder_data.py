@@ -16,6 +16,7 @@ from iqa_cli.config import DataConfig, OptimConfig, RunConfig, TrainConfig  # no
 from iqa_cli.hexgraph.read import read_graph  # noqa: E402
 from iqa_cli.paths import find_graph  # noqa: E402
 from iqa_cli.training.data import Share, exactly  # noqa: E402
+from iqa_cli.training.drawing import Drawers, Studio  # noqa: E402
 from iqa_cli.training.ladder_data import LadderData  # noqa: E402
 
 if TYPE_CHECKING:
@@ -103,3 +104,18 @@ def test_the_identity_knows_the_photographs_and_not_where_they_lie(data: LadderD
     assert loaded(folder).identity() == data.identity()
     (folder / data.names[0]).unlink()
     assert loaded(folder).identity() != data.identity()
+
+
+def test_the_workers_that_the_config_asks_for_draw(ladder_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def drawers(studio: Studio, workers: int) -> Drawers:
+        asked.append(workers)
+        return Drawers(studio, 0)
+
+    monkeypatch.setattr("iqa_cli.training.ladder_data.Drawers", drawers)
+    asking = loaded(ladder_folder, workers=2)
+    list(asking.validation())
+    list(asking.epoch(0, Share()))
+    assert asked == [2]  # once for the whole run
+    assert asking.identity() == loaded(ladder_folder).identity()

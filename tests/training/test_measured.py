@@ -28,7 +28,12 @@ class Held:
 
     def __init__(self, inputs: Tensor, positions: Tensor) -> None:
         self._batches = [
-            Batch(inputs[start::2], positions[start::2], torch.ones(len(positions[start::2]), 5, dtype=torch.bool))
+            Batch(
+                inputs[start::2],
+                positions[start::2],
+                torch.ones(len(positions[start::2]), 5, dtype=torch.bool),
+                torch.arange(len(positions[start::2])),
+            )
             for start in range(2)
         ]
 

@@ -296,10 +296,18 @@ def test_a_backbone_that_cannot_be_exported_is_refused_before_training(
     def fails(*_: object) -> None:
         raise torch.onnx.OnnxExporterError("no \x1b[96mstep\x1b[0m\nmore") from None
 
-    monkeypatch.setattr("iqa_cli.training.checks.onnx_bytes", fails)
+    monkeypatch.setattr("iqa_cli.training.checks.onnx_writer", fails)
     monkeypatch.setattr("iqa_cli.training.trainer.is_own", lambda _: False)
     with pytest.raises(ConfigError, match=r"iqa-small cannot be exported to ONNX \(no step\)"):
         Trainer(load_config(config_file), tmp_path, "cpu")
+
+
+def test_blocks_are_computed_again_only_where_a_tower_can(config_file: Path, tmp_path: Path) -> None:
+    edit(config_file, "seed = 3", "seed = 3\n        grad_checkpointing = true")
+    with pytest.raises(ConfigError, match=r"run\.grad_checkpointing: the visual tower of iqa-small keeps batch stat"):
+        Trainer(load_config(config_file), tmp_path, "cpu")
+    edit(config_file, "context_tokens = 2", 'context_tokens = 2\n        train_visual = "none"')
+    assert Trainer(load_config(config_file), tmp_path, "cpu")._model.recomputing  # through the text tower
 
 
 @pytest.mark.usefixtures("real_export")
@@ -492,6 +500,7 @@ def test_processes_without_a_batch_are_refused(
     edit(config_file, "samples = 48", "samples = 3")
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "0")
+    monkeypatch.setattr("iqa_cli.training.trainer.join", lambda *_: None)  # there is nobody to meet
     with pytest.raises(ConfigError, match="no batch of two pictures is left for each of 2 processes"):
         Trainer(load_config(config_file), tmp_path, "cpu")
 

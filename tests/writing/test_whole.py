@@ -63,6 +63,21 @@ def test_what_is_not_committed_is_gone(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_bytes() == b"a" * 200_000
 
 
+def test_a_file_that_somebody_else_writes_takes_its_place_whole_or_not_at_all(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    write_atomically(tmp_path / "a", lambda path: path.write_bytes(b"new" * 100_000))
+    assert (tmp_path / "a").read_bytes() == b"new" * 100_000
+
+    def half(path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OutputError, match=r"a: cannot be written \(No space left on device\)"):
+        write_atomically(tmp_path / "a", half)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"new" * 100_000
+
+
 def test_a_folder_is_proven_writable_without_a_trace(tmp_path: Path) -> None:
     make_writable(tmp_path / "new" / "folder")
     assert list((tmp_path / "new" / "folder").iterdir()) == []
