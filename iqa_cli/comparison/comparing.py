@@ -122,10 +122,9 @@ def _label_changes(
     moves = after - before
     columns = np.hstack([moves.astype(np.float64), expected, expected.sum(1, keepdims=True)])
     means = mean_changes(columns, resamples=resamples, seed=seed)
-    levels = turns_of((moves < 0).sum(0), (moves > 0).sum(0), separate=1)
+    levels = turns_of((moves < 0).sum(0), (moves > 0).sum(0))
     was, now = before >= SEVERE, after >= SEVERE
-    severe = turns_of((was & ~now).sum(0), (now & ~was).sum(0), separate=1)
-    tests = len(side.labels)
+    severe = turns_of((was & ~now).sum(0), (now & ~was).sum(0))
     found = []
     for index, (name, size) in enumerate(zip(names, sizes, strict=True)):
         table = np.zeros((size, size), np.int64)
@@ -140,23 +139,20 @@ def _label_changes(
                 severe[index],
                 means[index],
                 means[len(names) + index],
-                detectable_shift(len(before), both_ways, tests if name else 1),
+                detectable_shift(len(before), both_ways, len(names)),
             )
         )
     return tuple(found)
 
 
-def turns_of(better: Levels, worse: Levels, *, separate: int = 0) -> tuple[Turn, ...]:
+def turns_of(better: Levels, worse: Levels) -> tuple[Turn, ...]:
     """Tests of counts, corrected together.
 
     better, worse  (T,) pairs that changed each way
-    separate       so many at the end are tests of their own
     """
     counts = list(zip(better.tolist(), worse.tolist(), strict=True))
     ps = [sign_test(*count) for count in counts]
-    together = len(ps) - separate
-    adjusted = [*holm(ps[:together]), *ps[together:]]
-    return tuple(Turn(*count, p, p_holm) for count, p, p_holm in zip(counts, ps, adjusted, strict=True))
+    return tuple(Turn(*count, p, p_holm) for count, p, p_holm in zip(counts, ps, holm(ps), strict=True))
 
 
 def _grouped(grouping: Grouping, judged: Sequence[PairChange], moves: Levels) -> Grouped:

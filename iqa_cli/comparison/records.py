@@ -30,7 +30,7 @@ class Turn:
     p: float
     """Exact two-sided p of the sign test. 0..1."""
     p_holm: float
-    """The same by Holm's correction over all labels. 0..1."""
+    """The same by Holm's correction over all labels and the worst of all. 0..1."""
 
     @property
     def shown(self) -> Direction | None:
@@ -164,7 +164,7 @@ class Comparison:
     labels: tuple[LabelChange, ...]
     """In the order of the graph."""
     worst: LabelChange
-    """Of the worst level of each photo. It has its own test, and no part in the verdict."""
+    """Of the worst level of each photo: it speaks where what changed is spread over many labels, and none can alone."""
     measured: tuple[MeasuredChange, ...]
     """In the order of the reports; `luma_median_ev` first."""
     grouped: tuple[Grouped, ...] = ()
@@ -172,9 +172,10 @@ class Comparison:
 
     @property
     def shown(self) -> Mapping[Direction, tuple[LabelChange, ...]]:
-        """The labels that got better and worse beyond chance."""
+        """The labels that got better and worse beyond chance; the worst of all if none did."""
         ways: tuple[Direction, Direction] = ("better", "worse")
-        return {way: tuple(label for label in self.labels if label.level.shown == way) for way in ways}
+        changes = self.labels if any(label.level.shown for label in self.labels) else (self.worst,)
+        return {way: tuple(change for change in changes if change.level.shown == way) for way in ways}
 
     @property
     def verdict(self) -> Verdict:
@@ -186,13 +187,13 @@ class Comparison:
 
     @property
     def is_regression(self) -> bool:
-        """Whether a label got worse beyond chance."""
+        """Whether a label got worse beyond chance, or photos as a whole."""
         return bool(self.shown["worse"])
 
     @property
     def is_severe_regression(self) -> bool:
-        """Whether a label is severe or worse in more photos of B, beyond chance."""
-        return any(label.severe.shown == "worse" for label in self.labels)
+        """Whether more photos of B are severe or worse beyond chance, by a label or by their worst level."""
+        return any(change.severe.shown == "worse" for change in (*self.labels, self.worst))
 
     @property
     def detectable(self) -> float | None:

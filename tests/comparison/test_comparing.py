@@ -50,10 +50,19 @@ def test_every_pair_is_in_the_table_of_each_label(compared: Callable[..., Compar
 
 def test_ps_are_those_of_the_sign_test_and_of_holm(compared: Callable[..., Comparison]) -> None:
     found = compared(*[((1, 1), (1, 2))] * 9, *[((3, 2), (1, 1))] * 2, ((1, 1), (2, 1)))
-    ps = [sign_test(label.level.better, label.level.worse) for label in found.labels]
-    assert [label.level.p for label in found.labels] == ps
-    assert [label.level.p_holm for label in found.labels] == holm(ps)
-    assert found.worst.level.p_holm == found.worst.level.p
+    changes = (*found.labels, found.worst)
+    ps = [sign_test(change.level.better, change.level.worse) for change in changes]
+    assert [change.level.p for change in changes] == ps
+    assert [change.level.p_holm for change in changes] == holm(ps)
+
+
+def test_a_little_of_everything_adds_up(compared: Callable[..., Comparison]) -> None:
+    found = compared(*[((1, 1), (1, 2))] * 5, *[((1, 1), (2, 1))] * 5, *[((1, 1), (1, 1))] * 5)
+    assert [label.level.shown for label in found.labels] == [None, None]
+    assert found.worst.level.worse == 10
+    assert found.verdict == "worse"
+    assert found.shown["worse"] == (found.worst,)
+    assert found.is_regression
 
 
 WORSE, BETTER, SAME = ((1, 1), (1, 3)), ((1, 3), (1, 1)), ((2, 1), (2, 1))

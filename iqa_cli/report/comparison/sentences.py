@@ -88,7 +88,7 @@ class Sentences:
 
     def _label(self, change: LabelChange, way: str) -> str:
         return self.words[f"label_{way}"].format(
-            label=self.label(change),
+            label=self.label(change) if change.label else self.words["any_said"],
             better=change.level.better,
             worse=change.level.worse,
             count=len(self.found.judged),

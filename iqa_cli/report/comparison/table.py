@@ -67,7 +67,7 @@ def _print_levels(console: Console, say: Sentences, rule: box.Box) -> None:
     table.add_column(words["column_shown"])
     for change in (*say.found.labels, say.found.worst):
         turn = change.level
-        style = _STYLES[turn.shown] if change.label else ""
+        style = _STYLES[turn.shown]
         cells = {
             "better": _count(turn.better, style if turn.shown == "better" else ""),
             "worse": _count(turn.worse, style if turn.shown == "worse" else ""),
@@ -75,7 +75,7 @@ def _print_levels(console: Console, say: Sentences, rule: box.Box) -> None:
             "mean": Text(say.mean(change.change)),
             "holm": Text(say.p(turn.p_holm)),
         }
-        said = words[f"shown_{turn.shown}"] if change.label and turn.shown else ""
+        said = words[f"shown_{turn.shown}"] if turn.shown else ""
         dim = "" if change.label else "dim"
         table.add_row(
             Text(shown(say.label(change)), style=dim), *(cells[column] for column in columns), Text(said, style=style)

@@ -87,10 +87,10 @@ def _context(say: Sentences, lang: Language, *, top: int, made: dt.datetime) -> 
 def _row(say: Sentences, change: LabelChange) -> dict[str, Any]:
     turn = change.level
     cells = [turn.better, turn.worse, change.same, say.mean(change.change), say.p(turn.p)]
-    said = say.words[f"shown_{turn.shown}"] if change.label and turn.shown else ""
+    said = say.words[f"shown_{turn.shown}"] if turn.shown else ""
     return {
         "name": _safe(say.label(change)),
-        "shown": turn.shown if change.label else None,
+        "shown": turn.shown,
         "cells": [*cells, say.p(turn.p_holm), said],
     }
 
