@@ -2,6 +2,7 @@
 
     cost      seconds and peak memory of comparing two reports of 20,000 photos, all four outputs but the page
     coverage  how often the interval of a mean change holds the true one, 500 repeats of samples of several sizes
+    groups    what counting 20,000 photos of 2,000 folders costs, and testing them (`iqa assess --by folder`)
     errors    how often two builds that do not differ are called different, and how often the smallest difference that
               the closing sentence names is found
 
@@ -11,23 +12,31 @@ Needs no photographs.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import subprocess
 import sys
 import tempfile
 import time
+import tracemalloc
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from iqa_cli.comparison.comparing import mean_changes
+from iqa_cli.grouping import grouping_of
 from iqa_cli.hexgraph import read_graph
 from iqa_cli.paths import find_graph
 from iqa_cli.photometry.measure import MEASUREMENT_NAMES
 from iqa_cli.records import Capture, Finding, Measurement, PhotoReport
+from iqa_cli.report.audit.groups import Groups
 from iqa_cli.report.audit.jsonl import JsonLinesWriter
 from iqa_cli.report.output import OutputFile
 from iqa_cli.significance import ALPHA, detectable_shift, holm, sign_test
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LABELS = read_graph(find_graph("smartphone-6")).label_names
 REPEATS = 500
@@ -39,6 +48,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=20_000, help="pairs of the comparison that is timed")
     options = parser.parse_args()
     cost(options.pairs)
+    groups(options.pairs)
     coverage()
     errors()
 
@@ -66,39 +76,67 @@ def cost(pairs: int) -> None:
         print(f"| {megabytes:.0f} | {seconds:.1f} | {cpu:.1f} | {usage.ru_maxrss / 1024:.0f} |\n")
 
 
+def groups(photos: int) -> None:
+    """Time and memory of groups, ten photos in each."""
+    counted = Groups(grouping_of("folder"))
+    made = [
+        dataclasses.replace(report, source_file=f"DCIM/{number // 10:05}/{number}.jpg")
+        for number, report in enumerate(reports(photos, 0.0))
+    ]
+    tracemalloc.start()
+    for report in made:
+        counted.add(report)
+    megabytes = tracemalloc.get_traced_memory()[1] / 1e6
+    tracemalloc.stop()
+    counted = Groups(grouping_of("folder"))
+    started = time.process_time()
+    for report in made:
+        counted.add(report)
+    added = time.process_time()
+    rows = counted.rows(read_graph(find_graph("smartphone-6")))
+    tested = time.process_time()
+    print("| photos | groups told apart | memory, MB | CPU ms a photo | CPU s of the tests |\n|---|---|---|---|---|")
+    print(
+        f"| {photos:,} | {len(rows):,} | {megabytes:.0f} | {1e3 * (added - started) / photos:.3f} "
+        f"| {tested - added:.1f} |\n"
+    )
+
+
 def environment() -> dict[str, str]:
     """That of this process, with the package that it measures."""
     return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
 
 
-def write_report(path: Path, photos: int, shift: float) -> None:
-    """A report as `iqa assess --jsonl` writes it, of photos that do not exist."""
+def reports(photos: int, shift: float) -> Iterator[PhotoReport]:
+    """Of photos that do not exist."""
     chance = np.random.default_rng(1)
+    for number in range(photos):
+        findings, marginals = [], {}
+        for label in LABELS:
+            p = float(np.clip(chance.beta(0.3, 2.0) + shift, 0, 1))
+            row = (1 - p, p / 2, p / 3, p / 6)
+            level = 1 + int(p > 0.5) + int(p > 0.7) + int(p > 0.9)
+            findings.append(Finding(label, level, min(1.0, sum(row[1:])), "mean L* 78 (usual at this level: 65 to 96)"))
+            marginals[label] = row
+        measurements = tuple(Measurement(name, float(chance.random()), "fraction") for name in MEASUREMENT_NAMES)
+        capture = Capture("Maker", "Phone 1", "Main camera", None, 0.01, 1.8, 100, 0.0, False, 1, 4000, 3000)
+        yield PhotoReport(
+            f"DCIM/{number // 1000:03}/{number:06}.jpg",
+            "ok",
+            findings=tuple(findings),
+            marginals=marginals,
+            independent=marginals,
+            measurements=measurements,
+            capture=capture,
+        )
+
+
+def write_report(path: Path, photos: int, shift: float) -> None:
+    """A report as `iqa assess --jsonl` writes it."""
     with OutputFile(path) as sink:
         writer = JsonLinesWriter(sink)
-        for number in range(photos):
-            findings, marginals = [], {}
-            for label in LABELS:
-                p = float(np.clip(chance.beta(0.3, 2.0) + shift, 0, 1))
-                row = (1 - p, p / 2, p / 3, p / 6)
-                level = 1 + int(p > 0.5) + int(p > 0.7) + int(p > 0.9)
-                findings.append(
-                    Finding(label, level, min(1.0, sum(row[1:])), "mean L* 78 (usual at this level: 65 to 96)")
-                )
-                marginals[label] = row
-            measurements = tuple(Measurement(name, float(chance.random()), "fraction") for name in MEASUREMENT_NAMES)
-            capture = Capture("Maker", "Phone 1", "Main camera", None, 0.01, 1.8, 100, 0.0, False, 1, 4000, 3000)
-            writer.write(
-                PhotoReport(
-                    f"DCIM/{number // 1000:03}/{number:06}.jpg",
-                    "ok",
-                    findings=tuple(findings),
-                    marginals=marginals,
-                    independent=marginals,
-                    measurements=measurements,
-                    capture=capture,
-                )
-            )
+        for report in reports(photos, shift):
+            writer.write(report)
         sink.commit()
 
 
