@@ -103,7 +103,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Callable[..., ND
     pytest.importorskip("open_clip", reason="models need the train extra")
     pytest.importorskip("onnxscript", reason="export needs the train extra")
     from iqa_cli.config import ModelConfig
-    from iqa_cli.models.export import onnx_bytes
+    from iqa_cli.models.export import onnx_writer
     from iqa_cli.models.tone_model import ToneModel
     from tests.models.families import randomised, register
 
@@ -121,7 +121,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Callable[..., ND
 
     folder = tmp_path_factory.mktemp("views")
     card = {"graph": SIX.to_json(), "preprocessing": dataclasses.asdict(model.preprocessing)}
-    write_checkpoint(folder, {ONNX: onnx_bytes(model, SIX.hash)}, card)
+    write_checkpoint(folder, {ONNX: onnx_writer(model, SIX.hash)}, card)
     return by_torch, folder
 
 
