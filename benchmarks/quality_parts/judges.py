@@ -114,7 +114,7 @@ class Moved:
         self._offsets = np.repeat(judge.checkpoint.offsets, [count - 1 for count in self._graph.n_levels])
         model = OnnxModel(judge.checkpoint)
         looks = (look_at(ref, Manner("scaled", judge.checkpoint.preprocessing)) for ref in refs)
-        scores = [model.node_scores([look.prepared])[0] for look in looks if look.prepared is not None]
+        scores = [model.photo_scores(look.views)[0] for look in looks if look.views is not None]
         self._scores = np.array(scores, np.float32).reshape(len(refs), self._graph.n_nodes)
 
     def levels(self, delta: float) -> list[dict[str, int]]:

@@ -12,6 +12,7 @@ import torch
 from iqa_cli.metrics.bootstrap import CELLS_AT_ONCE, resampled_figures, weights
 from iqa_cli.metrics.ordinal import label_metrics, mean_of
 from iqa_cli.metrics.records import INTERVALS, Predictions
+from iqa_cli.training.drawing import dice, orders
 from iqa_cli.training.ladder import Ladder
 from iqa_cli.training.photographs import load_photographs
 from iqa_cli.training.severity import deviation
@@ -171,10 +172,9 @@ def _batches(
     photographs: torch.Tensor, names: tuple[str, ...], size: int, samples: int, seed: int, batch_size: int
 ) -> Iterator[tuple[LadderBatch, torch.Tensor]]:
     """Batches of the ladder with the index of each picture's photograph."""
-    generator = torch.Generator().manual_seed(seed)
     ladder = Ladder()
-    for start in range(0, samples, batch_size):
-        index = torch.randint(len(photographs), (min(batch_size, samples - start),), generator=generator)
+    for order in orders("test", samples, batch_size, seed):
+        index, generator = dice(order, len(photographs))
         yield ladder.draw(photographs[index], names, size, generator), index
 
 

@@ -44,6 +44,13 @@ def orders(side: str, samples: int, batch_size: int, seed: int) -> list[Order]:
     return [Order(side, seed, number, min(batch_size, samples - start)) for number, start in enumerate(starts)]
 
 
+def dice(order: Order, count: int) -> tuple[Tensor, torch.Generator]:
+    """Which of `count` photographs an order takes, (B,) int64, and what the rest of it is drawn by."""
+    seed = np.random.SeedSequence((order.seed, order.number)).generate_state(1, np.uint64)
+    generator = torch.Generator().manual_seed(int(seed[0]))
+    return torch.randint(count, (order.count,), generator=generator), generator
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Stock:
     """What pictures of a side are made of."""
@@ -69,11 +76,9 @@ class Studio(Dataset[Drawn]):
 
     def __getitem__(self, order: Order) -> Drawn:
         """The pictures of an order."""
-        seed = np.random.SeedSequence((order.seed, order.number)).generate_state(1, np.uint64)
-        generator = torch.Generator().manual_seed(int(seed[0]))
         stock = self._stocks[order.side]
-        chosen = stock.chosen[torch.randint(len(stock.chosen), (order.count,), generator=generator)]
-        return self._ladder.draw(stock.photographs[chosen], self._labels, stock.size, generator)
+        places, generator = dice(order, len(stock.chosen))
+        return self._ladder.draw(stock.photographs[stock.chosen[places]], self._labels, stock.size, generator)
 
 
 class Drawers:
