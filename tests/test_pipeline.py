@@ -168,8 +168,9 @@ def test_a_preview_that_looks_drawn_is_not_believed_for_a_photo_in_memory_either
     path = save_grey("a.png", 120)
     read = reading.read_photo
 
-    def even_preview(_: object, *, mode: Decode) -> object:
-        return read(np.full((120, 160, 3), 90, np.uint8) if mode == "thumbnail" else path.read_bytes(), mode="scaled")
+    def even_preview(_: object, *, mode: Decode, side: int) -> object:
+        shown = np.full((120, 160, 3), 90, np.uint8) if mode == "thumbnail" else path.read_bytes()
+        return read(shown, mode="scaled", side=side)
 
     monkeypatch.setattr(reading, "read_photo", even_preview)
     auditor = Auditor.load(checkpoint_folder, decode="thumbnail", jobs=1)
@@ -230,10 +231,10 @@ def test_whatever_reading_one_photo_raises_the_others_are_judged(
 ) -> None:
     read = reading.read_photo
 
-    def read_or_fail(ref: PhotoRef, *, mode: Decode) -> object:
+    def read_or_fail(ref: PhotoRef, *, mode: Decode, side: int) -> object:
         if ref.source_file.endswith("b_bright.png"):
             raise ZeroDivisionError("in a parser")
-        return read(ref, mode=mode)
+        return read(ref, mode=mode, side=side)
 
     monkeypatch.setattr(reading, "read_photo", read_or_fail)
     reports = list(assess([roll], checkpoint=checkpoint_folder))
@@ -277,9 +278,9 @@ def test_what_was_judged_before_is_not_opened_again(
     opened = []
     read = reading.read_photo
 
-    def counted(ref: PhotoRef, *, mode: Decode) -> object:
+    def counted(ref: PhotoRef, *, mode: Decode, side: int) -> object:
         opened.append(ref.source_file)
-        return read(ref, mode=mode)
+        return read(ref, mode=mode, side=side)
 
     monkeypatch.setattr(reading, "read_photo", counted)
     assert list(assess([roll], checkpoint=checkpoint_folder, cache=tmp_path / "cache")) == first
@@ -320,7 +321,7 @@ def test_a_cache_asks_for_a_bounded_number_of_photos_ahead(
             asked += 1
             yield PhotoRef(Path(f"{number}.jpg"), f"{number}.jpg")
 
-    def read_nothing(ref: PhotoRef, *, mode: Decode) -> object:
+    def read_nothing(ref: PhotoRef, *, mode: Decode, **_: object) -> object:
         return Unreadable(f"{ref.source_file} {mode}"), Capture()
 
     monkeypatch.setattr(reading, "read_photo", read_nothing)
@@ -362,7 +363,7 @@ def test_no_more_than_a_bounded_number_of_photos_is_in_flight(
             asked += 1
             yield PhotoRef(Path(f"{number}.jpg"), f"{number}.jpg")
 
-    def read_nothing(ref: PhotoRef, *, mode: Decode) -> object:
+    def read_nothing(ref: PhotoRef, *, mode: Decode, **_: object) -> object:
         return Unreadable(f"{ref.source_file} {mode}"), Capture()
 
     monkeypatch.setattr(reading, "read_photo", read_nothing)
@@ -379,7 +380,7 @@ def test_an_interrupt_drops_queued_work_and_ends_the_threads(
 ) -> None:
     read = []
 
-    def interrupted(ref: PhotoRef, *, mode: Decode) -> object:
+    def interrupted(ref: PhotoRef, *, mode: Decode, **_: object) -> object:
         read.append((ref, mode))
         raise KeyboardInterrupt
 

@@ -294,10 +294,10 @@ def test_an_interrupt_keeps_the_rows_and_says_so(
         save_grey(f"many/{number:02}.png", 128)
     read = reading.read_photo
 
-    def read_until_interrupted(ref: PhotoRef, *, mode: pipeline.Decode) -> object:
+    def read_until_interrupted(ref: PhotoRef, *, mode: pipeline.Decode, side: int) -> object:
         if ref.source_file.endswith("36.png"):  # the first of four that are judged in one go
             raise KeyboardInterrupt
-        return read(ref, mode=mode)
+        return read(ref, mode=mode, side=side)
 
     monkeypatch.setattr(reading, "read_photo", read_until_interrupted)
     path = tmp_path / "audit.csv"
