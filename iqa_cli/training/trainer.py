@@ -137,8 +137,7 @@ class Trainer:
         # One process is enough for that: if it ends, torch's launcher ends the others.
         if self.share.rank == 0 and (not is_own(config.model.backbone) or config.model.scene is not None):
             refuse_unexportable(self._model, self.graph, config.model.backbone, config.work)
-        # As `prepared` gives the pictures.
-        self._model.to(self._device).to(memory_format=torch.channels_last)
+        self._model.to(self._device).to(memory_format=self._model.memory_format)
         join(self.share, self._device)
         self.data: Data = data or self._made_data()
         """What is learned from."""

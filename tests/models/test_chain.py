@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 GRAPH = read_graph(find_graph("smartphone-6"))
-ALWAYS = frozenset({"test-vit", "test-coca", "test-rn", "test-siglip", "test-eva02", "test-convnext"})
+ALWAYS = frozenset(
+    {"test-vit", "test-coca", "test-rn", "test-siglip", "test-eva02", "test-convnext", "test-mobileclip2"}
+)
 """One of each kind. Exporting takes most of the time: five seconds and more of it, however small a tower is."""
 
 
