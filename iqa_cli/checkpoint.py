@@ -14,7 +14,7 @@ import itertools
 import json
 import math
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from iqa_cli.errors import CheckpointError, GraphError
 from iqa_cli.hexgraph.read import parse_graph
@@ -52,8 +52,39 @@ MOST_PAGE_BYTES = 2**20
 """Of a card for people: of the shipped one a hundred times as much."""
 _LARGEST_SIZE = 4096
 """Pixels; far above any model, far below what would fill the memory before a message could say so."""
+_MOST_CROPS = 16
+"""Each is the work of a picture of its own."""
 _LARGEST_SHIFT = 1000.0
 """Of means, and of deviations and what they divide by: beyond it single precision has nothing left of a picture."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Views:
+    """Crops that are looked at beside the whole picture; its scores are the mean over all of them and the whole."""
+
+    square: int
+    """Pixels of the larger square that the picture is squashed to, of which crops in the model's size are cut."""
+    crops: tuple[tuple[int, int], ...]
+    """(left, top) of each crop in that square."""
+
+    @classmethod
+    def around(cls, size: int, crops: Literal[5, 9]) -> Self:
+        """Crops of a square that is larger as 300 is than 224: its corners and middle, or a grid of three by three.
+        They reach all edges, and lie the same in a mirrored picture.
+
+        size  of the model's input
+        """
+        step = round(size * 19 / 112)  # 38 pixels for 224; an even difference has a middle
+        rows = (0, step, 2 * step)
+        grid = [(left, top) for top in rows for left in rows]
+        return cls(size + 2 * step, tuple(grid if crops == 9 else grid[::2]))
+
+    def __post_init__(self) -> None:
+        """Refuse squares that are too large, no crops or too many, and crops at places that no square has."""
+        if not 1 <= len(self.crops) <= _MOST_CROPS:
+            raise ValueError(f"views.crops needs 1 to {_MOST_CROPS} crops, got {len(self.crops)}")
+        if not 8 <= self.square <= _LARGEST_SIZE:
+            raise ValueError(f"views.square must be at least 8 pixels and at most {_LARGEST_SIZE}, got {self.square}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,16 +92,42 @@ class Preprocessing:
     """From an upright sRGB picture of any size to what the model takes."""
 
     size: int
-    """The picture is squashed to size x size pixels: tone is judged from the whole frame, so nothing is cropped."""
+    """The picture is squashed to size x size pixels: tone is judged from the whole frame. Crops are looked at besides
+    only if `views` says so."""
     interpolation: str
     """One of `INTERPOLATIONS`; when shrinking, all but nearest average over the covered area."""
     mean: tuple[float, float, float]
     """Subtracted per channel from values in 0..1."""
     std: tuple[float, float, float]
     """Divided by, per channel."""
+    views: Views | None = None
+    """How a picture that is judged is looked at several times; None is once, whole."""
+
+    def seen_in(self, views: Literal["one", "five", "nine"]) -> Preprocessing:
+        """The same with other views: the whole picture alone, or so many crops of `Views.around` beside it."""
+        crops: dict[str, Literal[5, 9]] = {"five": 5, "nine": 9}
+        several = None if views == "one" else Views.around(self.size, crops[views])
+        return dataclasses.replace(self, views=several)
+
+    @property
+    def once(self) -> Preprocessing:
+        """The same, looked at once: as in training."""
+        return dataclasses.replace(self, views=None)
+
+    @property
+    def n_views(self) -> int:
+        """How many views of a picture are scored, V."""
+        return 1 if self.views is None else 1 + len(self.views.crops)
+
+    @property
+    def largest_side(self) -> int:
+        """Pixels of the largest square that a picture is squashed to: with a shorter side it would be blown up."""
+        return self.size if self.views is None else max(self.size, self.views.square)
 
     def __post_init__(self) -> None:
-        """Refuse sizes that no model has, unknown filters, and deviations that are not positive."""
+        """Refuse sizes that no model has, unknown filters, deviations that are not positive, and crops that reach over
+        their square.
+        """
         if not 8 <= self.size <= _LARGEST_SIZE:
             raise ValueError(f"size must be at least 8 pixels and at most {_LARGEST_SIZE}, got {self.size}")
         if self.interpolation not in INTERPOLATIONS:
@@ -82,6 +139,12 @@ class Preprocessing:
         ):
             most = f"{_LARGEST_SHIFT:g}, std from {1 / _LARGEST_SHIFT:g} to it"
             raise ValueError(f"mean can be up to {most}; got {self.mean} and {self.std}")
+        if self.views is not None:
+            most_at = self.views.square - self.size
+            for place in self.views.crops:
+                if not all(0 <= at <= most_at for at in place):
+                    square = f"{self.views.square} x {self.views.square} pixels"
+                    raise ValueError(f"views.crops: {list(place)} is no place of {self.size} pixels in {square}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -250,11 +313,36 @@ def _read_preprocessing(card: Mapping[str, Any], problems: list[str]) -> Preproc
         for key in ("mean", "std")
         if not (isinstance(entry.get(key), list) and len(entry[key]) == 3 and all(map(_is_number, entry[key])))
     ]
+    views = _read_views(entry.get("views"), problems)
     if len(problems) > found:
         return None
     mean, std = ((float(red), float(green), float(blue)) for red, green, blue in (entry["mean"], entry["std"]))
     try:
-        return Preprocessing(size=entry["size"], interpolation=entry["interpolation"], mean=mean, std=std)
+        return Preprocessing(size=entry["size"], interpolation=entry["interpolation"], mean=mean, std=std, views=views)
+    except ValueError as error:
+        problems.append(f"preprocessing: {error}")
+        return None
+
+
+def _read_views(entry: object, problems: list[str]) -> Views | None:
+    """Several views of a picture; None for cards that say nothing of them, as those before there were any."""
+    if entry is None:
+        return None
+    if not isinstance(entry, dict):
+        problems.append(f"preprocessing.views: expected an object or null, got {_shown(entry)}")
+        return None
+    square, crops = entry.get("square"), entry.get("crops")
+    found = len(problems)
+    if type(square) is not int:
+        problems.append(f"preprocessing.views.square: expected a whole number, got {_shown(square)}")
+    if not isinstance(crops, list) or not all(
+        isinstance(place, list) and len(place) == 2 and all(type(at) is int for at in place) for place in crops
+    ):
+        problems.append(f"preprocessing.views.crops: expected pairs of whole numbers, got {_shown(crops)}")
+    if len(problems) > found:
+        return None
+    try:
+        return Views(square=entry["square"], crops=tuple((left, top) for left, top in entry["crops"]))
     except ValueError as error:
         problems.append(f"preprocessing: {error}")
         return None

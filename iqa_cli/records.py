@@ -76,6 +76,10 @@ class Photo:
     damage: str | None = None
     """One line for a person: what is wrong with the file, though a picture came out; None if nothing is."""
 
+    large: NDArray[np.uint8] | None = None
+    """The same picture with more pixels, for a model that asked for them; None where `rgb` has all that it needs, or
+    all there are."""
+
     def __post_init__(self) -> None:
         """Refuse anything that is not (H, W, 3) uint8 with at least one pixel."""
         if self.rgb.ndim != 3 or self.rgb.shape[2] != 3 or self.rgb.dtype.name != "uint8" or self.rgb.size == 0:

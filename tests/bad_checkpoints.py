@@ -65,6 +65,10 @@ class BadCheckpoint:
     """
 
 
+def _views(square: int, crops: list[list[int]]) -> Callable[[Path], object]:
+    return put("preprocessing", "views", value={"square": square, "crops": crops})
+
+
 _NOTHING = np.zeros(1, np.float32)
 _CARD = frozenset({"checkpoint-check", "assess", "eval", "train"})
 _WEIGHTS = frozenset({"checkpoint-check", "train"})
@@ -120,6 +124,10 @@ BAD_CHECKPOINTS: tuple[BadCheckpoint, ...] = (
     BadCheckpoint(
         "filter-with-escape", put("preprocessing", "interpolation", value="\x1b[31mbox"), "one of nearest", _CARD
     ),
+    BadCheckpoint("views-a-text", put("preprocessing", "views", value="nine"), "views: expected an object", _CARD),
+    BadCheckpoint("views-endless", _views(32, [[0, 0]] * 10_000), "1 to 16 crops, got 10000", _CARD),
+    BadCheckpoint("views-huge", _views(10**9, [[0, 0]]), "views.square must be at least 8 pixels and at most", _CARD),
+    BadCheckpoint("views-outside", _views(32, [[0, 17]]), "[0, 17] is no place of 16 pixels in 32 x 32", _CARD),
     BadCheckpoint("files-missing", drop("files"), "files", _CARD),
     BadCheckpoint("files-without-a-model", drop("files", ONNX), "no entry for model.onnx"),
     BadCheckpoint("files-negative", put("files", ONNX, "bytes", value=-1), "a size of -1 bytes", _CARD),

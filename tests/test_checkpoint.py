@@ -14,6 +14,7 @@ from PIL import Image
 from iqa_cli.checkpoint import (
     INTERPOLATIONS,
     ONNX,
+    Views,
     load_checkpoint,
     write_checkpoint,
 )
@@ -77,6 +78,21 @@ def test_a_model_of_another_graph_is_refused(folder: Path) -> None:
         OnnxModel(load_checkpoint(folder))
 
 
+def views(**changes: object) -> Callable[[dict[str, Any]], object]:
+    """A card that looks at crops of 16 pixels in a square of 32, but for what is changed."""
+    return lambda card: card["preprocessing"].update(views={"square": 32, "crops": [[0, 0], [16, 16]], **changes})
+
+
+def test_a_card_says_in_which_views_a_picture_is_seen_and_an_old_one_means_once(folder: Path) -> None:
+    assert load_checkpoint(folder).preprocessing.n_views == 1
+    edit(folder, views())
+    preprocessing = load_checkpoint(folder).preprocessing
+    assert preprocessing.views == Views(32, ((0, 0), (16, 16)))
+    assert (preprocessing.n_views, preprocessing.largest_side) == (3, 32)
+    edit(folder, lambda card: card["preprocessing"].update(views=None))
+    assert load_checkpoint(folder).preprocessing.n_views == 1
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -98,6 +114,17 @@ def test_a_model_of_another_graph_is_refused(folder: Path) -> None:
         (lambda card: card["preprocessing"].update(std=[float("inf"), 1, 1]), "inf is not a number that JSON knows"),
         (lambda card: card["preprocessing"].update(mean=[float("nan"), 0, 0]), "nan is not a number that JSON knows"),
         (lambda card: card["preprocessing"].update(interpolation="sharpest"), "one of nearest, box"),
+        (lambda card: card["preprocessing"].update(views=True), r"preprocessing\.views: expected an object or null"),
+        (views(square="32"), r"views\.square: expected a whole number, got '32'"),
+        (views(square=True), r"views\.square: expected a whole number, got True"),
+        (views(square=8), r"views\.crops: \[0, 0\] is no place of 16 pixels in 8 x 8 pixels"),
+        (views(square=10**6), r"views\.square must be at least 8 pixels and at most 4096"),
+        (views(crops=None), r"views\.crops: expected pairs of whole numbers, got None"),
+        (views(crops=[[0]]), r"views\.crops: expected pairs of whole numbers"),
+        (views(crops=[[0, 1.5]]), r"views\.crops: expected pairs of whole numbers"),
+        (views(crops=[]), r"views\.crops needs 1 to 16 crops, got 0"),
+        (views(crops=[[0, 0]] * 17), r"views\.crops needs 1 to 16 crops, got 17"),
+        (views(crops=[[0, 0], [-1, 0]]), r"\[-1, 0\] is no place"),
         (lambda card: card["files"].update({ONNX: {"bytes": True, "sha256": ""}}), "expected bytes and sha256"),
     ],
 )

@@ -45,6 +45,16 @@ def test_a_graph_or_weights_file_is_found_from_the_configs_folder(tmp_path: Path
     assert config.model.pretrained == str(tmp_path / "clip.safetensors")
 
 
+@pytest.mark.parametrize("value", ['"ten"', "9", "true", '["one"]'])
+def test_views_are_one_five_or_nine(tmp_path: Path, value: str) -> None:
+    assert load_config(write(tmp_path, MINIMAL + '[model]\nviews = "nine"\n')).model.views == "nine"
+    assert load_config(write(tmp_path, MINIMAL)).model.views is None
+    with pytest.raises(ConfigError) as error:
+        load_config(write(tmp_path, MINIMAL + f"[model]\nviews = {value}\n"))
+    (said,) = error.value.problems
+    assert said.startswith("model.views: expected 'one' or 'five' or 'nine', got ")
+
+
 def test_numbers_may_be_written_in_any_form(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, MINIMAL + "[optim]\nlr_visual = 5e-6\nweight_decay = 0\n"))
     assert config.optim.lr_visual == 5e-6

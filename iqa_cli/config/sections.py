@@ -160,6 +160,11 @@ class ModelConfig:
     mirror: bool = False
     """Whether the visual tower is kept blind to left and right, so that a mirrored photograph gets the same levels.
     For CLIP's residual networks that start from nothing. What `scene` sees is then taken from both sides."""
+    views: Literal["one", "five", "nine"] | None = None
+    """How a picture that is judged is looked at: one is whole, squashed to the input; five and nine look at so many
+    crops of a larger square besides and take the mean of all scores: six and ten times the work, for problems of a
+    part of the picture. Training batches stay whole pictures. Left out it is as in the checkpoint gone on from, else
+    one."""
     train_text: bool = True
     """Whether the text tower of the coop head learns too. False is CoOp as published; true is needed when it starts
     from nothing."""

@@ -1,7 +1,7 @@
 """What a checkpoint contains: what its card says, and what was worked out from its files.
 
     graph             {"name", "hash", "labels": [{"name", "levels"}]}
-    preprocessing     {"size", "interpolation", "mean", "std"}
+    preprocessing     {"size", "interpolation", "mean", "std", "views": {"square", "crops"} or null}
     operating_point   log-odds by label
     iqa_version, created, backbone, head    as the card says; null where it says nothing
     quick_gelu        whether the backbone's activation is QuickGELU; null for a card that does not say

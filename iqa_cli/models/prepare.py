@@ -1,9 +1,9 @@
 """From a decoded picture to the array a model takes, without torch.
 
-Assessment uses both functions. Training squashes its photographs with the first one too, then makes its pictures in
-torch and has the second one's twin in `ToneModel.prepared`; a test holds the two together.
+Assessment uses all of it. Training squashes its photographs and cuts views here too, then makes its pictures in torch
+and has the twin of `normalise` in `ToneModel.prepared`; a test holds the two together.
 
-Axes: B photos, H, W pixels, S the model's input size.
+Axes: B photos, V views of a photo, H, W pixels, S the model's input size.
 """
 
 from __future__ import annotations
@@ -37,6 +37,20 @@ def squash(rgb: NDArray[np.uint8], size: int, interpolation: str = "bilinear") -
         known = ", ".join(name.lower() for name in Image.Resampling.__members__)
         raise ValueError(f"unknown interpolation {interpolation!r}; one of {known}") from None
     return np.asarray(Image.fromarray(rgb).resize((size, size), resample))
+
+
+def views(rgb: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """What the model is shown of a picture that is judged: it squashed whole, then the crops that the card asks for.
+
+    rgb      (H, W, 3) uint8
+    returns  (V, S, S, 3) uint8
+    """
+    size, several = preprocessing.size, preprocessing.views
+    whole = squash(rgb, size, preprocessing.interpolation)
+    if several is None:
+        return whole[None]
+    square = squash(rgb, several.square, preprocessing.interpolation)
+    return np.stack([whole, *(square[top : top + size, left : left + size] for left, top in several.crops)])
 
 
 def normalise(pictures: Sequence[NDArray[np.uint8]], preprocessing: Preprocessing) -> NDArray[np.float32]:

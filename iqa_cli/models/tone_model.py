@@ -1,6 +1,6 @@
 """The trainable model: CLIP visual tower, head, ordinal thresholds. Pictures in, unary scores out.
 
-Axes: B photos, L labels, N nodes, D embedding, S input side in pixels.
+Axes: B photos, V views of each, L labels, N nodes, D embedding, S input side in pixels.
 """
 
 from __future__ import annotations
@@ -58,6 +58,9 @@ class ToneModel(nn.Module):
         """What every report of the checkpoint gone on from says; it holds for what becomes of it."""
         if source is not None:
             backbone = dataclasses.replace(backbone, preprocessing=source.preprocessing)
+        if config.views is not None:
+            preprocessing = backbone.preprocessing.seen_in(config.views)
+            backbone = dataclasses.replace(backbone, preprocessing=preprocessing)
         self.clip: Any = backbone.clip
         self.preprocessing: Preprocessing = backbone.preprocessing
         words = [label.display("en") for label in graph.labels]
@@ -161,19 +164,33 @@ class ToneModel(nn.Module):
         return scores / self.temperature[self.thresholds.label_of_node]
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Prepared pictures (B, 3, S, S) float32, or their features (B, D), to node scores (B, N) float32."""
+        """Prepared pictures (B, 3, S, S) or views (B, V, 3, S, S) float32, or their features (B, D), to node scores
+        (B, N) float32.
+        """
         return self.scores(self.encoded(inputs))
 
     def encoded(self, inputs: Tensor) -> Tensor:
-        """Features (B, D) of prepared pictures (B, 3, S, S) float32, or of what already is features."""
+        """Features (B, D) of prepared pictures (B, 3, S, S) float32, the mean of those of several views
+        (B, V, 3, S, S) of each, or what already is features.
+
+        Scores are a matrix on features, so those of the mean are the mean of the views' scores.
+        """
+        if inputs.ndim == 5:
+            # One view after the other: V times the pictures at once would be V times the memory.
+            return torch.stack([self.features(view) for view in inputs.unbind(1)]).mean(0)
         return inputs if inputs.ndim == 2 else self.features(inputs)
 
     def ready(self, inputs: Tensor) -> Tensor:
-        """What `forward` takes of a batch's inputs: uint8 pictures prepared, features (B, D) as they are."""
+        """What `forward` takes of a batch's inputs: uint8 pictures or views prepared, features (B, D) as they are."""
         return self.prepared(inputs) if inputs.dtype == torch.uint8 else inputs
 
     def prepared(self, pictures: Tensor) -> Tensor:
-        """uint8 pictures (B, 3, S, S) as the model takes them; the torch twin of `prepare.normalise`."""
+        """uint8 pictures (B, 3, S, S), or views (B, V, 3, S, S), as the model takes them; the torch twin of
+        `prepare.normalise`.
+        """
+        if pictures.ndim == 5:
+            prepared = self.prepared(pictures.flatten(0, 1))
+            return prepared.view(*pictures.shape[:2], *prepared.shape[1:])
         mean = torch.tensor(self.preprocessing.mean, device=pictures.device).view(1, 3, 1, 1)
         std = torch.tensor(self.preprocessing.std, device=pictures.device).view(1, 3, 1, 1)
         # Channels last is how convolutions read pictures fastest: a step of the small backbone takes 0.6 of the time.

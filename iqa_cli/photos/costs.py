@@ -12,7 +12,7 @@ import math
 from typing import TYPE_CHECKING
 
 from iqa_cli.photos import isobmff
-from iqa_cli.photos.jpeg_decoder import MAX_CHECKED_PIXELS
+from iqa_cli.photos.jpeg_decoder import MAX_CHECKED_PIXELS, factor_of
 from iqa_cli.photos.limits import MAX_MEMORY_BYTES, MAX_SECONDS, ExcessError
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ _BLOCK_BYTES = 128
 """Of 64 coefficients that are kept until all scans were read."""
 _BLOCK_NS = 50
 """Of a block in one scan, however little the scan says about it."""
+
+_SCALED_NS = {1: 5, 2: 3, 4: 1}
+"""Of a JPEG's pixel, by how much smaller the picture is made."""
 
 _PNG_BYTES = {0: 1.0, 3: 1.0}
 """Of a pixel by colour type: Pillow keeps grey and palettes in one, everything else in four, and copies some rows."""
@@ -73,22 +76,27 @@ _RATES = {
 }
 
 
-def of_jpeg(layout: JpegLayout, mode: Decoded, *, pictures: int = 1) -> Cost:
-    """Of decoding a JPEG as often as `pictures` says, all of them kept; `truncated.measure` does it twice."""
-    is_scaled = mode == "scaled"
+def of_jpeg(layout: JpegLayout, mode: Decoded, *, pictures: int = 1, short_side: int = 0) -> Cost:
+    """Of decoding a JPEG as often as `pictures` says, all of them kept; `truncated.measure` does it twice.
+
+    short_side  as in `jpeg_decoder.load`
+    """
+    # At 1/8 at best, at 1/4 of a smaller one, of which little is asked anyway.
+    factor = 1 if mode == "full" else 4
+    if short_side:
+        factor = min(factor, factor_of((layout.width, layout.height), mode, short_side=short_side))
     pixels = layout.width * layout.height
     keeps_all = layout.is_progressive or len(layout.scans) > 1
     blocks = sum(layout.blocks.values())
     visits = sum(layout.blocks.get(component, 0) for scan in layout.scans for component in scan.components)
     kept = blocks * _BLOCK_BYTES if keeps_all else 0
-    # At 1/8 at best, at 1/4 of a smaller one, of which little is asked anyway.
-    shrunk = 16 if is_scaled else 1
+    shrunk = factor**2
     made = pixels * (1 if len(layout.components) == 1 else 4) // shrunk
     handed = pixels * 3 // shrunk if pixels // shrunk <= MAX_CHECKED_PIXELS else 0  # what simplejpeg gives, copied from
     memory = (
         len(layout.file) + (0 if layout.plain is not None else len(layout.picture)) + kept + pictures * made + handed
     )
-    nanoseconds = pixels * (1 if is_scaled else 5) + len(layout.picture) * (26 if keeps_all else 9)
+    nanoseconds = pixels * _SCALED_NS[factor] + len(layout.picture) * (26 if keeps_all else 9)
     nanoseconds += visits * _BLOCK_NS if keeps_all else 0
     return Cost(memory, (pictures + 1) * nanoseconds / 1e9)  # once more where the decoder complains
 
@@ -116,16 +124,19 @@ def of_other(header: Header, data: bytes) -> Cost:
     return Cost(int(held + largest * pixel_bytes), (pixels * pixel_ns + coded * rate.byte_ns) / 1e9)
 
 
-def affordable_mode(layout: JpegLayout, mode: Decoded, *, pictures: int = 1) -> Decoded:
-    """The mode that was asked for, or "scaled" where decoding every pixel would take too much.
+def affordable(layout: JpegLayout, mode: Decoded, *, pictures: int = 1, short_side: int = 0) -> tuple[Decoded, int]:
+    """The mode and the short side that were asked for; "scaled" where decoding every pixel would take too much, and 0
+    where so large a picture would.
 
     raises  ExcessError  where that does, too
     """
-    cost = of_jpeg(layout, mode, pictures=pictures)
+    cost = of_jpeg(layout, mode, pictures=pictures, short_side=short_side)
     if cost.is_affordable:
-        return mode
+        return mode, short_side
     if mode == "full":
-        return affordable_mode(layout, "scaled", pictures=pictures)
+        return affordable(layout, "scaled", pictures=pictures, short_side=short_side)
+    if short_side:
+        return affordable(layout, mode, pictures=pictures)
     scans = f" in {len(layout.scans)} scans" if len(layout.scans) > 1 else ""
     raise _excess(cost, f"{layout.width} x {layout.height} pixels{scans}")
 

@@ -28,7 +28,15 @@ from iqa_cli.photos.files import SIGNATURE_BYTES, read_file, refusal, sniff
 from iqa_cli.photos.headers import Header, read_header
 from iqa_cli.photos.heif import HeifPicture
 from iqa_cli.photos.limits import MAX_MEGAPIXELS, ExcessError
-from iqa_cli.photos.pixels import FIRST_FRAME, FIRST_PAGE, finish, image_of_array, upright_size, with_exponent
+from iqa_cli.photos.pixels import (
+    FIRST_FRAME,
+    FIRST_PAGE,
+    KEPT_SHORT_SIDE,
+    finish,
+    image_of_array,
+    upright_size,
+    with_exponent,
+)
 from iqa_cli.photos.preview import MIN_SHORT_SIDE, read_preview
 from iqa_cli.records import Capture, Photo, PhotoRef, Unreadable
 
@@ -59,7 +67,7 @@ def decode(source: Source, *, mode: Mode = "scaled") -> Photo | Unreadable:
     return read_photo(source, mode=mode)[0]
 
 
-def read_photo(source: Source, *, mode: Mode = "scaled") -> tuple[Photo | Unreadable, Capture]:
+def read_photo(source: Source, *, mode: Mode = "scaled", side: int = 0) -> tuple[Photo | Unreadable, Capture]:
     """Picture and camera settings of a photo, the file opened once.
 
     source   a found photo, the bytes of a file, a PIL image (any mode; its EXIF orientation is applied),
@@ -68,6 +76,9 @@ def read_photo(source: Source, *, mode: Mode = "scaled") -> tuple[Photo | Unread
              give a picture with a long side of at most 512 pixels, and their mean tone agrees. "thumbnail" takes
              the preview that the camera wrote, in a file or in the bytes of one, looks at the head only and so does
              not notice damage behind it; what has no good preview, and PIL images and arrays, is read as by "scaled"
+    side     of the largest square that a model squashes the picture to. Above 288 pixels it gets a `Photo.large` whose
+             shorter side has as many, if the file has them and decoding them does not take too much: a note says if it
+             does. A preview is taken as it is
     returns  (Photo or Unreadable, Capture); an unreadable picture may still have settings
     raises   TypeError, ValueError  for a wrong argument (another type, an array of another shape or range);
              never for what a file contains
@@ -75,35 +86,36 @@ def read_photo(source: Source, *, mode: Mode = "scaled") -> tuple[Photo | Unread
     if mode not in get_args(Mode):
         raise ValueError(f"expected mode 'scaled', 'full' or 'thumbnail', got {mode!r}")
     if mode == "thumbnail":
-        return _from_preview(source)
+        return _from_preview(source, side)
+    side = side if side > KEPT_SHORT_SIDE else 0
     if isinstance(source, PhotoRef):
         data = read_file(source.path)
-        return (data, Capture()) if isinstance(data, Unreadable) else _from_bytes(data, mode)
+        return (data, Capture()) if isinstance(data, Unreadable) else _from_bytes(data, mode, side)
     if isinstance(source, bytes | bytearray | memoryview):
-        return _from_bytes(bytes(source), mode)
+        return _from_bytes(bytes(source), mode, side)
     if isinstance(source, Image.Image):
-        return _from_image(source)
+        return _from_image(source, side)
     if isinstance(source, np.ndarray):
         image = image_of_array(source)
         capture = Capture(image_width=image.width, image_height=image.height)
-        return finish(image, size=image.size, orientation=1), capture
+        return finish(image, size=image.size, orientation=1, short_side=side), capture
     raise TypeError(f"expected PhotoRef, bytes, a PIL image or a numpy array, got {type(source).__name__}")
 
 
-def _from_preview(source: Source) -> tuple[Photo | Unreadable, Capture]:
+def _from_preview(source: Source, side: int) -> tuple[Photo | Unreadable, Capture]:
     if not isinstance(source, PhotoRef | bytes | bytearray | memoryview):
-        return read_photo(source)  # pixels already
+        return read_photo(source, side=side)  # pixels already
     seen = read_preview(source.path if isinstance(source, PhotoRef) else bytes(source))
     # What is refused in one mode is refused in every one.
     if seen.photo is not None and _too_large(seen.photo.width, seen.photo.height) is None:
         return seen.photo, seen.capture
-    photo, capture = read_photo(source)
+    photo, capture = read_photo(source, side=side)
     if seen.note and isinstance(photo, Photo):
         photo = dataclasses.replace(photo, notes=(*photo.notes, seen.note))
     return photo, capture
 
 
-def _from_bytes(data: bytes, mode: Decoded) -> tuple[Photo | Unreadable, Capture]:
+def _from_bytes(data: bytes, mode: Decoded, side: int) -> tuple[Photo | Unreadable, Capture]:
     capture = Capture()
     header = None
     try:
@@ -117,31 +129,33 @@ def _from_bytes(data: bytes, mode: Decoded) -> tuple[Photo | Unreadable, Capture
             excess = excess or _too_large(header.width, header.height)
         if excess is not None:
             return excess, capture
-        mode, note = _affordable(header, mode, data)
+        mode, side, note = _affordable(header, mode, data, side)
         notes = (*notes, note) if note else notes
-        with _one_large_at_a_time if _takes_much_memory(header, mode) else contextlib.nullcontext():
+        with _one_large_at_a_time if _takes_much_memory(header, mode, side) else contextlib.nullcontext():
             if header.kind == "raw":
-                return _from_raw(data, mode, capture, notes)
+                return _from_raw(data, mode, capture, notes, side)
             if header.jpeg is not None:
-                return _from_jpeg(header.jpeg, mode, capture.orientation or 1, notes), capture
-            return _from_other(header, data, capture.orientation or 1, notes), capture
+                return _from_jpeg(header.jpeg, mode, capture.orientation or 1, notes, side), capture
+            return _from_other(header, data, capture.orientation or 1, notes, side), capture
     except Exception as error:  # noqa: BLE001 - 13 types came out of the decoders on damaged files
         return _why(error, header, data), capture
 
 
-def _affordable(header: Header, mode: Decoded, data: bytes) -> tuple[Decoded, str]:
-    """The mode in which a photo can be decoded within the limits, and a note if it is not the one that was asked for.
+def _affordable(header: Header, mode: Decoded, data: bytes, side: int) -> tuple[Decoded, int, str]:
+    """The mode and side in which a photo can be decoded within the limits, and a note if they are not those that were
+    asked for.
 
     raises  ExcessError  if there is none
     """
     if header.jpeg is None:
         costs.check_other(header, data)
-        return mode, ""
-    possible = costs.affordable_mode(header.jpeg, mode, pictures=1 if header.jpeg.has_end else 2)
-    return possible, "" if possible == mode else costs.SCALED_INSTEAD
+        return mode, side, ""
+    pictures = 1 if header.jpeg.has_end else 2
+    possible = costs.affordable(header.jpeg, mode, pictures=pictures, short_side=side)
+    return *possible, "" if possible == (mode, side) else costs.SCALED_INSTEAD
 
 
-def _from_image(image: Image.Image) -> tuple[Photo | Unreadable, Capture]:
+def _from_image(image: Image.Image, side: int) -> tuple[Photo | Unreadable, Capture]:
     try:
         excess = _too_large(*image.size)
         if excess is not None:
@@ -150,7 +164,8 @@ def _from_image(image: Image.Image) -> tuple[Photo | Unreadable, Capture]:
         # Not before: a TIFF file is turned by loading it, and says so by losing its orientation.
         capture, notes = capture_of_image(image)
         turn, coding = capture.orientation or 1, _stated_coding(image)
-        return finish(image, size=image.size, orientation=turn, notes=notes, coding=coding), capture
+        photo = finish(image, size=image.size, orientation=turn, notes=notes, coding=coding, short_side=side)
+        return photo, capture
     except Exception as error:  # noqa: BLE001 - see _from_bytes
         return _why(error, None, b""), capture_of_image(image)[0]
 
@@ -165,7 +180,9 @@ def _stated_coding(image: Image.Image) -> ColourCoding | None:
     return ColourCoding(primaries, transfer, matrix)
 
 
-def _from_jpeg(layout: jpeg.JpegLayout, mode: Decoded, orientation: int, notes: tuple[str, ...]) -> Photo | Unreadable:
+def _from_jpeg(
+    layout: jpeg.JpegLayout, mode: Decoded, orientation: int, notes: tuple[str, ...], side: int
+) -> Photo | Unreadable:
     if not layout.scans:
         return Unreadable("cut off: the file ends before the picture begins")
     if not (layout.width and layout.height):
@@ -175,12 +192,12 @@ def _from_jpeg(layout: jpeg.JpegLayout, mode: Decoded, orientation: int, notes: 
     size = (layout.width, layout.height)
     why = damage.HOLE if damage.has_hole(layout) else None
     if layout.has_end:
-        decoded = jpeg_decoder.load(layout, mode)
+        decoded = jpeg_decoder.load(layout, mode, short_side=side)
         if not truncated.looks_filled(decoded.image):
             why = why or damage.corrupt(decoded.complaint)
-            return finish(decoded.image, size=size, orientation=orientation, notes=notes, damage=why)
+            return finish(decoded.image, size=size, orientation=orientation, notes=notes, damage=why, short_side=side)
         del decoded  # or three would be there at once
-    cut = truncated.measure(layout, mode)
+    cut = truncated.measure(layout, mode, short_side=side)
     if cut.share < truncated.MIN_SHARE or not cut.rows:
         part = f"only {cut.percent} %" if cut.percent else "hardly any"
         return Unreadable(f"cut off: {part} of the picture is there")
@@ -193,11 +210,13 @@ def _from_jpeg(layout: jpeg.JpegLayout, mode: Decoded, orientation: int, notes: 
     else:
         part = f"{cut.percent} % of the picture is there" if cut.share < 1 else "the whole picture is there"
         notes = (*notes, f"the file ends early: {part}{', without its finest detail' if cut.is_coarse else ''}")
-    return finish(cut.image, size=size, orientation=orientation, rows=cut.rows, notes=notes, damage=why)
+    return finish(
+        cut.image, size=size, orientation=orientation, rows=cut.rows, notes=notes, damage=why, short_side=side
+    )
 
 
 def _from_raw(
-    data: bytes, mode: Decoded, capture: Capture, notes: tuple[str, ...]
+    data: bytes, mode: Decoded, capture: Capture, notes: tuple[str, ...], side: int
 ) -> tuple[Photo | Unreadable, Capture]:
     """The preview in a raw file, with the size of what it stands for."""
     preview = raw.read_raw(data)
@@ -209,12 +228,12 @@ def _from_raw(
             return Unreadable(header.excess or raw.NO_PREVIEW), capture
         if capture == Capture():  # in files that are not built like a TIFF it stands in the preview
             capture = capture_of_header(header)[0]
-        mode = costs.affordable_mode(header.jpeg, mode)
-        photo = _from_jpeg(header.jpeg, mode, preview.orientation, notes)
+        possible, affordable = costs.affordable(header.jpeg, mode, short_side=side)
+        photo = _from_jpeg(header.jpeg, possible, preview.orientation, notes, affordable)
         shown = (header.width, header.height)
     else:
         image = image_of_array(preview.picture)
-        photo = finish(image, size=image.size, orientation=preview.orientation, notes=notes)
+        photo = finish(image, size=image.size, orientation=preview.orientation, notes=notes, short_side=side)
         shown = image.size
     capture = dataclasses.replace(capture, image_width=preview.size[0] or None, image_height=preview.size[1] or None)
     if isinstance(photo, Unreadable):
@@ -226,7 +245,7 @@ def _from_raw(
     return dataclasses.replace(photo, width=width, height=height, notes=(note, *photo.notes)), capture
 
 
-def _from_other(header: Header, data: bytes, orientation: int, notes: tuple[str, ...]) -> Photo | Unreadable:
+def _from_other(header: Header, data: bytes, orientation: int, notes: tuple[str, ...], side: int) -> Photo | Unreadable:
     """All but JPEG and raw files: no scaled decoding, and nothing to save from a file that is cut."""
     boxes, coding = header.boxes, header.coding
     if header.kind == "heif":
@@ -236,10 +255,12 @@ def _from_other(header: Header, data: bytes, orientation: int, notes: tuple[str,
         excess = _too_large(*picture.size)
         if excess is not None:
             return excess
-        loaded = picture.load()
+        loaded = picture.load(side)
         notes = (*notes, *loaded.notes)
         # libheif has applied the rotation of the container, which is the one that counts (23008-12, 6.5.10).
-        return finish(loaded.image, size=picture.size, orientation=1, notes=notes, coding=loaded.coding)
+        return finish(
+            loaded.image, size=picture.size, orientation=1, notes=notes, coding=loaded.coding, short_side=side
+        )
     file = _open_other(header, data)
     excess = _too_large(*file.size)
     if excess is not None:
@@ -262,7 +283,15 @@ def _from_other(header: Header, data: bytes, orientation: int, notes: tuple[str,
         if header.png.exponent is not None:
             image = with_exponent(file, header.png.exponent)
     is_halved = header.depth == 16  # Pillow has no colours of 16 bit and keeps the upper half
-    return finish(image, size=size, orientation=orientation, notes=notes, coding=coding, is_halved=is_halved)
+    return finish(
+        image,
+        size=size,
+        orientation=orientation,
+        notes=notes,
+        coding=coding,
+        is_halved=is_halved,
+        short_side=side,
+    )
 
 
 def _open_other(header: Header, data: bytes) -> ImageFile.ImageFile:
@@ -301,9 +330,11 @@ def _cut_file(header: Header, data: bytes) -> Unreadable:
     return Unreadable(f"cut off: {'only ' if percent < 90 else ''}{percent} % of the file is there")
 
 
-def _takes_much_memory(header: Header, mode: Decoded) -> bool:
+def _takes_much_memory(header: Header, mode: Decoded, side: int) -> bool:
     """Whether decoding holds a large picture whole; a JPEG of one scan is scaled down row by row."""
-    if mode == "scaled" and header.jpeg is not None and len(header.jpeg.scans) == 1:
+    size = (header.width, header.height)
+    is_scaled = mode == "scaled" and (not side or jpeg_decoder.factor_of(size, mode, short_side=side) > 1)
+    if is_scaled and header.jpeg is not None and len(header.jpeg.scans) == 1:
         return False
     return header.width * header.height > LARGE_MEGAPIXELS * 1_000_000
 

@@ -48,11 +48,11 @@ class HeifPicture:
         self.size: tuple[int, int] = self._file.size
         """(across, down) pixels, as the container turns it."""
 
-    def load(self) -> Loaded:
-        """Decode it."""
+    def load(self, short_side: int = 0) -> Loaded:
+        """Decode it; `short_side` is as in `pixels.working_size`."""
         if self._coding is None or self._curve is None:
             return Loaded(self._file.to_pillow(), self._coding)
         samples = np.asarray(self._file)
-        return Loaded(
-            in_standard(samples, self._coding, bits=self._file.info["bit_depth"]), None, (hdr_note(self._curve),)
-        )
+        bits = self._file.info["bit_depth"]
+        image = in_standard(samples, self._coding, bits=bits, short_side=short_side)
+        return Loaded(image, None, (hdr_note(self._curve),))

@@ -44,13 +44,28 @@ class Decoded:
     """What libjpeg says is wrong with the data, if anything; None with a `tail`, and where it could not be asked."""
 
 
+def factor_of(
+    size: tuple[int, int], mode: Literal["scaled", "full"], *, long_side: int = SCALED_LONG_SIDE, short_side: int = 0
+) -> int:
+    """By how much a picture of a size is made smaller while it is decoded, see `load`: 1, 2, 4 or 8."""
+    if mode == "full":
+        return 1
+    return next((f for f in (8, 4, 2) if -(-max(size) // f) >= long_side and -(-min(size) // f) >= short_side), 1)
+
+
 def load(
-    layout: JpegLayout, mode: Literal["scaled", "full"], tail: bytes = b"", *, long_side: int = SCALED_LONG_SIDE
+    layout: JpegLayout,
+    mode: Literal["scaled", "full"],
+    tail: bytes = b"",
+    *,
+    long_side: int = SCALED_LONG_SIDE,
+    short_side: int = 0,
 ) -> Decoded:
     """Decode the picture of a layout, as if the file ended with `tail` and an end marker.
 
-    Scaled decoding takes the smallest of 1, 1/2, 1/4, 1/8 that leaves the long side `long_side` pixels. Only the first
-    picture of a multi-picture file and only the SDR base of an Ultra HDR file is in the layout.
+    Scaled decoding takes the smallest of 1, 1/2, 1/4, 1/8 that leaves the long side `long_side` pixels and the short
+    one `short_side`. Only the first picture of a multi-picture file and only the SDR base of an Ultra HDR file is in
+    the layout.
 
     raises  whatever Pillow raises if there is nothing to decode
     """
@@ -59,9 +74,7 @@ def load(
     # global pixel limit and could end up in another format.
     image = JpegImagePlugin.JpegImageFile(io.BytesIO(layout.start()))
     width, height = image.size
-    factor = 1
-    if mode == "scaled":
-        factor = next((f for f in (8, 4, 2) if -(-max(width, height) // f) >= long_side), 1)
+    factor = factor_of((width, height), mode, long_side=long_side, short_side=short_side)
     complaint = None
     if not tail and image.mode in _COLOURS and width * height <= MAX_CHECKED_PIXELS * factor**2:
         smallest = (0, 0) if factor == 1 else (max(1, width // factor), max(1, height // factor))
@@ -77,7 +90,7 @@ def load(
         # libjpeg wonders about zeros between the data and the end marker.
         unpadded = layout.without_padding() if complaint is not None and layout.has_end else None
         if unpadded is not None:
-            return load(unpadded, mode, long_side=long_side)
+            return load(unpadded, mode, long_side=long_side, short_side=short_side)
     # simplejpeg goes on after complaints as well, but leaves rows that never came as the memory happened to be.
     return Decoded(_by_pillow(image, data, factor), complaint)
 

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 # fractions of pixels mean the same in training and in an audit.
 WORKING_LONG_SIDE = 512
 
+KEPT_SHORT_SIDE = 288
+"""Of a working picture of 16 : 9. A model that asks for a larger one gets another picture for itself: what is measured
+is the working picture, whatever model it is for."""
+
 _GAP = 2.0
 """Boxes leave this many pixels for one of the result."""
 _BAND_ROWS = 64
@@ -76,6 +80,7 @@ def finish(
     coding: ColourCoding | None = None,
     is_halved: bool = False,
     damage: str | None = None,
+    short_side: int = 0,
 ) -> Photo:
     """Make the working picture.
 
@@ -87,6 +92,7 @@ def finish(
                  only: a profile's own tables would not follow ITU-R BT.2408
     is_halved    whether the decoder dropped the lower half of 16-bit samples
     damage       as in `Photo`
+    short_side   as in `working_size`, of `Photo.large`
     returns      a Photo whose long side is at most WORKING_LONG_SIDE; never enlarged; bars and borders are cut
                  off, which does not change its stated size
     raises       ValueError  for a float picture with values outside 0..1
@@ -99,15 +105,17 @@ def finish(
     if coding is not None and not coding.is_plain and image.mode != "CMYK":
         profile = None
         if coding.is_convertible:
-            image, rows = _converted(image, coding, rows, is_halved=is_halved), None
+            image, rows = _converted(image, coding, rows, is_halved, short_side), None
             notes = notes if coding.hdr_curve is None else (*notes, hdr_note(coding.hdr_curve))
         else:
             unclear = "coding"
             notes = (*notes, unconverted_note(coding))
     if image.width * image.height > _LARGE_PIXELS and rows is None and _is_copied(image):
-        small = _shrink_in_bands(image)
+        small = _shrink_in_bands(image, short_side)
+    elif image.mode in _SHRUNK_AS_IT_IS:
+        small = _eight_bit(shrink(image, rows, short_side))
     else:
-        small = _eight_bit(shrink(image, rows)) if image.mode in _SHRUNK_AS_IT_IS else shrink(_eight_bit(image), rows)
+        small = shrink(_eight_bit(image), rows, short_side)
     if small.mode == "RGBA":
         small, has_holes = _on_white(small)
         notes = (*notes, TRANSPARENT) if has_holes else notes
@@ -117,21 +125,35 @@ def finish(
     if orientation in _UPRIGHT:
         small = small.transpose(_UPRIGHT[orientation])
     width, height = upright_size(size, orientation)
-    rgb = np.asarray(small)
+    large = np.asarray(small) if max(small.size) > WORKING_LONG_SIDE else None
+    rgb = np.asarray(shrink(small))
     found = find_surroundings(rgb)
     if found.box is not None:
         notes = (*notes, found.note(rgb.shape[1], rgb.shape[0]))
-        left, top, right, bottom = found.box
-        rgb = np.ascontiguousarray(rgb[top:bottom, left:right])
-    return Photo(rgb, width, height, notes, unclear or found.unclear, damage)
+        large = None if large is None else _cut(large, found.box, rgb.shape)
+        rgb = _cut(rgb, found.box, rgb.shape)
+    return Photo(rgb, width, height, notes, unclear or found.unclear, damage, large)
 
 
-def _converted(image: Image.Image, coding: ColourCoding, rows: int | None, *, is_halved: bool) -> Image.Image:
+def _cut(rgb: NDArray[np.uint8], box: tuple[int, int, int, int], of: tuple[int, ...]) -> NDArray[np.uint8]:
+    """What is within a box (left, top, right, bottom) that was found in a picture of another size (H, W, 3)."""
+    left, top, right, bottom = box
+    height, width = of[:2]
+    # Up to the next pixel that is wholly within: none of what is around it.
+    rows = slice(-(-top * rgb.shape[0] // height), bottom * rgb.shape[0] // height)
+    columns = slice(-(-left * rgb.shape[1] // width), right * rgb.shape[1] // width)
+    return np.ascontiguousarray(rgb[rows, columns])
+
+
+def _converted(
+    image: Image.Image, coding: ColourCoding, rows: int | None, is_halved: bool, short_side: int
+) -> Image.Image:
     if coding.has_sdr_curve:  # averaged as it is, like any other picture in SDR
-        image, rows = shrink(_eight_bit(image), rows), None
+        image, rows = shrink(_eight_bit(image), rows, short_side), None
     elif not image.mode.startswith("I;16"):
         image = _eight_bit(image)
-    return in_standard(image, coding, rows=rows, is_halved=is_halved and not coding.has_sdr_curve)
+    is_halved = is_halved and not coding.has_sdr_curve
+    return in_standard(image, coding, rows=rows, is_halved=is_halved, short_side=short_side)
 
 
 def in_standard(
@@ -141,6 +163,7 @@ def in_standard(
     rows: int | None = None,
     is_halved: bool = False,
     bits: int | None = None,
+    short_side: int = 0,
 ) -> Image.Image:
     """The standard rendition of a picture, as small as the working picture.
 
@@ -149,6 +172,7 @@ def in_standard(
     rows       as in `finish`
     is_halved  as in `finish`
     bits       how many of the upper bits of a uint16 hold the sample; None for all
+    short_side as in `working_size`
     returns    8 bit sRGB, RGB or RGBA
 
     Every sample goes through a table and is averaged then, band by band: the whole picture is never there in floats.
@@ -164,11 +188,12 @@ def in_standard(
         white, offset = 219.0 * unit, offset - 16.0 * unit
     table = decoding_table(coding.transfer, 1 << 8 * first.dtype.itemsize, offset, white)
     height = rows or (samples.height if isinstance(samples, Image.Image) else len(samples))
-    planes = _averaged(samples, (first.shape[1], height), table, colours)
+    planes = _averaged(samples, (first.shape[1], height), table, colours, short_side)
     image = Image.fromarray(rendition(np.stack(planes * (3 // colours), axis=-1), coding))
     if colours < channels:
         alpha = _rows(samples, 0, height)[:, :, -1]
-        image.putalpha(shrink(Image.fromarray(alpha if not is_deep else (alpha >> 8).astype(np.uint8))))
+        opacity = Image.fromarray(alpha if not is_deep else (alpha >> 8).astype(np.uint8))
+        image.putalpha(shrink(opacity, short_side=short_side))
     return image
 
 
@@ -185,11 +210,11 @@ def _averaged(
     whole_size: tuple[int, int],
     table: NDArray[np.float32],
     colours: int,
+    short_side: int,
 ) -> list[NDArray[np.float32]]:
     """(H, W) of each colour: the samples through a table, as `shrink` makes them small."""
     width, height = whole_size
-    scale = min(1.0, WORKING_LONG_SIDE / max(width, height))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    size = working_size(whole_size, short_side)
     factor = max(1, int(min(width / size[0], height / size[1]) / _GAP))
     band = _BAND_ROWS * factor
     parts: list[list[NDArray[np.float32]]] = [[] for _ in range(colours)]
@@ -206,15 +231,26 @@ def _averaged(
     return planes
 
 
-def shrink(image: Image.Image, rows: int | None = None) -> Image.Image:
-    """The top `rows` rows with a long side of at most WORKING_LONG_SIDE, areas averaged; never enlarged.
+def working_size(size: tuple[int, int], short_side: int = 0) -> tuple[int, int]:
+    """(across, down) of the picture that is worked on, made of one of `size`: a long side of at most WORKING_LONG_SIDE.
+
+    short_side  pixels that the shorter side has to keep, if it has them; up to KEPT_SHORT_SIDE nothing changes
+    """
+    scale = WORKING_LONG_SIDE / max(size)
+    if short_side > KEPT_SHORT_SIDE:
+        scale = max(scale, short_side / min(size))
+    scale = min(1.0, scale)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def shrink(image: Image.Image, rows: int | None = None, short_side: int = 0) -> Image.Image:
+    """The top `rows` rows in `working_size`, areas averaged; never enlarged.
 
     Whole factors are boxes (`reducing_gap`), the rest is a triangle as wide as two pixels of the result.
     Cutting and shrinking are one call: `Image.crop` would apply Pillow's global pixel limit.
     """
     width, height = image.width, image.height if rows is None else rows
-    scale = min(1.0, WORKING_LONG_SIDE / max(width, height))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    size = working_size((width, height), short_side)
     if size == image.size:
         return image
     reducing_gap = None if image.mode == "I;16" else _GAP  # Pillow has no boxes for 16 bit
@@ -226,14 +262,13 @@ def _is_copied(image: Image.Image) -> bool:
     return image.mode in ("RGBA", "LA", "P", "PA", "1") or (image.mode in ("L", "RGB") and "transparency" in image.info)
 
 
-def _shrink_in_bands(image: Image.Image) -> Image.Image:
+def _shrink_in_bands(image: Image.Image, short_side: int) -> Image.Image:
     """The same pixels as `shrink` of `_eight_bit`, without a copy of a large picture in another mode.
 
     image  larger than _LARGE_PIXELS, so that there are whole boxes to average
     """
     width, height = image.size
-    scale = WORKING_LONG_SIDE / max(width, height)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    size = working_size(image.size, short_side)
     # As Pillow does for `reducing_gap`; opacity is multiplied in before averaging.
     across, down = (max(1, int(whole / small / _GAP)) for whole, small in zip((width, height), size, strict=True))
     parts = []

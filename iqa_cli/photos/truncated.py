@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from iqa_cli.photos.costs import affordable_mode
+from iqa_cli.photos.costs import affordable
 from iqa_cli.photos.jpeg_decoder import load
 
 if TYPE_CHECKING:
@@ -81,23 +81,24 @@ def looks_filled(image: Image.Image) -> bool:
     return bool(np.isin(bottom, list(_FILLING)).all())
 
 
-def measure(layout: JpegLayout, mode: Literal["scaled", "full"]) -> CutPicture:
+def measure(layout: JpegLayout, mode: Literal["scaled", "full"], *, short_side: int = 0) -> CutPicture:
     """Decode a picture whose data end early and find how many of its rows are real.
 
-    layout   at least one scan
+    layout      at least one scan
+    short_side  as in `jpeg_decoder.load`
     returns  the picture; `rows` is 0 if a colour component is missing altogether
     raises   ExcessError  if it takes too much to decode it twice
     raises   whatever Pillow raises if there is nothing to decode
 
     A picture of which two do not fit into memory is decoded at a fraction of its size, whatever `mode` says.
     """
-    mode = affordable_mode(layout, mode, pictures=2)
-    decoded = load(layout, mode)
+    mode, short_side = affordable(layout, mode, pictures=2, short_side=short_side)
+    decoded = load(layout, mode, short_side=short_side)
     image = decoded.image
     arrived = frozenset[int]().union(*(scan.components for scan in layout.scans if scan.is_first))
     if not layout.components <= arrived:
         return CutPicture(image, 0, 0.0)
-    other = load(layout, mode, _TAIL).image
+    other = load(layout, mode, _TAIL, short_side=short_side).image
     difference = _first_difference(image, other)
     is_cut = difference is not None
     in_first_pass = layout.scans[-1].is_first

@@ -86,7 +86,7 @@ class Judge:
 
     def _judged(self, looks: Sequence[Look]) -> list[PhotoReport]:
         """An exception in here is our bug and nobody's photo."""
-        scores = [None if look.prepared is None else self._model.node_scores([look.prepared]) for look in looks]
+        scores = [None if look.views is None else self._model.photo_scores(look.views) for look in looks]
         return [
             _unreadable(look) if of_photo is None else self._report(look, of_photo)
             for look, of_photo in zip(looks, scores, strict=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 from PIL import Image
 
-from iqa_cli.models.prepare import squash
+from iqa_cli.models.prepare import views
 from iqa_cli.photometry import examine
 from iqa_cli.photos import read_photo
 from iqa_cli.pipeline.thumbnail import thumbnail_of
@@ -32,8 +32,8 @@ class Look:
     """As in `PhotoRef`; empty for a photo from memory."""
     error: str | None
     """Why it cannot be judged; None if it can."""
-    prepared: NDArray[np.uint8] | None = None
-    """(S, S, 3) uint8, the model's input; None if there is an error."""
+    views: NDArray[np.uint8] | None = None
+    """(V, S, S, 3) uint8, what the model is shown; None if there is an error."""
     size: tuple[int, int] = (0, 0)
     """Width and height of the upright original."""
     notes: tuple[str, ...] = ()
@@ -84,10 +84,11 @@ def look_at_source(source_file: str, source: PhotoRef | Pixels, manner: Manner) 
     source       as in `read_photo`
     raises       TypeError, ValueError  for a wrong argument; for what a file contains only if there is a bug
     """
-    seen = _look(source_file, *read_photo(source, mode=manner.decode), manner)
+    side = manner.preprocessing.largest_side
+    seen = _look(source_file, *read_photo(source, mode=manner.decode, side=side), manner)
     if manner.decode == "thumbnail" and (seen.doubt is not None or seen.unclear is not None):
         # A preview of a few kilobytes may look drawn, or its edges unsharp, where the picture's are not.
-        seen = _look(source_file, *read_photo(source, mode="scaled"), manner)
+        seen = _look(source_file, *read_photo(source, mode="scaled", side=side), manner)
     return seen
 
 
@@ -98,7 +99,7 @@ def _look(source_file: str, photo: Photo | Unreadable, capture: Capture, manner:
     return Look(
         source_file,
         error=None,
-        prepared=squash(photo.rgb, manner.preprocessing.size, manner.preprocessing.interpolation),
+        views=views(photo.rgb if photo.large is None else photo.large, manner.preprocessing),
         size=(photo.width, photo.height),
         notes=photo.notes,
         measurements=seen.measurements,

@@ -22,11 +22,22 @@ class Batch:
     """Some pictures and what is known of them."""
 
     inputs: Tensor
-    """(B, 3, S, S) uint8 pictures, or (B, D) float32 features where the visual tower is a constant."""
+    """(B, 3, S, S) uint8 pictures, (B, V, 3, S, S) uint8 views of what is judged in several, the whole picture first,
+    or (B, D) float32 features where the visual tower is a constant."""
     positions: Tensor
     """(B, L) int64 zero-based levels, -1 where the level is not known exactly."""
     allowed: Tensor
     """(B, C) bool, the levels that the labels leave open."""
+
+    @property
+    def whole(self) -> Tensor | None:
+        """(B, 3, S, S) uint8, the whole pictures; None of features."""
+        return None if self.inputs.dtype != torch.uint8 else whole_pictures(self.inputs)
+
+
+def whole_pictures(pixels: Tensor) -> Tensor:
+    """The whole pictures (n, 3, S, S) of pictures, or of views (n, V, 3, S, S) of each."""
+    return pixels[:, 0] if pixels.ndim == 5 else pixels
 
 
 @dataclasses.dataclass(frozen=True)

@@ -51,7 +51,7 @@ def frozen_features(
     """Features of pictures, from the file in `folder` if they are there, else computed and written to it.
 
     tower     `tower_hash` of the model
-    pictures  (n, 3, S, S) uint8
+    pictures  (n, 3, S, S) uint8, or (n, V, 3, S, S) views, whose mean features are given
     mirrored  whether the features are those of the pictures mirrored, which are never all in memory
     keep      whether what was computed is written; of several processes one is enough
     returns   (n, D) float32 on the CPU
@@ -70,7 +70,7 @@ def frozen_features(
     with torch.no_grad():
         computed = torch.cat(
             [
-                model.features(model.prepared((chunk.flip(-1) if mirrored else chunk).to(device))).cpu()
+                model.encoded(model.prepared((chunk.flip(-1) if mirrored else chunk).to(device))).cpu()
                 for chunk in torch.split(pictures, _BATCH)
             ]
         )

@@ -45,7 +45,8 @@ class LabelledData:
         self._sides: dict[str, Pictures] = {}
         unreadable: list[tuple[str, str]] = []
         for side, (table, rows) in sides.rows.items():
-            self._sides[side], damaged = load_pictures(table, rows, sides.images, graph, preprocessing, config.work)
+            taken = preprocessing.once if side == "training" else preprocessing
+            self._sides[side], damaged = load_pictures(table, rows, sides.images, graph, taken, config.work)
             unreadable += damaged
             if len(self._sides[side]) < (2 if side == "training" else 1):
                 raise ConfigError(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from iqa_cli.errors import ConfigError
+from iqa_cli.models.prepare import views
 from iqa_cli.training.checks import refuse_forbidden, refuse_unmeasured_labels
 from iqa_cli.training.data import Batch, Share, counts_of, exactly, too_few
 from iqa_cli.training.ladder import Drawn, Ladder, batches
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from iqa_cli.checkpoint import Preprocessing
     from iqa_cli.config import TrainConfig
     from iqa_cli.hexgraph.graph import HexGraph
 
@@ -37,12 +41,21 @@ class LadderData:
     graph   whose labels the ladder has to measure
     size    S, side of the pictures
     batch_size  pictures of a batch; the config's if None
+    judged      how pictures are looked at that are judged; None is once. For several views they are drawn in the size
+                of the square that crops are cut from, of photographs that are kept as much larger
 
     raises  ConfigError  if the ladder cannot teach this graph, or the folder holds too little
     """
 
     def __init__(
-        self, config: TrainConfig, folder: Path, graph: HexGraph, size: int, *, batch_size: int | None = None
+        self,
+        config: TrainConfig,
+        folder: Path,
+        graph: HexGraph,
+        size: int,
+        *,
+        batch_size: int | None = None,
+        judged: Preprocessing | None = None,
     ) -> None:
         refuse_unmeasured_labels(graph, config.graph.name)
         self.batch_size = batch_size or config.optim.batch_size
@@ -66,6 +79,13 @@ class LadderData:
             self._leave_out(~is_plainly_good(photographs.pictures))
         self.warnings = too_few({side: len(indices) for side, indices in self._sides.items()})
         self._validation: list[Batch] | None = None
+        self._judged = judged if judged is not None and judged.views is not None else None
+        self._judged_pictures: dict[str, Tensor] = {}
+        if self._judged is not None:
+            side = math.ceil(self._judged.largest_side * CROP_ROOM)
+            for judged_side in ("validation", "test"):
+                only = set(self.names_of(judged_side))
+                self._judged_pictures[judged_side] = load_photographs(folder, side, least=1, only=only).pictures
 
     def _leave_out(self, doubtful: Tensor) -> None:
         """Take photographs out of their sides, which stay what they are; (M,) bool.
@@ -121,11 +141,21 @@ class LadderData:
         """See `Data`."""
         if self._validation is None:
             self._validation = list(self._drawn("validation", self._config.data.validation_samples, _VALIDATION_SEED))
-        yield from self._validation
+        yield from map(self._seen, self._validation)
 
     def test(self) -> Iterator[Batch]:
         """See `Data`."""
-        return self._drawn("test", self._config.data.test_samples, _TEST_SEED)
+        return map(self._seen, self._drawn("test", self._config.data.test_samples, _TEST_SEED))
+
+    def _seen(self, batch: Batch) -> Batch:
+        """Pictures as they are judged: of a batch at a time, as all of their views would take much memory."""
+        if self._judged is None:
+            return batch
+        shown = [
+            views(np.ascontiguousarray(picture), self._judged) for picture in batch.inputs.permute(0, 2, 3, 1).numpy()
+        ]
+        inputs = torch.from_numpy(np.stack(shown)).permute(0, 1, 4, 2, 3).contiguous()
+        return dataclasses.replace(batch, inputs=inputs)
 
     def level_counts(self) -> list[Tensor]:
         """See `Data`."""
@@ -161,11 +191,12 @@ class LadderData:
 
     def drawn(self, side: str, samples: int, seed: int) -> Iterator[Drawn]:
         """Pictures made from the photographs of a side, with what they were made from; the same for the same seed."""
+        larger = self._judged_pictures.get(side)
         for drawn in batches(
             self._ladder,
-            self.pictures[self._sides[side]],
+            self.pictures[self._sides[side]] if larger is None else larger,
             self._graph.label_names,
-            size=self._size,
+            size=self._size if larger is None or self._judged is None else self._judged.largest_side,
             batch_size=self.batch_size,
             samples=samples,
             seed=seed,

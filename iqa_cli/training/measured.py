@@ -9,7 +9,6 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from sklearn.metrics import roc_auc_score
 
 from iqa_cli.findings import evidence_names
@@ -64,10 +63,10 @@ def _measurements(batches: Iterable[Batch]) -> tuple[NDArray[np.int64], NDArray[
     positions: list[NDArray[np.int64]] = []
     values: list[list[float]] = []
     for batch in batches:
-        if batch.inputs.dtype != torch.uint8 or len(values) >= _PICTURES:
+        if (pictures := batch.whole) is None or len(values) >= _PICTURES:
             break
         positions.append(batch.positions.numpy())
-        values += [[entry.value for entry in measure(picture)] for picture in batch.inputs.permute(0, 2, 3, 1).numpy()]
+        values += [[entry.value for entry in measure(picture)] for picture in pictures.permute(0, 2, 3, 1).numpy()]
     if not values:
         return np.empty((0, 0), np.int64), np.empty((0, len(MEASUREMENT_NAMES)))
     return np.concatenate(positions), np.array(values)

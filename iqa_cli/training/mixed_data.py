@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from iqa_cli.errors import ConfigError
-from iqa_cli.training.data import Batch, Share, exactly, too_few
+from iqa_cli.training.data import Batch, Share, exactly, too_few, whole_pictures
 from iqa_cli.training.framing import framed
 from iqa_cli.training.ladder_data import CROP_ROOM, LadderData
 from iqa_cli.training.likeness import alike
@@ -58,8 +58,9 @@ class MixedData:
         share = DEFAULT_SHARE if config.data.labelled_share is None else config.data.labelled_share
         self._labelled_rows = min(whole - 1, max(1, round(whole * share)))
         sides = read_sides(config.data, graph, config.run.seed)
-        self._ladder = LadderData(config, folder, graph, self._size, batch_size=whole - self._labelled_rows)
-        roomy = dataclasses.replace(preprocessing, size=math.ceil(self._size * CROP_ROOM))
+        for_ladder = whole - self._labelled_rows
+        self._ladder = LadderData(config, folder, graph, self._size, batch_size=for_ladder, judged=preprocessing)
+        roomy = dataclasses.replace(preprocessing.once, size=math.ceil(self._size * CROP_ROOM))
         self._sides: dict[str, Pictures] = {}
         unreadable = [*self._ladder.unreadable]
         for side, (table, rows) in sides.rows.items():
@@ -121,7 +122,7 @@ class MixedData:
         problems = []
         for side, pictures in self._sides.items():
             can_be_fine, _ = self._open_cells(pictures)
-            for row, place in alike(pictures.pixels, self._ladder.pictures):
+            for row, place in alike(whole_pictures(pictures.pixels), self._ladder.pictures):
                 said = f"{pictures.names[row]!r} ({side}) shows the scene of the ladder's {self._ladder.names[place]!r}"
                 if not bool(can_be_fine[row].all()):
                     said += ", which counts as good there and has a problem here"

@@ -27,6 +27,8 @@ from iqa_cli.training.severity import CLIPPED, second_highest
 from iqa_cli.training.tone import linear_from_srgb8, lstar_from_luminance, weighted_rec709
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
     from iqa_cli.records import PhotoRef
@@ -50,21 +52,26 @@ class Photographs:
         return digest.hexdigest()
 
 
-def load_photographs(folder: Path, side: int, key: str = "data.ladder", least: int = 2) -> Photographs:
+def load_photographs(
+    folder: Path, side: int, key: str = "data.ladder", least: int = 2, only: Collection[str] | None = None
+) -> Photographs:
     """Every photograph of a folder, whole, as a square of `side` pixels.
 
     key     of the config, for messages
     least   photographs that are needed
+    only    names of those that are read; None reads all
 
     raises  ConfigError  if the folder does not exist or holds fewer than `least` readable photographs
     """
     if not folder.is_dir():
         raise ConfigError(f"{key}: {folder}: no such folder", hint="give a folder of photographs")
-    found = discover([folder]).photos
+    found = [ref for ref in discover([folder]).photos if only is None or _name(ref, folder) in only]
 
     def squashed(ref: PhotoRef) -> NDArray[np.uint8] | Unreadable:
-        photo, _ = read_photo(ref)
-        return photo if isinstance(photo, Unreadable) else squash(photo.rgb, side)
+        photo, _ = read_photo(ref, side=side)
+        if isinstance(photo, Unreadable):
+            return photo
+        return squash(photo.rgb if photo.large is None else photo.large, side)
 
     with ThreadPoolExecutor() as pool:
         read = list(zip((_name(ref, folder) for ref in found), pool.map(squashed, found), strict=True))

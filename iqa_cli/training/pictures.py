@@ -15,7 +15,7 @@ import torch
 
 from iqa_cli.errors import OutputError
 from iqa_cli.labels import image_path
-from iqa_cli.models.prepare import squash
+from iqa_cli.models.prepare import views
 from iqa_cli.photos.decode import read_photo
 from iqa_cli.records import PhotoRef, Unreadable
 
@@ -43,7 +43,7 @@ class Pictures:
     names: tuple[str, ...]
     """As the label table writes them."""
     pixels: Tensor
-    """(n, 3, S, S) uint8."""
+    """(n, 3, S, S) uint8; (n, V, 3, S, S) if they are judged in several views, the whole picture first."""
     positions: Tensor
     """(n, L) int64 zero-based levels, -1 where the level is not known exactly."""
     allowed: Tensor
@@ -81,28 +81,33 @@ def load_pictures(
     """Decode the photographs of some rows of a table.
 
     folder   that the names are in
+    preprocessing  how they are made ready, in as many views as it says
     work     folder with room for the pixels if they are more than `IN_MEMORY` bytes
     returns  the readable ones in the order of `rows`, and (name, reason) of the others
     raises   OutputError  if there is no room for them
     """
-    size = preprocessing.size
-    pixels = _room(len(rows), size, work)
+    size, side = preprocessing.size, preprocessing.largest_side
+    several = () if preprocessing.views is None else (preprocessing.n_views,)
+    pixels = _room((len(rows), *several, 3, size, size), work)
     kept: list[int] = []
     unreadable: list[tuple[str, str]] = []
 
-    def squashed(row: int) -> NDArray[np.uint8] | Unreadable:
+    def seen(row: int) -> NDArray[np.uint8] | Unreadable:
         path = image_path(folder, table.names[row])
-        photo, _ = read_photo(PhotoRef(path, table.names[row]))
-        return photo if isinstance(photo, Unreadable) else squash(photo.rgb, size, preprocessing.interpolation)
+        photo, _ = read_photo(PhotoRef(path, table.names[row]), side=side)
+        if isinstance(photo, Unreadable):
+            return photo
+        shown = views(photo.rgb if photo.large is None else photo.large, preprocessing)
+        return shown.transpose(0, 3, 1, 2).reshape(pixels.shape[1:])
 
     with ThreadPoolExecutor() as pool:
         for first in range(0, len(rows), _CHUNK):
             chunk = rows[first : first + _CHUNK]
-            for row, picture in zip(chunk, pool.map(squashed, chunk), strict=True):
+            for row, picture in zip(chunk, pool.map(seen, chunk), strict=True):
                 if isinstance(picture, Unreadable):
                     unreadable.append((table.names[row], picture.reason))
                 else:
-                    pixels[len(kept)] = picture.transpose(2, 0, 1)
+                    pixels[len(kept)] = picture
                     kept.append(row)
     pictures = Pictures(
         names=tuple(table.names[row] for row in kept),
@@ -113,9 +118,8 @@ def load_pictures(
     return pictures, tuple(unreadable)
 
 
-def _room(count: int, size: int, work: Path) -> NDArray[np.uint8]:
-    """(count, 3, size, size) uint8, in memory or in a file of this process alone that goes when the process does."""
-    shape = (count, 3, size, size)
+def _room(shape: tuple[int, ...], work: Path) -> NDArray[np.uint8]:
+    """Room for uint8, in memory or in a file of this process alone that goes when the process does."""
     total = int(np.prod(shape, dtype=np.int64))
     if total <= IN_MEMORY:
         return np.empty(shape, np.uint8)

@@ -160,12 +160,12 @@ class Trainer:
             self._resume(progress)
 
     def _made_data(self) -> Data:
-        config = self.config
+        config, preprocessing = self.config, self._model.preprocessing
         if config.data.ladder is not None and config.data.labels is not None:
-            return MixedData(config, config.data.ladder, self.graph, self._model.preprocessing)
+            return MixedData(config, config.data.ladder, self.graph, preprocessing)
         if config.data.ladder is not None:
-            return LadderData(config, config.data.ladder, self.graph, self._model.preprocessing.size)
-        data = LabelledData(config, self.graph, self._model.preprocessing)
+            return LadderData(config, config.data.ladder, self.graph, preprocessing.size, judged=preprocessing)
+        data = LabelledData(config, self.graph, preprocessing)
         if self._model.frozen_visual:
             data.use_features(self._model, config.work, self._device, keep=self.share.rank == 0)
         return data

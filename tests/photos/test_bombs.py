@@ -225,7 +225,7 @@ def test_what_cameras_write_is_affordable(kind, size, coded_bytes):
     if kind == "jpeg":
         layout = jpeg.read_layout(drawn_jpeg.claiming(pictures.encoded("JPEG", subsampling=2), *size))
         layout = dataclasses.replace(layout, picture=memoryview(bytes(coded_bytes)))
-        assert costs.affordable_mode(layout, "full") == "full"
+        assert costs.affordable(layout, "full") == ("full", 0)
         return
     header = dataclasses.replace(read_header("png", png_that_claims(*size)), kind=kind)
     costs.check_other(header, bytes(coded_bytes))
@@ -431,6 +431,6 @@ def test_only_a_few_of_the_previews_that_an_index_lists_are_tried(monkeypatch):
 
 def test_the_limits_hold_for_a_claim_that_once_took_six_gigabytes():
     layout = jpeg.read_layout(drawn_jpeg.huge_claim(299))
-    mode = costs.affordable_mode(layout, "full")
+    mode, _ = costs.affordable(layout, "full")
     assert mode == "scaled"
     assert costs.of_jpeg(layout, mode, pictures=2).memory_bytes < MAX_MEMORY_BYTES // 2

@@ -20,6 +20,7 @@ import jinja2
 from iqa_cli.checkpoint import CARD_PAGE, CONVERTED, PAGE_MARK, caveats_of, load_checkpoint
 from iqa_cli.findings import in_percent
 from iqa_cli.hexgraph.read import parse_graph
+from iqa_cli.report.checkpoint.views import several_views
 from iqa_cli.report.text import shown, utf8
 from iqa_cli.wording import counted
 from iqa_cli.writing import write_atomically
@@ -175,8 +176,10 @@ def _part(name: str, entry: Mapping[str, Any], graph: HexGraph) -> dict[str, Any
 
 def _limits(card: Mapping[str, Any], graph: HexGraph) -> Iterator[str]:
     yield from caveats_of(card)
-    size = card["preprocessing"]["size"]
-    yield f"It sees a whole photo at {size} x {size} pixels, and knows only the labels above."
+    preparation = card["preprocessing"]
+    size, several = preparation["size"], several_views(preparation)
+    seen = "pictures of" if several else "a whole photo at"
+    yield f"It sees {seen} {size} x {size} pixels{several and f' ({several})'}, and knows only the labels above."
     if "ladder" in card.get("data", {}).get("kind", ""):
         yield "The figures are, in part or all, on photographs whose tone was changed by rule: real faults vary more."
     own = "The figures are the maker's own. " if card.get("metrics") else ""
@@ -222,7 +225,10 @@ def _made(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         epoch = f", epoch {converted['epoch']}" if converted.get("epoch") is not None else ""
         yield "converted", f"from {converted['from']}{epoch}: {converted['file']}, SHA-256 {converted['sha256']}"
         yield "labels in that file", ", ".join(converted["labels_in_file"])
+    several = several_views(preparation)
     yield "input", f"{preparation['size']} x {preparation['size']} pixels, {preparation['interpolation']}"
+    if several:
+        yield "views", several
     if "epoch" in training:
         stopped = f"; ended early: {training['stopped']}" if "stopped" in training else ""
         yield "epoch", f"{training['epoch']} of {training['epochs']}{stopped}"

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from iqa_cli.inspection.records import Outcome
+from iqa_cli.report.checkpoint.views import several_views
 from iqa_cli.report.screen import line, screen
 from iqa_cli.report.text import shown, utf8
 from iqa_cli.wording import counted, shortened
@@ -74,6 +75,7 @@ def _told(check: Check) -> Text:
 def _contents(contents: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What the checkpoint contains, in words; an empty text where it says nothing."""
     graph, preprocessing = contents["graph"], contents["preprocessing"]
+    size = preprocessing["size"]
     activation = {True: "activation QuickGELU", False: "activation GELU", None: ""}[contents["quick_gelu"]]
     written = [contents["backbone"], activation, contents["head"] and f"head {contents['head']}"]
     version = contents["iqa_version"] and f"written by iqa {contents['iqa_version']}"
@@ -83,7 +85,7 @@ def _contents(contents: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("graph", f"{graph['name']}, {graph['hash']}"),
         ("labels", ", ".join(label["name"] for label in graph["labels"])),
         ("levels", "; or ".join(sorted({", ".join(label["levels"]) for label in graph["labels"]}))),
-        ("pictures", f"{preprocessing['size']} x {preprocessing['size']} pixels, {preprocessing['interpolation']}"),
+        ("pictures", _joined(f"{size} x {size} pixels", preprocessing["interpolation"], several_views(preprocessing))),
         (
             "operating point",
             ", ".join(f"{name} {value:+g}" for name, value in contents["operating_point"].items() if value),
