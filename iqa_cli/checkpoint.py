@@ -42,6 +42,9 @@ INTERPOLATIONS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
 """Resampling filters that every Pillow has, by name, so that a card can be checked without it."""
 OPERATING_POINT = "operating_point"
 """Key of the card under which a label has the log-odds that are added before its level is named."""
+PREVIEW = "preview"
+"""Key of the card under which `margins` says, for each label, how far the scores of a photo's preview may be from those
+of the photo: log-odds. Without it no photo is judged from its preview where that has to be as good as the photo."""
 CONVERTED = "converted"
 """Key of the card of a checkpoint that `iqa convert` made: of which file, and how it was read."""
 GRAPH_KEY = "iqa_graph"
@@ -186,6 +189,32 @@ class Checkpoint:
                 f"{self.folder / CARD}: {OPERATING_POINT}: the card's graph has no label {names}", hint=_REINSTALL
             )
         return tuple(float(entry.get(name, 0.0)) for name in self.graph.label_names)
+
+    @property
+    def preview_margins(self) -> tuple[float, ...] | None:
+        """Log-odds per label, in graph order, from `PREVIEW`; None for a card that has none.
+
+        raises  CheckpointError  if the entry is none, or not for the labels of the graph
+        """
+        entry = self.card.get(PREVIEW)
+        if entry is None:
+            return None
+        where = f"{self.folder / CARD}: {PREVIEW}.margins"
+        margins = entry.get("margins") if isinstance(entry, dict) else None
+        if not isinstance(margins, dict) or not all(
+            _is_number(value) and 0 <= value <= 10 for value in margins.values()
+        ):
+            expected = "expected a number from 0 to 10 per label"
+            raise CheckpointError(f"{where}: {expected}, got {_shown(entry)}", hint=_REINSTALL)
+        # One that is missing would be a label whose level may be anything.
+        for names, what in (
+            (margins.keys() - set(self.graph.label_names), "the card's graph has no label"),
+            (set(self.graph.label_names) - margins.keys(), "there is none for"),
+        ):
+            if names:
+                listed = ", ".join(map(_shown, sorted(names)[:_MOST_SHOWN]))
+                raise CheckpointError(f"{where}: {what} {listed}", hint=_REINSTALL)
+        return tuple(float(margins[name]) for name in self.graph.label_names)
 
     @property
     def caveats(self) -> tuple[str, ...]:

@@ -109,6 +109,11 @@ SENTENCES: dict[str, str] = {
     ),
     "the camera's preview is damaged and was not used": "相机预览图已损坏，未使用",
     "judged from the camera's {} x {} preview": "根据相机的 {} x {} 预览图评判",
+    "judged from the camera's {} x {} preview, which agrees with {} of the picture's {} tiles": (
+        "根据相机的 {} x {} 预览图评判，它与照片的 {} 块（共 {} 块）一致"
+    ),
+    "the camera's preview looks unlike the picture and was not used": "相机预览图与照片看起来不同，未使用",
+    "too close to call from the camera's preview: the picture was decoded": "根据相机预览图难以判定，已解码照片本身",
     # exif.py, settings.py
     "the camera settings (EXIF) are damaged": "拍摄参数（EXIF）已损坏",
     "the camera settings in XMP are damaged": "XMP 中的拍摄参数已损坏",

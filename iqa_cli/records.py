@@ -22,8 +22,9 @@ Language = Literal["en", "zh"]
 Status = Literal["ok", "uncertain", "damaged", "unreadable"]
 Measured = Literal["fits", "less", "more"]
 """What a measurement says to a level: it was seen there, or is far from that and speaks for a lower or higher one."""
-Decode = Literal["scaled", "full", "thumbnail"]
-"""How much of a file is decoded: a JPEG at a fraction of its size, every pixel, or the preview of the camera."""
+Decode = Literal["scaled", "full", "thumbnail", "auto"]
+"""How much of a file is decoded: a JPEG at a fraction of its size, every pixel, the preview of the camera, or that
+where a check against the picture and a margin allow it and otherwise as by "scaled"."""
 Device = Literal["auto", "cpu", "cuda"]
 """Where a model runs: `auto` takes a graphics card for a large model, if there is one."""
 UnclearSurroundings = Literal["edge", "small", "blurred"]
@@ -79,6 +80,9 @@ class Photo:
     large: NDArray[np.uint8] | None = None
     """The same picture with more pixels, for a model that asked for them; None where `rgb` has all that it needs, or
     all there are."""
+
+    is_checked_preview: bool = False
+    """Whether it is the camera's preview, which was compared with parts of the picture; see mode "auto"."""
 
     def __post_init__(self) -> None:
         """Refuse anything that is not (H, W, 3) uint8 with at least one pixel."""

@@ -151,6 +151,9 @@ BAD_CHECKPOINTS: tuple[BadCheckpoint, ...] = (
     BadCheckpoint("operating-point-list", put("operating_point", value=[0.5] * 6), "operating_point"),
     BadCheckpoint("operating-point-huge", put("operating_point", value={"dark": 1e300}), "operating_point"),
     BadCheckpoint("operating-point-foreign", put("operating_point", value={"\x1b[2Jdrak": 1}), "operating_point"),
+    BadCheckpoint("preview-list", put("preview", value=[0.5] * 6), "preview.margins"),
+    BadCheckpoint("preview-huge", put("preview", value={"margins": {"dark": 1e300}}), "preview.margins"),
+    BadCheckpoint("preview-foreign", put("preview", value={"margins": {"\x1b[2Jdrak": 1}}), "preview.margins"),
     BadCheckpoint("measured-list", put("measured", value=[1, 2]), "measured"),
     BadCheckpoint("measured-text", put("measured", value={"labels": {"dark": "\x1b[2J"}}), "measured"),
     BadCheckpoint(

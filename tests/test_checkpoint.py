@@ -150,6 +150,31 @@ def test_a_wrong_operating_point_names_what_is_wrong(folder: Path, entry: object
         _ = load_checkpoint(folder).offsets
 
 
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ([0.1] * 6, r"card\.json: preview\.margins: expected a number from 0 to 10 per label, got \[0\.1"),
+        ({}, "preview.margins: expected a number"),
+        ({"margins": {"dark": -0.1}}, "preview.margins: expected a number"),
+        ({"margins": {"dark": True}}, "preview.margins: expected a number"),
+        ({"margins": {"drak": 0.1}}, "the card's graph has no label 'drak'\n"),
+        ({"margins": {"dark": 0.1, "bright": 0.1}}, "there is none for 'high_contrast', 'low_contrast', 'over"),
+    ],
+)
+def test_wrong_margins_of_previews_name_what_is_wrong(folder: Path, entry: object, message: str) -> None:
+    assert load_checkpoint(folder).preview_margins is None
+    edit(folder, lambda card: card.update(preview=entry))
+    with pytest.raises(CheckpointError, match=message):
+        _ = load_checkpoint(folder).preview_margins
+
+
+def test_margins_of_previews_are_in_the_order_of_the_graph(folder: Path) -> None:
+    names = load_checkpoint(folder).graph.label_names
+    margins = {name: 0.1 * number for number, name in enumerate(names)}
+    edit(folder, lambda card: card.update(preview={"margins": dict(reversed(margins.items()))}))
+    assert load_checkpoint(folder).preview_margins == tuple(margins.values())
+
+
 def test_labels_that_the_operating_point_leaves_out_have_no_offset(folder: Path) -> None:
     assert set(load_checkpoint(folder).offsets) == {0.0}
     edit(folder, lambda card: card.update(operating_point={"dark": -0.5}))

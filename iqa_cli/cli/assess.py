@@ -99,7 +99,9 @@ def assess(
         typer.Option(
             metavar=choice_of(DecodeMode),
             help="scaled reads large JPEGs at a fraction of their size, much faster; full reads every pixel; thumbnail "
-            "judges the preview that the camera wrote: a first look, five to ten times faster where photos have one.",
+            "judges the preview that the camera wrote: a first look, five to ten times faster where photos have one; "
+            "auto is scaled, but judges a HEIC file by its preview where parts of the picture agree with it and no "
+            "level is close, several times faster.",
         ),
     ] = DecodeMode.SCALED,
     jobs: Annotated[

@@ -48,9 +48,10 @@ class DecodeMode(enum.StrEnum):
     SCALED = "scaled"
     FULL = "full"
     THUMBNAIL = "thumbnail"
+    AUTO = "auto"
 
     @property
-    def code(self) -> Literal["scaled", "full", "thumbnail"]:
+    def code(self) -> Literal["scaled", "full", "thumbnail", "auto"]:
         """The library's name for it."""
         return self.value
 

@@ -132,6 +132,7 @@ def _inference(checkpoint: Checkpoint) -> str:
     for look in (
         lambda: compile_plan(checkpoint.graph),
         lambda: checkpoint.offsets,
+        lambda: checkpoint.preview_margins,
         lambda: read_usual(checkpoint.card.get("measured"), checkpoint.graph, CARD),
     ):
         try:

@@ -3,6 +3,7 @@
     graph             {"name", "hash", "labels": [{"name", "levels"}]}
     preprocessing     {"size", "interpolation", "mean", "std", "views": {"square", "crops"} or null}
     operating_point   log-odds by label
+    preview_margins   the same; empty for a card without them
     iqa_version, created, backbone, head    as the card says; null where it says nothing
     quick_gelu        whether the backbone's activation is QuickGELU; null for a card that does not say
     trained_on        {"kind", "photographs", "provenance"}
@@ -38,6 +39,7 @@ def card_contents(checkpoint: Checkpoint) -> dict[str, Any]:
     card, graph = checkpoint.card, checkpoint.graph
     model, data, metrics = (_object(card.get(key)) for key in ("model", "data", "metrics"))
     point = _object(card.get("operating_point"))
+    margins = _object(_object(card.get("preview")).get("margins"))
     return {
         "graph": {
             "name": graph.name,
@@ -49,6 +51,9 @@ def card_contents(checkpoint: Checkpoint) -> dict[str, Any]:
         },
         "preprocessing": dataclasses.asdict(checkpoint.preprocessing),
         "operating_point": {name: point[name] for name in graph.label_names if _number(point.get(name)) is not None},
+        "preview_margins": {
+            name: margins[name] for name in graph.label_names if _number(margins.get(name)) is not None
+        },
         "iqa_version": _text(card.get("iqa_version")),
         "created": _text(card.get("created")),
         "backbone": _text(model.get("backbone")),

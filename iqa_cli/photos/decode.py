@@ -37,7 +37,7 @@ from iqa_cli.photos.pixels import (
     upright_size,
     with_exponent,
 )
-from iqa_cli.photos.preview import MIN_SHORT_SIDE, read_preview
+from iqa_cli.photos.preview import MIN_SHORT_SIDE, read_checked_preview, read_preview
 from iqa_cli.records import Capture, Photo, PhotoRef, Unreadable
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Mode = Literal["scaled", "full", "thumbnail"]
+Mode = Literal["scaled", "full", "thumbnail", "auto"]
 Decoded = Literal["scaled", "full"]
 Source = PhotoRef | bytes | bytearray | memoryview | Image.Image | NDArray[Any]
 
@@ -75,7 +75,9 @@ def read_photo(source: Source, *, mode: Mode = "scaled", side: int = 0) -> tuple
     mode     "scaled" shrinks a JPEG while decoding it (1/2, 1/4, 1/8), "full" decodes every pixel first; both
              give a picture with a long side of at most 512 pixels, and their mean tone agrees. "thumbnail" takes
              the preview that the camera wrote, in a file or in the bytes of one, looks at the head only and so does
-             not notice damage behind it; what has no good preview, and PIL images and arrays, is read as by "scaled"
+             not notice damage behind it; what has no good preview, and PIL images and arrays, is read as by "scaled".
+             "auto" takes the preview of a HEIC picture in tiles if three of them agree with it, and reads everything
+             else as by "scaled"
     side     of the largest square that a model squashes the picture to. Above 288 pixels it gets a `Photo.large` whose
              shorter side has as many, if the file has them and decoding them does not take too much: a note says if it
              does. A preview is taken as it is
@@ -84,9 +86,9 @@ def read_photo(source: Source, *, mode: Mode = "scaled", side: int = 0) -> tuple
              never for what a file contains
     """
     if mode not in get_args(Mode):
-        raise ValueError(f"expected mode 'scaled', 'full' or 'thumbnail', got {mode!r}")
-    if mode == "thumbnail":
-        return _from_preview(source, side)
+        raise ValueError(f"expected mode 'scaled', 'full', 'thumbnail' or 'auto', got {mode!r}")
+    if mode == "thumbnail" or mode == "auto":
+        return _from_preview(source, side, mode == "auto")
     side = side if side > KEPT_SHORT_SIDE else 0
     if isinstance(source, PhotoRef):
         data = read_file(source.path)
@@ -102,10 +104,11 @@ def read_photo(source: Source, *, mode: Mode = "scaled", side: int = 0) -> tuple
     raise TypeError(f"expected PhotoRef, bytes, a PIL image or a numpy array, got {type(source).__name__}")
 
 
-def _from_preview(source: Source, side: int) -> tuple[Photo | Unreadable, Capture]:
+def _from_preview(source: Source, side: int, is_checked: bool) -> tuple[Photo | Unreadable, Capture]:
     if not isinstance(source, PhotoRef | bytes | bytearray | memoryview):
         return read_photo(source, side=side)  # pixels already
-    seen = read_preview(source.path if isinstance(source, PhotoRef) else bytes(source))
+    file = source.path if isinstance(source, PhotoRef) else bytes(source)
+    seen = read_checked_preview(file, side) if is_checked else read_preview(file)
     # What is refused in one mode is refused in every one.
     if seen.photo is not None and _too_large(seen.photo.width, seen.photo.height) is None:
         return seen.photo, seen.capture

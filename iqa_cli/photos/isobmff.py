@@ -97,6 +97,26 @@ class ThumbnailItem:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Items:
+    """What the tables of a file say of its items, by item number."""
+
+    primary: int
+    """The item that is the picture."""
+    types: Mapping[int, bytes]
+    """Of four bytes, such as `hvc1`."""
+    spans: Mapping[int, tuple[_Span, ...]]
+    """Where in the file its bytes lie."""
+    properties: Mapping[int, tuple[tuple[bytes, bytes], ...]]
+    """(type, body) of its property boxes, each once."""
+    references: Mapping[bytes, tuple[tuple[int, tuple[int, ...]], ...]]
+    """By kind: (item, items it refers to), in the order of the file."""
+
+    def property_of(self, item: int, kind: bytes) -> bytes | None:
+        """The body of its first property of a kind; None if it has none."""
+        return next((body for found, body in self.properties.get(item, ()) if found == kind), None)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Demand:
     """What decoding a picture takes."""
 
@@ -239,6 +259,30 @@ def find_thumbnail(data: bytes) -> ThumbnailItem | None:
         properties = tuple((kind, data[start:end]) for kind, start, end in boxes)
         found.append(ThumbnailItem(tuple(spans), properties))
     return max(found, key=lambda item: item.coded_bytes, default=None)
+
+
+def read_items(data: bytes) -> Items | None:
+    """The items of a file; None if it has no primary one, or tables that name an item twice.
+
+    data    as for `find_thumbnail`
+    raises  ExcessError  as `find_thumbnail`
+    """
+    meta, _ = _meta(data)
+    primary = _primary(data, meta)
+    types = [(item, data[at : at + 4]) for item, at in _items(data, meta)]
+    spans = [(item, tuple(found)) for item, found in _item_spans(data, meta)]
+    boxes, links = _property_links(data, meta)
+    bodies = [(kind, data[start:end]) for kind, start, end in boxes]
+    properties: dict[int, tuple[tuple[bytes, bytes], ...]] = {}
+    for item, at, count, size in links:
+        numbers = dict.fromkeys(_uint(data, at + link * size, size) & _INDEX[size] for link in range(count))
+        own = tuple(bodies[number - 1] for number in numbers if 1 <= number <= len(bodies))
+        properties[item] = properties.get(item, ()) + own
+    if primary is None or len(dict(types)) < len(types) or len(dict(spans)) < len(spans):
+        return None
+    kinds = (b"dimg", b"thmb", b"auxl")
+    references = {kind: tuple((item, tuple(to)) for item, to in _references(data, meta, kind)) for kind in kinds}
+    return Items(primary, dict(types), dict(spans), properties, references)
 
 
 def hide_exif(data: bytes, boxes: PictureBoxes) -> bytes:

@@ -3,7 +3,8 @@
 Where it is looked for, the best first: in a JPEG the VGA picture of a multi-picture index (CIPA DC-007) and the
 thumbnail in EXIF; in a HEIC file the thumbnail item and the thumbnail in EXIF; in AVIF the thumbnail in EXIF. A preview
 counts only if it is intact, not tiny, and has the shape of the picture once its bars are off. It can still be older
-than the picture: a program that brightens a photo and copies its EXIF block leaves the dark preview in it.
+than the picture: a program that brightens a photo and copies its EXIF block leaves the dark preview in it. In a HEIC
+picture in tiles that shows where some of its tiles are decoded as well: `read_checked_preview`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import logging
 import stat
 from typing import TYPE_CHECKING
 
-from iqa_cli.photos import heif_thumbnail, isobmff, jpeg, jpeg_decoder, tiff, truncated
+from iqa_cli.photos import heif_thumbnail, heif_tiles, isobmff, jpeg, jpeg_decoder, tiff, truncated
 from iqa_cli.photos.exif import capture_of_block, capture_of_header
 from iqa_cli.photos.files import FIRST_WINDOW_BYTES, SIGNATURE_BYTES, Windows, sniff
 from iqa_cli.photos.headers import read_header
@@ -25,7 +26,7 @@ from iqa_cli.photos.surroundings import without_bars
 from iqa_cli.records import Capture, Photo
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
     from PIL import Image
@@ -61,6 +62,7 @@ _COLOURS = 3
 OTHER_SHAPE = "the camera's preview has another shape than the picture and was not used"
 OTHER_SIZE = "the picture was changed after the camera wrote its preview, which was not used"
 DAMAGED = "the camera's preview is damaged and was not used"
+UNLIKE = "the camera's preview looks unlike the picture and was not used"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -99,22 +101,36 @@ def read_preview(source: Path | bytes) -> Preview:
     source   a file, or the bytes of one
     returns  a Preview without photo for whatever cannot be read: `read_photo` says why
     """
+    return _from(source, _read)
+
+
+def read_checked_preview(source: Path | bytes, side: int = 0) -> Preview:
+    """The thumbnail of a HEIC picture in tiles, if it agrees with some of them; its photo says that it was checked.
+
+    source  as in `read_preview`
+    side    of the largest square that a model squashes the picture to: a smaller preview is of no use
+    returns a Preview without photo for everything else, also for what is no such picture
+    """
+    return _from(source, lambda file: _checked(file, side))
+
+
+def _from(source: Path | bytes, read: Callable[[Windows], Preview]) -> Preview:
     if isinstance(source, bytes):
-        return _guarded(Windows(io.BytesIO(source), len(source)))
+        return _guarded(Windows(io.BytesIO(source), len(source)), read)
     try:
         status = source.stat()
         if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
             return Preview()
         with source.open("rb", buffering=0) as file:
-            return _guarded(Windows(file, status.st_size))
+            return _guarded(Windows(file, status.st_size), read)
     except OSError as error:
         logger.debug("no preview: %r", error)
         return Preview()
 
 
-def _guarded(file: Windows) -> Preview:
+def _guarded(file: Windows, read: Callable[[Windows], Preview]) -> Preview:
     try:
-        seen = _read(file)
+        seen = read(file)
     except Exception as error:  # as many types as in `decode`; the picture may be fine
         logger.debug("no preview", exc_info=error)
         seen = Preview()
@@ -161,20 +177,80 @@ def _in_jpeg(file: Windows, head: jpeg.JpegHead, exif: bytes | None) -> Iterator
         yield thumbnail
 
 
-def _of_heif(file: Windows) -> Preview:
+def _head_of_heif(file: Windows) -> tuple[bytes, isobmff.PictureBoxes] | None:
+    """The file up to the end of its `meta` box, and what that says; None if it is of no use here."""
     end = isobmff.meta_end(file.read(0, FIRST_WINDOW_BYTES))
     if end is None or end > _MAX_BOXES_BYTES:
-        return Preview()
+        return None
     head = file.read(0, end)
     boxes = isobmff.read_boxes(head)
     if not (boxes.width and boxes.height) or boxes.picture_end > file.size:
-        return Preview()
+        return None
+    return head, boxes
+
+
+def _settings_of_heif(
+    file: Windows, head: bytes, boxes: isobmff.PictureBoxes
+) -> tuple[bytes | None, Capture, tuple[str, ...]]:
+    """The EXIF block, the camera settings, and notes on these."""
     exif = isobmff.tiff_block(_join(file, boxes.exif_spans))
     xmp = None if exif else _join(file, isobmff.xmp_spans(head))
-    capture, notes = capture_of_block(exif, boxes.width, boxes.height, xmp=xmp)
+    return exif, *capture_of_block(exif, boxes.width, boxes.height, xmp=xmp)
+
+
+def _of_heif(file: Windows) -> Preview:
+    found = _head_of_heif(file)
+    if found is None:
+        return Preview()
+    head, boxes = found
+    exif, capture, notes = _settings_of_heif(file, head, boxes)
     previews = _in_heif(file, isobmff.find_thumbnail(head), exif)
     # How the boxes turn the picture counts for all that is in the file (23008-12, 6.5.10).
     return _first_good(previews, (boxes.width, boxes.height), boxes.orientation, capture, notes)
+
+
+def _checked(file: Windows, side: int) -> Preview:
+    if sniff(file.read(0, SIGNATURE_BYTES)) != "heif":
+        return Preview()
+    found = _head_of_heif(file)
+    if found is None:
+        return Preview()
+    head, boxes = found
+    item = isobmff.find_thumbnail(head)
+    if item is None or item.coded_bytes > _MAX_PREVIEW_BYTES:
+        return Preview()
+    size = (boxes.width, boxes.height)
+    grid = heif_tiles.find_grid(file, head, size, item)
+    if grid is None or any(coding is not None and coding.hdr_curve for coding in (boxes.coding, item.coding)):
+        return Preview()
+    _, capture, notes = _settings_of_heif(file, head, boxes)  # now: it mostly lies before the tiles
+    opened = _open_heif(item, _join(file, item.spans))
+    if opened is None:
+        return Preview(note=DAMAGED)
+    stored = (opened.width, opened.height)
+    if not heif_tiles.has_shape_of(stored, size):
+        return Preview(note=OTHER_SHAPE)
+    if min(stored) < max(MIN_SHORT_SIDE, side):
+        return Preview()
+    compared = grid.agreeing_tiles(file, opened.image)
+    if not compared:
+        return Preview(note=UNLIKE)
+    across, down = upright_size(stored, boxes.orientation)
+    said = (
+        f"judged from the camera's {across} x {down} preview, "
+        f"which agrees with {compared} of the picture's {len(grid.tiles)} tiles"
+    )
+    photo = finish(
+        opened.image,
+        size=size,
+        orientation=boxes.orientation,
+        notes=(*notes, *opened.notes, said),
+        coding=opened.coding,
+    )
+    # Where bars or borders end is told from the picture itself: on a preview a line of it is 13 of the picture.
+    if photo.rgb.shape[:2] != (down, across):
+        return Preview()
+    return Preview(dataclasses.replace(photo, is_checked_preview=True), capture)
 
 
 def _in_heif(file: Windows, item: isobmff.ThumbnailItem | None, exif: bytes | None) -> Iterator[_Opened | None]:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE: dict[Decode, int] = {"scaled": 4, "full": 2, "thumbnail": 32}
+AT_ONCE: dict[Decode, int] = {"scaled": 4, "full": 2, "thumbnail": 32, "auto": 4}
 """Photos that a worker judges in one go, see `Judge.photos`: many of the quick ones, few of those that an interrupt or
 the end of a run would have to wait for."""
 IN_FLIGHT = 3
@@ -67,7 +67,8 @@ class Auditor:
 
     checkpoint     whose model and graph judge
     decode         "scaled" decodes JPEGs at a fraction of their size, many times faster; "full" decodes every pixel;
-                   "thumbnail" takes the preview that the camera wrote where there is one, and reads only that
+                   "thumbnail" takes the preview that the camera wrote where there is one, and reads only that; "auto"
+                   takes that of a HEIC file where the picture's tiles agree with it and no level is close
     jobs           photos to work on at once; None takes one per processor this process may use
     lang           of evidence, notes and reasons
     strictness     log-odds added to every problem before levels are named: above 0 misses fewer and accuses more good
@@ -339,7 +340,8 @@ def assess(
     paths       files and folders; folders are searched to the bottom
     checkpoint  a shipped one by name, or the folder of any
     decode      "scaled" decodes JPEGs at a fraction of their size, many times faster; "full" decodes every pixel;
-                "thumbnail" takes the preview that the camera wrote where there is one
+                "thumbnail" takes the preview that the camera wrote where there is one, "auto" that of a HEIC file if
+                it can be relied on
     jobs        photos to work on at once; None takes one per processor. The reports do not depend on it
     lang        of evidence, notes and reasons
     strictness  log-odds added to every problem before levels are named, as `iqa assess --strictness`: lenient is -1,

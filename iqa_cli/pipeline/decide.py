@@ -54,6 +54,14 @@ class Decider:
         }
         return Decision(levels, marginals=self.by_label(rows[0]), at_operating_point=self.by_label(rows[-1]))
 
+    def is_settled(self, scores: NDArray[np.floating], margins: NDArray[np.floating]) -> bool:
+        """Whether levels stay the same when all scores (1, N) move up or down by the margins (L,) of their labels."""
+        moved = np.repeat(margins, [count - 1 for count in self._graph.n_levels]).astype(np.float32)
+        unary = unary_from_nodes(np.concatenate([scores, scores + moved, scores - moved]) + self._offsets, self._plan)
+        rows = self._crf.marginals(unary)
+        positions = named_positions(rows, lambda: self._crf.map(unary)[1], self._plan)
+        return bool((positions == positions[0]).all())
+
     def beliefs(self, scores: NDArray[np.floating]) -> Beliefs:
         """All that inference knows about one photo with these (1, N) scores, whatever the operating point."""
         return self._crf.infer(unary_from_nodes(scores, self._plan))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from iqa_cli.checkpoint import CARD
 from iqa_cli.findings import (
     disagreement_notes,
@@ -15,13 +17,12 @@ from iqa_cli.findings import (
 )
 from iqa_cli.models.runner import OnnxModel
 from iqa_cli.pipeline.decide import Decider
-from iqa_cli.pipeline.reading import Manner, look_at, look_at_source
+from iqa_cli.pipeline.reading import Manner, look_at, look_at_source, looked_at_again
 from iqa_cli.records import PhotoReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from iqa_cli.checkpoint import Checkpoint
@@ -38,7 +39,7 @@ class Judge:
     Arguments as of `Auditor`. A report depends on its photo alone: it is the same bytes whatever is judged beside it,
     now or in a run that was interrupted.
 
-    raises  CheckpointError  if the model cannot be loaded
+    raises  CheckpointError  if the model cannot be loaded, or the card's margins are none
     """
 
     def __init__(
@@ -53,6 +54,11 @@ class Judge:
         device: Device = "cpu",
     ) -> None:
         self.graph = checkpoint.graph
+        margins = checkpoint.preview_margins
+        self._margins = np.asarray(margins) if margins is not None and decode == "auto" else None
+        """(L,) log-odds by which the scores of a checked preview may be wrong."""
+        if decode == "auto" and margins is None:  # nobody knows how far this model can trust a preview
+            decode = "scaled"
         self._manner = Manner(decode, checkpoint.preprocessing, thumbnails)
         self._lang: Language = lang
         self._explain = explain
@@ -75,22 +81,36 @@ class Judge:
             if should_stop():
                 return []
             looks.append(look_at(ref, self._manner))
-        return self._judged(looks)
+        return self._judged(looks, refs)
 
     def photo(self, source: PhotoRef | Pixels) -> PhotoReport:
         """The report of one photo that need not be a file.
 
         raises  TypeError, ValueError  for a source that is none, see `read_photo`
         """
-        return self._judged([look_at_source("", source, self._manner)])[0]
+        return self._judged([look_at_source("", source, self._manner)], [source])[0]
 
-    def _judged(self, looks: Sequence[Look]) -> list[PhotoReport]:
-        """An exception in here is our bug and nobody's photo."""
-        scores = [None if look.views is None else self._model.photo_scores(look.views) for look in looks]
-        return [
-            _unreadable(look) if of_photo is None else self._report(look, of_photo)
-            for look, of_photo in zip(looks, scores, strict=True)
-        ]
+    def _judged(self, looks: Sequence[Look], sources: Sequence[PhotoRef | Pixels]) -> list[PhotoReport]:
+        """Reports of what was looked at, in the order of the sources. An exception in here is our bug and nobody's
+        photo.
+        """
+        scored = [(look, self._scores(look)) for look in looks]
+        settled = [self._settled(*one, source) for one, source in zip(scored, sources, strict=True)]
+        return [_unreadable(look) if scores is None else self._report(look, scores) for look, scores in settled]
+
+    def _scores(self, look: Look) -> NDArray[np.float32] | None:
+        return None if look.views is None else self._model.photo_scores(look.views)
+
+    def _settled(
+        self, look: Look, scores: NDArray[np.float32] | None, source: PhotoRef | Pixels
+    ) -> tuple[Look, NDArray[np.float32] | None]:
+        """The same, or the picture and its scores where those of the preview are too close to another level."""
+        if self._margins is None or scores is None or not look.is_checked_preview:
+            return look, scores
+        if self._decider.is_settled(scores, self._margins):
+            return look, scores
+        again = looked_at_again(look, source, self._manner)
+        return again, self._scores(again)
 
     def _report(self, look: Look, scores: NDArray[np.float32]) -> PhotoReport:
         """The report of a photo with these (1, N) scores."""

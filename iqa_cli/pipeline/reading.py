@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from iqa_cli.photometry import Doubt
     from iqa_cli.records import Decode, Measurement, Thumbnail, Unclear
 
+TOO_CLOSE = "too close to call from the camera's preview: the picture was decoded"
+"""The note of a photo that was `looked_at_again`."""
+
 Pixels = bytes | bytearray | memoryview | Image.Image | NDArray[Any]
 
 
@@ -50,6 +53,8 @@ class Look:
     """Camera settings, as far as they could be read."""
     thumbnail: Thumbnail | None = None
     """The picture, small, if it was asked for."""
+    is_checked_preview: bool = False
+    """Whether the camera's preview was looked at in place of the picture; see `Photo`."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,10 +91,22 @@ def look_at_source(source_file: str, source: PhotoRef | Pixels, manner: Manner) 
     """
     side = manner.preprocessing.largest_side
     seen = _look(source_file, *read_photo(source, mode=manner.decode, side=side), manner)
-    if manner.decode == "thumbnail" and (seen.doubt is not None or seen.unclear is not None):
+    if manner.decode in ("thumbnail", "auto") and (seen.doubt is not None or seen.unclear is not None):
         # A preview of a few kilobytes may look drawn, or its edges unsharp, where the picture's are not.
         seen = _look(source_file, *read_photo(source, mode="scaled", side=side), manner)
     return seen
+
+
+def looked_at_again(look: Look, source: PhotoRef | Pixels, manner: Manner) -> Look:
+    """The picture of a photo whose preview left it open what to say of it.
+
+    source  what was looked at
+    raises  as `look_at_source`, for nothing that is wrong with the photo if that is a file
+    """
+    manner = dataclasses.replace(manner, decode="scaled")
+    name = look.source_file
+    seen = look_at(source, manner) if isinstance(source, PhotoRef) else look_at_source(name, source, manner)
+    return seen if seen.error is not None else dataclasses.replace(seen, notes=(*seen.notes, TOO_CLOSE))
 
 
 def _look(source_file: str, photo: Photo | Unreadable, capture: Capture, manner: Manner) -> Look:
@@ -108,4 +125,5 @@ def _look(source_file: str, photo: Photo | Unreadable, capture: Capture, manner:
         damage=photo.damage,
         capture=capture,
         thumbnail=thumbnail_of(photo.rgb, seen) if manner.thumbnails else None,
+        is_checked_preview=photo.is_checked_preview,
     )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def test_every_photograph_is_read_in_every_mode(drawn: tuple[Photograph, ...]) -> None:
     assert {photograph.suffix for photograph in drawn} == {".jpg", ".mpo", ".png", ".webp", ".heic", ".avif"}
     for photograph in drawn:
-        for mode in ("scaled", "full", "thumbnail"):
+        for mode in ("scaled", "full", "thumbnail", "auto"):
             photo, _ = read_photo(photograph.data, mode=mode)
             assert isinstance(photo, Photo), (photograph.name, mode, photo)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from iqa_cli.checkpoint import CARD_PAGE, CONVERTED, PAGE_MARK, caveats_of, load_checkpoint
+from iqa_cli.checkpoint import CARD_PAGE, CONVERTED, PAGE_MARK, PREVIEW, caveats_of, load_checkpoint
 from iqa_cli.findings import in_percent
 from iqa_cli.hexgraph.read import parse_graph
 from iqa_cli.report.checkpoint.views import several_views
@@ -238,6 +238,9 @@ def _made(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     moved = {label: value for label, value in card.get("operating_point", {}).items() if value}
     if moved:
         yield "operating point", ", ".join(f"{label} {value:+g}" for label, value in moved.items())
+    margins = card.get(PREVIEW, {}).get("margins", {})
+    if margins:
+        yield "margins of previews", ", ".join(f"{label} {value:g}" for label, value in margins.items())
 
 
 def _config(config: Mapping[str, Mapping[str, Any]]) -> _Ready:

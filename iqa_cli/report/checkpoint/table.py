@@ -93,6 +93,10 @@ def _contents(contents: Mapping[str, Any]) -> list[tuple[str, str]]:
             "operating point",
             ", ".join(f"{name} {value:+g}" for name, value in contents["operating_point"].items() if value),
         ),
+        (
+            "margins of previews",
+            ", ".join(f"{name} {value:g}" for name, value in contents["preview_margins"].items()),
+        ),
         ("architecture", _joined(*written, version, contents["created"])),
         ("model", _model(contents.get("model"))),
         ("operators", ", ".join(f"{name} {n}" for name, n in contents.get("model", {}).get("operators", {}).items())),

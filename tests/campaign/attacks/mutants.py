@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-MODES = ("scaled", "full", "thumbnail")
+MODES = ("scaled", "full", "thumbnail", "auto")
 GROUP = 250
 """Mutants to a folder: starting a command takes as long as thirty of them."""
 EACH_CPU_S = 0.15
