@@ -75,7 +75,7 @@ def grouping_of(text: str) -> Grouping:
     """
     before, found, pattern = text.partition(_REGEX)  # a pattern may have commas: it comes last
     names = [name.strip() for name in before.split(",")] if before else []
-    if found and names and not names.pop() == "":
+    if found and names and names.pop():  # nothing may stand between the last comma and the pattern
         raise _unknown(text)
     if found:
         names.append(found + pattern)

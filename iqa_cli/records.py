@@ -84,6 +84,11 @@ class Photo:
     is_checked_preview: bool = False
     """Whether it is the camera's preview, which was compared with parts of the picture; see mode "auto"."""
 
+    @property
+    def largest(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 with as many pixels as there are, for a model; measurements are of `rgb`."""
+        return self.rgb if self.large is None else self.large
+
     def __post_init__(self) -> None:
         """Refuse anything that is not (H, W, 3) uint8 with at least one pixel."""
         if self.rgb.ndim != 3 or self.rgb.shape[2] != 3 or self.rgb.dtype.name != "uint8" or self.rgb.size == 0:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import os
 import sys
 import time
 from pathlib import Path
@@ -16,7 +15,7 @@ from iqa_cli.cli.options import DecodeMode, Device, Lang, Level, Strictness, cho
 from iqa_cli.errors import ExitCode, InvalidInput, NothingReadable, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from iqa_cli.cache import Cache
     from iqa_cli.cli.outputs import Outputs
@@ -151,9 +150,9 @@ def assess(
     photo could be read, 70 a bug in iqa or processes of it that are killed again and again, 130 interrupted.
     """
     # Cheap checks first, heavy libraries last: a mistyped path fails at once.
+    from iqa_cli.cli.auditing import load_auditor, opened_cache
     from iqa_cli.cli.finding import find_photos
     from iqa_cli.cli.outputs import open_outputs
-    from iqa_cli.cli.signals import when_hurried
     from iqa_cli.cli.streams import say
     from iqa_cli.grouping import grouping_of
     from iqa_cli.paths import find_checkpoint
@@ -171,23 +170,17 @@ def assess(
         found = find_photos(paths, include_copies=include_copies, exclude=exclude or (), exclude_from=exclude_from)
         model = find_checkpoint(checkpoint)
         with open_outputs(csv, jsonl, json, html, found.photos) as outputs:
-            # Before numpy is imported: it would start a thread per processor for sums that nothing here computes.
-            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-            from iqa_cli.pipeline import Auditor
-
-            auditor = Auditor.load(
+            auditor = load_auditor(
                 model,
-                decode=decode.code,
+                decode=decode,
                 jobs=jobs,
-                lang=lang.code,
-                strictness=strictness.log_odds,
+                lang=lang,
+                strictness=strictness,
+                device=device,
                 explain=jsonl is not None or html is not None,
                 thumbnails=html is not None,
-                use_processes=True,
-                device=device.code,
             )
-            when_hurried(auditor.hurry)
-            with opened_cache(auditor, cache, say) as known:
+            with opened_cache(auditor, cache) as known:
                 about = _provenance(paths, model, auditor.card_sha256, decode, strictness)
                 outputs.start(auditor.graph, lang.code, about, csv_bom=csv_bom, by=groupings)
                 complete = _audit(auditor, found, known, outputs, tally, about, to_the_end=fail_on is not None)
@@ -228,17 +221,6 @@ def _provenance(
     )
 
 
-def opened_cache(
-    auditor: Auditor, wanted: bool, say: Callable[[str], None]
-) -> contextlib.AbstractContextManager[Cache | None]:
-    """The user's cache, which tells what is wrong with it and never stops a run; None if it is not wanted."""
-    if not wanted:
-        return contextlib.nullcontext()
-    from iqa_cli.cache import Cache
-
-    return Cache.open(None, auditor.context, tell=lambda note: say(f"warning: {note}"))
-
-
 def _audit(
     auditor: Auditor,
     found: Discovery,
@@ -254,26 +236,18 @@ def _audit(
     to_the_end  judge the rest as well when nobody reads any more
     returns     whether every photo was judged
     """
-    from iqa_cli.cli.progress import progress
-    from iqa_cli.cli.signals import is_asked
+    from iqa_cli.cli.auditing import judging
     from iqa_cli.report.audit.json_file import audit_json
     from iqa_cli.report.audit.table import print_table
     from iqa_cli.report.output import told_as_output_error
 
     started = time.perf_counter()
-    # Closed at once if anything stops the loop: the decoding threads end before the message is printed.
-    with (
-        contextlib.closing(auditor.run(found.photos, cache)) as reports,
-        progress(len(found.photos), auditor.lang) as advance,
-    ):
+    with judging(auditor, found, cache) as reports:
         for report in reports:
-            if is_asked():  # an interrupt can get lost in the code of a library
-                raise KeyboardInterrupt
             outputs.write(report)
             if outputs.is_deserted and not to_the_end:
                 return False
             tally.add(report)
-            advance(0 if cache is None else cache.hits)
     elapsed_s = time.perf_counter() - started
     remembered = 0 if cache is None else cache.hits
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import enum
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -104,6 +105,7 @@ def compare(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from iqa_cli import comparison
     from iqa_cli.checkpoint import load_checkpoint
+    from iqa_cli.cli.auditing import load_auditor
     from iqa_cli.cli.outputs import open_sinks, page_path
     from iqa_cli.cli.streams import say
     from iqa_cli.grouping import grouping_of
@@ -120,14 +122,17 @@ def compare(
         with contextlib.ExitStack() as stack:
             sinks = open_sinks(named, photos, stack)
             page = None if html is None else page_path("--html", html, named, photos)
-            card = load_checkpoint(model)
-            auditor = _auditor(model, decode, jobs, lang, strictness, device) if photos else None
+            auditor = None
+            if photos:
+                # As a plain `iqa assess` has it, so that both know the same photos from the cache.
+                auditor = load_auditor(model, decode=decode, jobs=jobs, lang=lang, strictness=strictness, device=device)
+            graph = load_checkpoint(model).graph if auditor is None else auditor.graph
             before, after = (
                 _read(source) if discovery is None else _audit(source, discovery, auditor, cache)
                 for source, discovery in zip((a, b), found, strict=True)
             )
             result = comparison.compare(before, after, pairing, by=groupings)
-            names = _names(result, card.graph, lang)
+            names = _names(result, graph, lang)
             _write(result, names, lang, sinks, page, top=top)
             if not any(isinstance(sink, OutputStream) for sink in sinks.values()):
                 from iqa_cli.report.comparison.table import print_comparison
@@ -148,41 +153,16 @@ def _photos(source: str, outputs: dict[str, str | None]) -> Discovery | None:
     raises  UsageError  if an output would write over that report
     """
     from iqa_cli.cli.finding import find_photos
+    from iqa_cli.photos.discover import SUFFIXES
 
     if os.path.isdir(source):  # noqa: PTH112 - Path's own raises for a locked folder before Python 3.14
         return find_photos([source])
     for option, name in outputs.items():
         if name is not None and os.path.realpath(name) == os.path.realpath(source):
             raise UsageError(f"{option} {name}: this is an input", hint=f"{option} names another file")
-    if Path(source).suffix.lower() in _photo_suffixes():
+    if Path(source).suffix.lower() in SUFFIXES:
         raise UsageError(f"{source}: this is one photo; iqa compare takes folders of them, or reports")
     return None
-
-
-def _photo_suffixes() -> frozenset[str]:
-    from iqa_cli.photos.discover import SUFFIXES
-
-    return frozenset(SUFFIXES)
-
-
-def _auditor(
-    model: Path, decode: DecodeMode, jobs: int | None, lang: Lang, strictness: Strictness, device: Device
-) -> Auditor:
-    """As a plain `iqa assess` has it, so that both know the same photos from the cache."""
-    from iqa_cli.cli.signals import when_hurried
-    from iqa_cli.pipeline import Auditor
-
-    auditor = Auditor.load(
-        model,
-        decode=decode.code,
-        jobs=jobs,
-        lang=lang.code,
-        strictness=strictness.log_odds,
-        use_processes=True,
-        device=device.code,
-    )
-    when_hurried(auditor.hurry)
-    return auditor
 
 
 def _audit(source: str, found: Discovery, auditor: Auditor | None, cache: bool) -> Side:
@@ -190,26 +170,16 @@ def _audit(source: str, found: Discovery, auditor: Auditor | None, cache: bool) 
 
     raises  NothingReadable  if no photo of it could be read
     """
-    from iqa_cli.cli.assess import opened_cache
-    from iqa_cli.cli.progress import progress
-    from iqa_cli.cli.signals import is_asked
-    from iqa_cli.cli.streams import say
+    from iqa_cli.cli.auditing import judging, opened_cache
     from iqa_cli.comparison import Side
     from iqa_cli.errors import NothingReadable
     from iqa_cli.photos.discover import as_utf8
 
     assert auditor is not None  # noqa: S101 - for the type checker: there is one wherever there are photos
     side = Side(as_utf8(source), as_utf8(os.path.join(source, "")))  # noqa: PTH118 - Path drops the slash
-    with (
-        opened_cache(auditor, cache, say) as known,
-        contextlib.closing(auditor.run(found.photos, known)) as reports,
-        progress(len(found.photos), auditor.lang) as advance,
-    ):
+    with opened_cache(auditor, cache) as known, judging(auditor, found, known) as reports:
         for report in reports:
-            if is_asked():  # an interrupt can get lost in the code of a library
-                raise KeyboardInterrupt
             side.add(report)
-            advance(0 if known is None else known.hits)
     if all(shot.status == "unreadable" for shot in side.shots):
         raise NothingReadable(f"{side.name}: no photo could be read, of {len(side.shots)} found")
     return side
@@ -231,7 +201,7 @@ def _names(found: Comparison, graph: HexGraph, lang: Lang) -> Names:
     from iqa_cli.report.comparison.sentences import Names
 
     labels = found.a.labels
-    graphs = (graph, *(read_graph(find_graph(name)) for name in graph_names()))
+    graphs = itertools.chain([graph], (read_graph(find_graph(name)) for name in graph_names()))
     return Names.of(labels, next((one for one in graphs if one.label_names == labels), None), lang.code)
 
 

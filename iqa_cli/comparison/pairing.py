@@ -7,10 +7,10 @@ import dataclasses
 import itertools
 import math
 import re
-import unicodedata
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from iqa_cli.errors import UsageError
+from iqa_cli.photos.spelling import one_spelling
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -86,7 +86,7 @@ class ByPattern:
         return _by_key(a, b, self._key, self._key)
 
     def _key(self, shot: Shot) -> Hashable | None:
-        found = self._pattern.search(_normal(shot.source_file))
+        found = self._pattern.search(one_spelling(shot.source_file))
         if found is None:
             return None
         named = found.groupdict()
@@ -217,12 +217,7 @@ def _roots(side: Side) -> list[str]:
 
 
 def _below(path: str, root: str) -> str:
-    return _normal(path.removeprefix(root))
-
-
-def _normal(path: str) -> str:
-    """Accents joined to their letters, as a copy by way of macOS may have them apart; `/` between folders."""
-    return unicodedata.normalize("NFC", path).replace("\\", "/")
+    return one_spelling(path.removeprefix(root))
 
 
 def _timed(side: Side) -> list[tuple[float, Shot]]:

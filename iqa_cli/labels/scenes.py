@@ -17,7 +17,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
@@ -28,6 +27,7 @@ from iqa_cli.labels.images import image_path, require_images
 from iqa_cli.labels.table import same_file_key
 from iqa_cli.photos.discover import as_utf8
 from iqa_cli.photos.exif import read_capture
+from iqa_cli.photos.spelling import one_spelling
 from iqa_cli.records import PhotoRef
 from iqa_cli.wording import counted
 
@@ -71,7 +71,7 @@ class ByName:
         return [[self._scene(name) for name in table.names] for table in tables]
 
     def _scene(self, name: str) -> str:
-        found = self.pattern.search(unicodedata.normalize("NFC", name).replace("\\", "/"))
+        found = self.pattern.search(one_spelling(name))
         return "" if found is None else (found[1 if self.pattern.groups else 0] or "")
 
 

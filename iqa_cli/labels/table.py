@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import posixpath
-import unicodedata
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ from iqa_cli.errors import LabelsError
 from iqa_cli.hexgraph.problems import quote
 from iqa_cli.labels.levels import UNOBSERVED
 from iqa_cli.labels.weak import weak_zeros
+from iqa_cli.photos.spelling import one_spelling
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -163,4 +163,4 @@ def require_one_count(tables: Iterable[LabelTable]) -> None:
 
 def same_file_key(name: str) -> str:
     r"""Equal for two names of one file in one folder: `./a.jpg`, `b/../a.jpg`, `b\..\a.jpg` and `a.jpg`."""
-    return posixpath.normpath(unicodedata.normalize("NFC", name).replace("\\", "/"))
+    return posixpath.normpath(one_spelling(name))

@@ -41,7 +41,6 @@ _MAX_TILE_BYTES = 4 * 1024 * 1024  # 512 x 512 pixels without any compression ta
 _MAX_TILE_PIXELS = 1024 * 1024
 _MAX_TILES = 4096
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
-_TURNS = frozenset({b"irot", b"imir", b"clap"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -163,7 +162,7 @@ def find_grid(file: Windows, head: bytes, size: tuple[int, int], thumbnail: isob
         return None
     (common,) = properties
     stated = items.property_of(tiles[0], b"ispe")
-    if stated is None or len(stated) != 12 or any(kind in _TURNS for kind, _ in common):
+    if stated is None or len(stated) != 12 or any(kind in isobmff.TURNS for kind, _ in common):
         return None
     across, down = struct.unpack(">4xII", stated)
     if not (_fits(across, columns, size[0]) and _fits(down, rows, size[1]) and across * down <= _MAX_TILE_PIXELS):

@@ -45,7 +45,8 @@ _NCLX_BYTES = 11  # of a `colr` box that states numbers; one with a profile may 
 _XMP_TYPE = b"\0application/rdf+xml\0"
 _MAX_NAME = 80  # of an item, before its type
 
-_TURNS = frozenset({b"irot", b"imir", b"clap"})
+TURNS = frozenset({b"irot", b"imir", b"clap"})
+"""Properties by which a picture is turned or cut once it is decoded."""
 
 _Span = tuple[int, int]
 
@@ -253,7 +254,7 @@ def find_thumbnail(data: bytes) -> ThumbnailItem | None:
             break
         if item not in of_primary or types.get(item) != b"hvc1":
             continue
-        boxes = [box for box in _properties(data, meta, item) if box[0] not in _TURNS]
+        boxes = [box for box in _properties(data, meta, item) if box[0] not in TURNS]
         if not any(kind == b"colr" for kind, _, _ in boxes):  # in the colours of the picture
             boxes += [box for box in _properties(data, meta, primary) if box[0] == b"colr"]
         properties = tuple((kind, data[start:end]) for kind, start, end in boxes)

@@ -1,4 +1,4 @@
-r"""From a path as reports spell it back to the file.
+r"""One path in its several spellings, and from a path as reports spell it back to the file.
 
 A report spells bytes that are not UTF-8 as \xNN (`discover.as_utf8`), and a name may hold the same four characters
 itself. Which of them is meant is asked of the file system, folder by folder.
@@ -10,6 +10,7 @@ import itertools
 import os
 import posixpath
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 from iqa_cli.photos.discover import as_utf8
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 _ESCAPE = re.compile(r"\\x([89a-f][0-9a-f])")
 _MOST_MIXED = 6
 """Spelled bytes in one name up to which every mixture with literal ones is tried; beyond, all or none."""
+
+
+def one_spelling(path: str) -> str:
+    r"""Accents joined to their letters, which a copy by way of macOS may have apart; `/` between folders, not `\`."""
+    return unicodedata.normalize("NFC", path).replace("\\", "/")
 
 
 def files_spelled(path: str, base: str = "") -> list[str]:

@@ -11,10 +11,10 @@ import dataclasses
 import fnmatch
 import os
 import posixpath
-import unicodedata
 from typing import TYPE_CHECKING
 
 from iqa_cli.photos.discover import as_utf8
+from iqa_cli.photos.spelling import one_spelling
 from iqa_cli.picking.rows import PROBLEM_FROM
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _as_elsewhere(path: str) -> str:
 
     `..` stays: behind a link to a folder it leads elsewhere than its spelling says.
     """
-    whole = unicodedata.normalize("NFC", path).replace("\\", "/")
+    whole = one_spelling(path)
     names = "/".join(name for name in whole.split("/") if name not in ("", "."))
     return f"/{names}" if whole.startswith("/") else names
 

@@ -116,7 +116,7 @@ def _look(source_file: str, photo: Photo | Unreadable, capture: Capture, manner:
     return Look(
         source_file,
         error=None,
-        views=views(photo.rgb if photo.large is None else photo.large, manner.preprocessing),
+        views=views(photo.largest, manner.preprocessing),
         size=(photo.width, photo.height),
         notes=photo.notes,
         measurements=seen.measurements,

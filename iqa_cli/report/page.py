@@ -14,6 +14,12 @@ from markupsafe import Markup
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from iqa_cli.records import Language
+
+
+LANGUAGE_TAGS: Mapping[Language, str] = {"en": "en", "zh": "zh-Hans"}
+"""What a page says of the language that it is in (BCP 47)."""
+
 
 def style() -> str:
     """The style sheet of all pages."""

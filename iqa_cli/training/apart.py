@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING
 
 from iqa_cli.errors import ConfigError
 from iqa_cli.training.data import WHOLE, Share
-from iqa_cli.training.distributed import gathered
+from iqa_cli.training.distributed import found_anywhere
 from iqa_cli.training.likeness import alike
 from iqa_cli.training.photographs import load_photographs
 from iqa_cli.wording import SHOWN, shortened
@@ -32,6 +31,8 @@ def refuse_watched(
     share    which process this is; all refuse what one of them finds
     raises   ConfigError  naming every photograph that is in both, whatever its name, size or exposure is there
     """
+    if not folders:
+        return
     problems = []
     for folder in folders:
         watched = load_photographs(folder, _SIDE, "data.apart_from", least=1)
@@ -40,9 +41,7 @@ def refuse_watched(
                 f"{key}: {names[row]!r} shows the scene of {watched.names[place]!r} in {folder}"
                 for row, place in alike(pictures, watched.pictures)
             ]
-    if not folders:
-        return
-    problems = list(dict.fromkeys(itertools.chain.from_iterable(gathered(problems, share))))
+    problems = found_anywhere(problems, share)
     if problems:
         raise ConfigError(
             f"data.apart_from: {len(problems)} photographs are learned from that are to be kept apart",

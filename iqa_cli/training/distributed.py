@@ -8,6 +8,7 @@ and none of these functions does anything.
 
 from __future__ import annotations
 
+import itertools
 import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -57,6 +58,11 @@ def gathered(value: Value, share: Share) -> list[Value]:
     values: list[Any] = [None] * share.world
     distributed.all_gather_object(values, value)
     return values
+
+
+def found_anywhere(found: list[str], share: Share) -> list[str]:
+    """What any of the processes found, each once."""
+    return list(dict.fromkeys(itertools.chain.from_iterable(gathered(found, share))))
 
 
 def from_first(value: Value, share: Share) -> Value:

@@ -8,7 +8,6 @@ open, so both teach one model.
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ import torch
 
 from iqa_cli.errors import ConfigError
 from iqa_cli.training.data import WHOLE, Batch, Share, exactly, too_few, whole_pictures
-from iqa_cli.training.distributed import gathered
+from iqa_cli.training.distributed import found_anywhere
 from iqa_cli.training.framing import framed
 from iqa_cli.training.ladder_data import CROP_ROOM, LadderData
 from iqa_cli.training.likeness import alike
@@ -143,7 +142,7 @@ class MixedData:
                 if not bool(can_be_fine[row].all()):
                     said += ", which counts as good there and has a problem here"
                 problems.append(said)
-        problems = list(dict.fromkeys(itertools.chain.from_iterable(gathered(problems, self._share))))
+        problems = found_anywhere(problems, self._share)
         if problems:
             raise ConfigError(
                 f"data: {len(problems)} labelled photographs are in the ladder's folder as well, by content",

@@ -71,7 +71,7 @@ def load_photographs(
         photo, _ = read_photo(ref, side=side)
         if isinstance(photo, Unreadable):
             return photo
-        return squash(photo.rgb if photo.large is None else photo.large, side)
+        return squash(photo.largest, side)
 
     with ThreadPoolExecutor() as pool:
         read = list(zip((_name(ref, folder) for ref in found), pool.map(squashed, found), strict=True))

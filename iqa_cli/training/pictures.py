@@ -132,7 +132,7 @@ def load_pictures(
         photo, _ = read_photo(PhotoRef(path, table.names[row]), side=side)
         if isinstance(photo, Unreadable):
             return photo
-        shown = views(photo.rgb if photo.large is None else photo.large, preprocessing)
+        shown = views(photo.largest, preprocessing)
         picture = np.ascontiguousarray(shown.transpose(0, 3, 1, 2)).reshape(pixels.shape[1:])
         return picture, hashlib.sha256(picture.data).digest()
 

@@ -46,7 +46,7 @@ def test_the_shorter_side_has_the_pixels_that_are_asked_for(kind: str, size: tup
     image = drawn(*size)
     source = image if kind == "image" else np.asarray(image) if kind == "array" else stored(image, kind)
     photo = read(source, side)
-    seen = photo.rgb if photo.large is None else photo.large
+    seen = photo.largest
     assert side <= min(seen.shape[:2]) <= min(size)
     assert max(photo.rgb.shape[:2]) <= WORKING_LONG_SIDE
     assert seen.shape[1] / seen.shape[0] == pytest.approx(size[0] / size[1], rel=0.01)

@@ -28,12 +28,11 @@ apostrophe; numbers never do.
 from __future__ import annotations
 
 import codecs
-import csv
-import io
 from typing import TYPE_CHECKING
 
 from iqa_cli.photometry import MEASUREMENT_NAMES
 from iqa_cli.report.audit.csv_version import FORMAT_VERSION, VERSION_COLUMN
+from iqa_cli.report.csv_row import csv_row
 from iqa_cli.report.text import harmless, plain_number, storable
 
 if TYPE_CHECKING:
@@ -121,11 +120,8 @@ class CsvWriter:
             self._write_row([self._text(name) for name in csv_columns(self._labels)])
 
     def _write_row(self, cells: Sequence[str]) -> None:
-        row = io.StringIO(newline="")
-        # The writer quotes a lone carriage return only where it is part of its own line end; ours is a line feed.
-        csv.writer(row, lineterminator="\r\n").writerow(cells)
         start, self._start = self._start, b""
-        self._sink.write(start + row.getvalue().removesuffix("\r\n").encode("utf-8") + b"\n")
+        self._sink.write(start + csv_row(cells))
 
 
 def csv_columns(labels: Sequence[str]) -> tuple[str, ...]:

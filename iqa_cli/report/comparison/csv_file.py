@@ -13,10 +13,10 @@ What is not known is an empty cell. A text that a spreadsheet would run as a for
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import TYPE_CHECKING
 
+from iqa_cli.comparison.records import PairChange
+from iqa_cli.report.csv_row import csv_row
 from iqa_cli.report.text import harmless, plain_number
 
 if TYPE_CHECKING:
@@ -48,23 +48,13 @@ def comparison_csv(found: Comparison) -> Iterator[bytes]:
             ]
         rows.append(cells)
         if len(rows) == _ROWS:
-            yield _text(rows)
+            yield b"".join(map(csv_row, rows))
             rows = []
-    yield _text(rows)
+    yield b"".join(map(csv_row, rows))
 
 
 def _moves(a: Shot, b: Shot) -> tuple[str, str]:
     if (a.status, b.status) != ("ok", "ok"):
         return "", ""
-    moves = [after - before for before, after in zip(a.levels, b.levels, strict=True)]
-    return str(max(0, *moves)), str(max(0, *(-move for move in moves)))
-
-
-def _text(rows: list[list[str]]) -> bytes:
-    stream = io.StringIO(newline="")
-    # As in the audit's CSV: a lone carriage return is quoted only where it is part of the writer's own line end.
-    for row in rows:
-        line = io.StringIO(newline="")
-        csv.writer(line, lineterminator="\r\n").writerow(row)
-        stream.write(line.getvalue().removesuffix("\r\n") + "\n")
-    return stream.getvalue().encode("utf-8")
+    change = PairChange(a, b)
+    return str(change.rise[0]), str(change.fall[0])

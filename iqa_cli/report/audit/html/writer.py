@@ -37,7 +37,7 @@ from iqa_cli.report.audit.html.charts import Distributions
 from iqa_cli.report.audit.html.words import PAGE, SCRIPT
 from iqa_cli.report.audit.tally import Tally
 from iqa_cli.report.audit.words import closing_line
-from iqa_cli.report.page import harmless_in_script, policy, resource, script_json, style, template
+from iqa_cli.report.page import LANGUAGE_TAGS, harmless_in_script, policy, resource, script_json, style, template
 from iqa_cli.report.text import shown, utf8
 from iqa_cli.writing import Replacement, told_as_not_replaced, umask
 
@@ -252,7 +252,7 @@ class HtmlWriter:
         kept = "kept_all" if self._tally.fine == len(self._fine) else "kept_some"
         return {
             "mark": f"{MARK} {FORMAT_VERSION}",
-            "language_tag": {"en": "en", "zh": "zh-Hans"}[lang],
+            "language_tag": LANGUAGE_TAGS[lang],
             "policy": policy(css, js, images=images),
             "title": words["title"].format(place=shown(self._place())),
             "closing": closing_line(self._tally, self._graph, None, lang),

@@ -17,7 +17,7 @@ from iqa_cli.photos import read_photo
 from iqa_cli.photos.spelling import files_spelled
 from iqa_cli.records import PhotoRef, Unreadable
 from iqa_cli.report.comparison.html import MARK
-from iqa_cli.report.page import policy, resource, script_json, style, template
+from iqa_cli.report.page import LANGUAGE_TAGS, policy, resource, script_json, style, template
 from iqa_cli.report.text import shown, utf8
 from iqa_cli.writing import Replacement
 
@@ -61,7 +61,7 @@ def _context(say: Sentences, lang: Language, *, top: int, made: dt.datetime) -> 
     columns = ("better", "worse", "same", "mean", "p", "holm", "shown")
     return {
         "mark": f"{MARK} {FORMAT_VERSION}",
-        "language_tag": {"en": "en", "zh": "zh-Hans"}[lang],
+        "language_tag": LANGUAGE_TAGS[lang],
         "policy": policy(css, js, images="data:"),
         "version": __version__,
         "title": words["title"].format(a=_safe(found.a.name), b=_safe(found.b.name)),
