@@ -97,12 +97,12 @@ def assess(
         DecodeMode,
         typer.Option(
             metavar=choice_of(DecodeMode),
-            help="scaled reads large JPEGs at a fraction of their size, much faster; full reads every pixel; thumbnail "
-            "judges the preview that the camera wrote: a first look, five to ten times faster where photos have one; "
-            "auto is scaled, but judges a HEIC file by its preview where parts of the picture agree with it and no "
-            "level is close, several times faster.",
+            help="auto is scaled, but judges a HEIC file by its preview where parts of the picture agree with it and "
+            "no level is close, ten times faster; scaled reads large JPEGs at a fraction of their size; full reads all "
+            "pixels; thumbnail judges the preview that the camera wrote: a first look, five times faster where photos "
+            "have one.",
         ),
-    ] = DecodeMode.SCALED,
+    ] = DecodeMode.AUTO,
     jobs: Annotated[
         int | None,
         typer.Option(

@@ -77,7 +77,11 @@ def compare(
         typer.Option(metavar=choice_of(Strictness), help="How readily a problem is named, as for `iqa assess`."),
     ] = Strictness.NORMAL,
     decode: Annotated[
-        DecodeMode, typer.Option(metavar=choice_of(DecodeMode), help="How photos are read, as for `iqa assess`.")
+        DecodeMode,
+        typer.Option(
+            metavar=choice_of(DecodeMode),
+            help="How photos are read, as for `iqa assess`; here by default the picture itself is measured.",
+        ),
     ] = DecodeMode.SCALED,
     jobs: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Photos to work on at once; by default one per processor.")

@@ -208,7 +208,7 @@ def _evaluate_photos(
         sinks = open_sinks(outputs, labelled.photos, stack)
         from iqa_cli.pipeline import Auditor
 
-        auditor = Auditor(model, jobs=jobs, device=device.code)
+        auditor = Auditor(model, decode="scaled", jobs=jobs, device=device.code)
         when_hurried(auditor.hurry)
         with progress(len(labelled.photos)) as advance:
             found = judge(auditor, labelled, on_photo=advance)
