@@ -93,7 +93,7 @@ def test_photos_that_assess_judged_are_not_opened_again(
     compared: Run, iqa: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for build in "AB":
-        assert iqa(build).code == 0
+        assert iqa(build, "--decode", "scaled").code == 0
     from iqa_cli.pipeline import auditor
 
     def refuse(*_: object, **__: object) -> None:
