@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from iqa_cli.cli import completion
 from iqa_cli.cli.options import DecodeMode, Device, Lang, Level, Strictness, choice_of
 from iqa_cli.errors import ExitCode, InvalidInput, NothingReadable, UsageError
 
@@ -34,7 +35,11 @@ def assess(
     ],
     checkpoint: Annotated[
         str,
-        typer.Option(metavar="NAME|PATH", help="The model: a shipped one by name, or the folder of your own."),
+        typer.Option(
+            metavar="NAME|PATH",
+            help="The model: a shipped one by name, or the folder of your own.",
+            autocompletion=completion.checkpoints,
+        ),
     ] = "default",
     csv: Annotated[
         str | None,
@@ -63,6 +68,7 @@ def assess(
         list[str] | None,
         typer.Option(
             metavar="KEY,...",
+            autocompletion=completion.groupings,
             help="Also count by camera, lens, iso, exposure-time, focal-length, flash, hour, month, folder or "
             "regex:PATTERN on the path, and mark groups that differ. With commas together; may be repeated.",
         ),

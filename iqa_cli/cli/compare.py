@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from iqa_cli.cli import completion
 from iqa_cli.cli.options import DecodeMode, Device, Lang, Strictness, choice_of
 from iqa_cli.errors import ExitCode, UsageError
 
@@ -48,7 +49,11 @@ def compare(
     ] = "path",
     by: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY,...", help="Also test groups of pairs by A's settings; keys as for `iqa assess`."),
+        typer.Option(
+            metavar="KEY,...",
+            help="Also test groups of pairs by A's settings; keys as for `iqa assess`.",
+            autocompletion=completion.groupings,
+        ),
     ] = None,
     html: Annotated[
         str | None,
@@ -70,7 +75,11 @@ def compare(
     ] = None,
     checkpoint: Annotated[
         str,
-        typer.Option(metavar="NAME|PATH", help="The model that judges folders: by name, or the folder of your own."),
+        typer.Option(
+            metavar="NAME|PATH",
+            help="The model that judges folders: by name, or the folder of your own.",
+            autocompletion=completion.checkpoints,
+        ),
     ] = "default",
     strictness: Annotated[
         Strictness,
