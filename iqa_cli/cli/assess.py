@@ -16,13 +16,11 @@ from iqa_cli.cli.options import DecodeMode, Device, Lang, Level, Strictness, cho
 from iqa_cli.errors import ExitCode, InvalidInput, NothingReadable, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from iqa_cli.cache import Cache
     from iqa_cli.cli.outputs import Outputs
     from iqa_cli.photos.discover import Discovery
     from iqa_cli.pipeline import Auditor
-    from iqa_cli.report.audit.provenance import Provenance
+    from iqa_cli.provenance import Provenance
     from iqa_cli.report.audit.tally import Tally
 
 
@@ -156,7 +154,7 @@ def assess(
     photo could be read, 70 a bug in iqa or processes of it that are killed again and again, 130 interrupted.
     """
     # Cheap checks first, heavy libraries last: a mistyped path fails at once.
-    from iqa_cli.cli.auditing import load_auditor, opened_cache
+    from iqa_cli.cli.auditing import load_auditor, opened_cache, provenance_of
     from iqa_cli.cli.finding import find_photos
     from iqa_cli.cli.outputs import open_outputs
     from iqa_cli.cli.streams import say
@@ -187,7 +185,7 @@ def assess(
                 thumbnails=html is not None,
             )
             with opened_cache(auditor, cache) as known:
-                about = _provenance(paths, model, auditor.card_sha256, decode, strictness)
+                about = provenance_of(auditor, model, paths, decode=decode, strictness=strictness)
                 outputs.start(auditor.graph, lang.code, about, csv_bom=csv_bom, by=groupings)
                 complete = _audit(auditor, found, known, outputs, tally, about, to_the_end=fail_on is not None)
     except KeyboardInterrupt:
@@ -211,22 +209,6 @@ def assess(
         )
 
 
-def _provenance(
-    paths: Sequence[str], checkpoint: Path, card_sha256: str, decode: DecodeMode, strictness: Strictness
-) -> Provenance:
-    from iqa_cli.photos.discover import as_utf8
-    from iqa_cli.report.audit.provenance import Provenance
-
-    return Provenance(
-        places=tuple(map(as_utf8, paths)),
-        checkpoint=as_utf8(checkpoint.name),
-        decode=decode.code,
-        strictness=strictness.value,
-        made=dt.datetime.now().astimezone(),
-        card_sha256=card_sha256,
-    )
-
-
 def _audit(
     auditor: Auditor,
     found: Discovery,
@@ -243,6 +225,7 @@ def _audit(
     returns     whether every photo was judged
     """
     from iqa_cli.cli.auditing import judging
+    from iqa_cli.provenance import Ending
     from iqa_cli.report.audit.json_file import audit_json
     from iqa_cli.report.audit.table import print_table
     from iqa_cli.report.output import told_as_output_error
@@ -254,8 +237,12 @@ def _audit(
             if outputs.is_deserted and not to_the_end:
                 return False
             tally.add(report)
-    elapsed_s = time.perf_counter() - started
-    remembered = 0 if cache is None else cache.hits
+    ending = Ending(
+        at=dt.datetime.now().astimezone(),
+        seconds=time.perf_counter() - started,
+        remembered=0 if cache is None else cache.hits,
+        photos=tally.statuses,
+    )
     try:
         if not outputs.on_stdout:
             # After `iqa assess DCIM | head -1` the reader has what it wants.
@@ -263,15 +250,13 @@ def _audit(
                 print_table(
                     tally,
                     auditor.graph,
-                    elapsed_s=elapsed_s,
+                    elapsed_s=ending.seconds,
                     lang=auditor.lang,
                     file=sys.stdout,
-                    remembered=remembered,
+                    remembered=ending.remembered,
                     left_out=found.left_out,
                 )
     finally:
         # Files that are complete take their places even if the table cannot be printed.
-        outputs.finish(
-            lambda: audit_json(tally, auditor.graph, found, provenance, elapsed_s=elapsed_s, remembered=remembered)
-        )
+        outputs.finish(lambda ended: audit_json(tally, auditor.graph, found, provenance, ended), ending)
     return True

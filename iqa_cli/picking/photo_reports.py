@@ -22,6 +22,8 @@ from iqa_cli.report.text import shown
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iqa_cli.picking.jsonl_rows import Runs
+
 _FINDING = ("label", "level", "probability", "evidence", "margin", "nearly", "measured")
 _NUMERIC = frozenset({int, float})
 _TEXTS = ("make", "model", "lens_model")
@@ -37,9 +39,10 @@ _NUMBERS = (
 )
 
 
-def read_photo_reports(path: str | os.PathLike[str]) -> Iterator[PhotoReport]:
+def read_photo_reports(path: str | os.PathLike[str], runs: Runs | None = None) -> Iterator[PhotoReport]:
     """The photos of a report in JSON lines, one at a time; without what explains them, and without pictures.
 
+    runs    takes what the report says of the run that wrote it; whole once all photos were given
     raises  InvalidInput  if it cannot be read, is no such report, one of another version, damaged, or cut off in the
                           middle; the message names the line
     """
@@ -58,7 +61,7 @@ def read_photo_reports(path: str | os.PathLike[str]) -> Iterator[PhotoReport]:
             )
         lines = Lines(file, name)
         try:
-            for document in documents(lines):
+            for document in documents(lines, runs):
                 try:
                     report = _report(document)
                 except (KeyError, TypeError, ValueError, AttributeError, OverflowError):

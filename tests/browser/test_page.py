@@ -16,9 +16,9 @@ from iqa_cli.hexgraph import read_graph
 from iqa_cli.paths import find_graph
 from iqa_cli.photometry import examine
 from iqa_cli.pipeline.thumbnail import thumbnail_of
+from iqa_cli.provenance import Provenance
 from iqa_cli.records import Finding, PhotoReport
 from iqa_cli.report.audit.html import writer
-from iqa_cli.report.audit.provenance import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
