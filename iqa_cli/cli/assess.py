@@ -58,6 +58,14 @@ def assess(
             help="Write what the report counts as one JSON document, with what it was made with; - writes to stdout.",
         ),
     ] = None,
+    parquet: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the rows of --csv with types, as Parquet, for DuckDB, pandas and the like; - writes to stdout. "
+            "Needs the parquet extra.",
+        ),
+    ] = None,
     html: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Write a page to look at, filter and review; any browser opens it."),
@@ -146,7 +154,8 @@ def assess(
 ) -> None:
     """Find the photos with tone problems: which, how bad, how sure.
 
-    The report goes to the terminal; --csv, --jsonl, --json and --html keep it. Photos that cannot be read are listed
+    The report goes to the terminal; --csv, --jsonl, --json, --parquet and --html keep
+    it. Photos that cannot be read are listed
     with the reason.
 
     Exit codes: 0 done, 1 problems at or above --fail-on, 2 wrong usage, 3 a missing or invalid checkpoint or
@@ -173,7 +182,7 @@ def assess(
     try:
         found = find_photos(paths, include_copies=include_copies, exclude=exclude or (), exclude_from=exclude_from)
         model = find_checkpoint(checkpoint)
-        with open_outputs(csv, jsonl, json, html, found.photos) as outputs:
+        with open_outputs(csv, jsonl, json, html, found.photos, parquet=parquet) as outputs:
             auditor = load_auditor(
                 model,
                 decode=decode,

@@ -13,6 +13,7 @@ from iqa_cli.errors import UsageError
 from iqa_cli.photos.discover import SUFFIXES
 from iqa_cli.report.audit.html import MARK
 from iqa_cli.report.comparison.html import MARK as COMPARISON_MARK
+from iqa_cli.report.run import RUN_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,11 +35,20 @@ _OUR_JSON = re.compile(
 )
 """The same of our JSON. Label graphs and the cards of checkpoints have a format version as well, and are no reports."""
 _HEAD = 256
+_PARQUET = b"PAR1"
+_RUN_KEY = RUN_KEY.encode()
+_MOST_FOOTER = 1 << 28
+"""Bytes; it has some ten thousand for each group of rows."""
 
 
 def _is_ours(head: bytes) -> bool:
     """Whether a file that begins so was written by iqa."""
     return head.removeprefix(codecs.BOM_UTF8).startswith(_OURS) or _OUR_JSON.match(head) is not None
+
+
+def _looks_like_ours(path: Path, head: bytes) -> bool:
+    """The same, where the end has to be looked at as well. Raises OSError if it cannot be read."""
+    return _is_ours(head) or (head.startswith(_PARQUET) and _RUN_KEY in _footer(path))
 
 
 def _head(path: Path) -> bytes:
@@ -48,6 +58,22 @@ def _head(path: Path) -> bytes:
     """
     with path.open("rb") as file:
         return file.read(_HEAD)
+
+
+def _footer(path: Path) -> bytes:
+    """The metadata of a Parquet file, which stand before their length and its mark; empty if it has none of ours' size.
+
+    raises  OSError  if it cannot be read
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 8))
+        tail = file.read(8)
+        length = int.from_bytes(tail[:4], "little")
+        if not tail.endswith(_PARQUET) or length > min(size, _MOST_FOOTER):
+            return b""
+        file.seek(max(0, size - 8 - length))
+        return file.read(length)
 
 
 def refuse_foreign(option: str, path: Path) -> None:
@@ -60,11 +86,12 @@ def refuse_foreign(option: str, path: Path) -> None:
         if not stat.S_ISREG(status.st_mode):
             return
         head = _head(path)
+        is_ours = _looks_like_ours(path, head)
     except OSError:
         return  # not there yet, or opening it to write says what is wrong
     if not status.st_mode & 0o222:
         raise UsageError(f"{option} {path}: the file is write-protected", hint="name another file")
-    if head.strip() and not _is_ours(head):
+    if head.strip() and not is_ours:
         raise UsageError(
             f"{option} {path}: the file is there and was not written by iqa, it would be lost",
             hint="name another file, or remove this one first",
@@ -77,7 +104,7 @@ def _is_earlier_result(path: Path, status: os.stat_result) -> bool:
     Asked first, because on a network share it takes long to look at thousands of photos whenever a run is continued.
     """
     with contextlib.suppress(OSError):
-        return stat.S_ISREG(status.st_mode) and _is_ours(_head(path))
+        return stat.S_ISREG(status.st_mode) and _looks_like_ours(path, _head(path))
     return False
 
 

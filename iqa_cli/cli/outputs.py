@@ -94,6 +94,12 @@ class Outputs:
             self._writers.append((sink, CsvWriter(self._csv, graph.label_names, bom=csv_bom)))
         if (sink := self._sinks["--jsonl"]) is not None:
             self._writers.append((sink, JsonLinesWriter(sink, provenance)))
+        if (sink := self._sinks["--parquet"]) is not None:
+            from iqa_cli.report.audit.parquet_file import ParquetWriter
+
+            parquet = ParquetWriter(sink, graph.label_names, provenance)
+            self._stack.callback(parquet.discard)
+            self._writers.append((sink, parquet))
         if self._html is not None:
             from iqa_cli.report.audit.html.writer import HtmlWriter
 
@@ -182,17 +188,36 @@ META = "--csv's sidecar"
 
 @contextlib.contextmanager
 def open_outputs(
-    csv: str | None, jsonl: str | None, json: str | None, html: str | None, photos: Sequence[PhotoRef]
+    csv: str | None,
+    jsonl: str | None,
+    json: str | None,
+    html: str | None,
+    photos: Sequence[PhotoRef],
+    *,
+    parquet: str | None = None,
 ) -> Iterator[Outputs]:
     """Open what the options name; `-` is stdout, and so is any other name of it, but not for a page.
 
     photos  of this run: none of them is ever written to
-    raises  UsageError  if a file cannot be written, is a photo, holds something that is not ours, or is named twice
+    raises  UsageError    if a file cannot be written, is a photo, holds something that is not ours, or is named twice
+            MissingExtra  if there is nothing to write Parquet with
     """
+    if parquet is not None:
+        from iqa_cli.report.audit.parquet_file import need_pyarrow
+
+        need_pyarrow("--parquet")
+        if parquet == "-" and sys.stdout.isatty():
+            raise UsageError("--parquet -: a terminal cannot show it", hint="--parquet audit.parquet, or send it on")
     with contextlib.ExitStack() as stack:
         # A pipe or a device has nothing beside it.
         has_place = csv not in (None, "", "-") and not is_direct(Path(csv or ""))
-        named = {"--csv": csv, META: f"{csv}{SUFFIX}" if has_place else None, "--jsonl": jsonl, "--json": json}
+        named = {
+            "--csv": csv,
+            META: f"{csv}{SUFFIX}" if has_place else None,
+            "--jsonl": jsonl,
+            "--json": json,
+            "--parquet": parquet,
+        }
         sinks = open_sinks(named, photos, stack)
         page = None if html is None else page_path("--html", html, named, photos)
         outputs = Outputs(sinks, page, stack)

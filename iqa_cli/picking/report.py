@@ -10,6 +10,7 @@ from iqa_cli.errors import InvalidInput
 from iqa_cli.photos.discover import as_utf8
 from iqa_cli.picking.csv_rows import csv_rows
 from iqa_cli.picking.jsonl_rows import jsonl_rows
+from iqa_cli.picking.parquet_reports import MAGIC
 from iqa_cli.picking.rows import Report
 from iqa_cli.report.audit.meta_file import SUFFIX as META_SUFFIX
 from iqa_cli.report.text import shown
@@ -41,7 +42,7 @@ def read_report(path: str | os.PathLike[str]) -> Report:
                     f"{name}: this says of a CSV how it was made, and names no photos",
                     hint=f"give the CSV: {name.removesuffix(META_SUFFIX)}",
                 )
-            if begin.startswith(b"PAR1"):
+            if begin.startswith(MAGIC):
                 raise InvalidInput(
                     f"{name}: this is a report in Parquet, from which nothing is picked",
                     hint="give the file of --csv or --jsonl",

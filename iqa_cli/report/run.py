@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from iqa_cli.provenance import Ending
 
+RUN_KEY, END_KEY = "iqa.run", "iqa.end"
+"""Where a file that has metadata of its own keeps them."""
+
 
 def run_as_json(run: Provenance) -> dict[str, Any]:
     """What is known when it begins, ready for `json.dumps`."""
