@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _OURS = (
     b"SourceFile,status,",
     b"filename,pred_label,gt_label",
+    b"filename,label,true,level,",
     b"label,n,",
     b"file_a,file_b,status_a,",
     *(f"<!doctype html>\n<!-- {mark} ".encode() for mark in (MARK, COMPARISON_MARK)),
