@@ -289,3 +289,16 @@ def test_programs_get_the_same_comparison(compared: Run, checkpoint_folder: Path
             [entry["p"] for entry in told["labels"]], rel=1e-6
         )
         assert len(found.grouped) == 1
+
+
+@pytest.mark.usefixtures("reports")
+def test_a_report_of_an_earlier_version_is_silent_about_its_run(compared: Run, reports: Path) -> None:
+    lines = (reports / "A.jsonl").read_text(encoding="utf-8").splitlines()[1:-1]
+    photos = [{**json.loads(line), "format_version": 1} for line in lines]
+    for photo in photos:
+        del photo["type"]
+    (reports / "old.jsonl").write_text("".join(json.dumps(photo) + "\n" for photo in photos), encoding="utf-8")
+    found = compared("old.jsonl", "B.jsonl")
+    assert found.code == 0
+    assert "A does not say with which checkpoint it was judged, and how." in found.out
+    assert "B does not say" not in found.out

@@ -147,6 +147,8 @@ class Sentences:
         if parts:
             yield self.words["differently"].format(parts=self.words["between"].join(parts))
         for letter, side in (("A", self.found.a), ("B", self.found.b)):
+            if not side.runs:
+                yield self.words["unsaid"].format(side=letter)
             if side.is_cut_short:
                 yield self.words["cut_short"].format(side=letter)
 
