@@ -21,6 +21,8 @@ HOLE_BYTES = 64
 _HOLE = bytes(HOLE_BYTES)
 _LEAST_UNIT = 3
 """Bytes: a header of two, and something behind it."""
+_MOST_UNITS = 10_000
+"""Units that are counted: a tile has one or a few, a file made to waste time a hundred million."""
 _MOST_DEPTH = 8
 """Pictures made of pictures made of pictures; cameras write two levels."""
 
@@ -52,13 +54,15 @@ def is_in_step(coded: bytes, length_bytes: int) -> bool:
     length_bytes  as `length_size` gives it
     """
     at = 0
-    while at < len(coded):
+    for _ in range(_MOST_UNITS):
+        if at == len(coded):
+            return at > 0
         start = at + length_bytes
         end = start + int.from_bytes(coded[at:start], "big")
         if end - start < _LEAST_UNIT or end > len(coded) or coded[start] & 0x80:  # a unit's first bit is 0 (7.4.2.2)
             return at > 0 and not any(coded[at:])
         at = end
-    return at > 0
+    return True
 
 
 def trouble(items: Items, read: Callable[[int, int], bytes], file_bytes: int) -> Literal["hole", "corrupt"] | None:

@@ -103,6 +103,12 @@ def test_units_lead_from_one_to_the_next(length_bytes):
     assert not is_in_step(bytes(length_bytes - 1) + b"\3\x80ab", length_bytes)  # no unit begins with a bit that is set
 
 
+def test_a_file_of_millions_of_units_is_given_up() -> None:
+    """What is wrong behind the ten-thousandth is not looked for."""
+    assert not is_in_step(units(3, length_bytes=1) * 5000 + b"\xff", 1)
+    assert is_in_step(units(3, length_bytes=1) * 10_001 + b"\xff", 1)
+
+
 def test_the_size_of_lengths_is_read_from_the_configuration():
     body = bytes([1]) + bytes(20)
     assert [length_size(body + bytes([0xFC | size - 1, 0])) for size in (1, 2, 4)] == [1, 2, 4]
