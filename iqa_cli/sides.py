@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
 
 from iqa_cli.cache import Cache
 from iqa_cli.comparison import Side, pairing_of
@@ -14,12 +16,14 @@ from iqa_cli.photos.discover import as_utf8, discover
 from iqa_cli.picking.jsonl_rows import Runs
 from iqa_cli.picking.photo_reports import read_photo_reports
 from iqa_cli.pipeline import Auditor
+from iqa_cli.provenance import Provenance
+from iqa_cli.records import Decode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from iqa_cli.comparison import Comparison
-    from iqa_cli.records import Decode, Device, Language
+    from iqa_cli.records import Device, Language
 
 Source = str | os.PathLike[str]
 
@@ -31,8 +35,8 @@ def compare(
     pair: str = "path",
     by: Sequence[str] = (),
     checkpoint: Source = "default",
-    decode: Decode = "scaled",
-    strictness: float = 0.0,
+    decode: Decode | None = None,
+    strictness: float | None = None,
     jobs: int | None = None,
     lang: Language = "en",
     cache: bool | Source = False,
@@ -48,20 +52,53 @@ def compare(
              CheckpointError  if the checkpoint does not exist or its card is damaged
              UsageError       for a pairing or a grouping that is none
 
-    All other arguments are those of `assess`, for sides that are folders.
+    All other arguments are those of `assess`, for sides that are folders; where decode and strictness are None a folder
+    is judged as the report beside it was, or else "scaled" and 0.
     """
     pairing, groupings = pairing_of(pair), tuple(map(grouping_of, by))
-    auditor: Auditor | None = None
-    sides = []
-    for source in (a, b):
-        if not os.path.isdir(source):  # noqa: PTH112 - Path's own raises for a locked folder before Python 3.14
-            sides.append(read_side(source))
-            continue
-        auditor = auditor or Auditor.load(
-            checkpoint, decode=decode, jobs=jobs, lang=lang, strictness=strictness, device=device
-        )
-        sides.append(_judged(source, auditor, cache))
+    sources = (a, b)
+    # Path's own `is_dir` raises for a locked folder before Python 3.14.
+    folders = [at for at, source in enumerate(sources) if os.path.isdir(source)]  # noqa: PTH112
+    sides = {at: read_side(source) for at, source in enumerate(sources) if at not in folders}
+    if folders:
+        runs = [side.runs[-1] for side in sides.values() if side.runs]
+        modes: tuple[Decode, ...] = get_args(Decode)
+        known = [mode for run in runs for mode in modes if mode == run.decode]
+        mode: Decode = decode or (known[0] if known else "scaled")
+        if strictness is None:
+            strictness = next((_log_odds(run.strictness) for run in runs), 0.0)
+        auditor = Auditor.load(checkpoint, decode=mode, jobs=jobs, lang=lang, strictness=strictness, device=device)
+        for at in folders:
+            run = Provenance(
+                places=(as_utf8(os.fspath(sources[at])),),
+                checkpoint=Path(checkpoint).name,
+                decode=mode,
+                strictness=_spelled(strictness),
+                made=dt.datetime.now().astimezone(),
+                card_sha256=auditor.card_sha256,
+                graph=auditor.graph.name,
+                graph_sha256=auditor.graph.hash,
+                lang=lang,
+            )
+            sides[at] = _judged(sources[at], auditor, cache)
+            sides[at].runs.append(run)
     return compare_sides(sides[0], sides[1], pairing, by=groupings)
+
+
+_STRICTNESS = {"lenient": -1.0, "normal": 0.0, "strict": 1.0}
+"""What the words of `--strictness` stand for, in log-odds."""
+
+
+def _log_odds(strictness: str) -> float:
+    """As a report spells it: a word, or a number."""
+    try:
+        return _STRICTNESS[strictness] if strictness in _STRICTNESS else float(strictness)
+    except ValueError:
+        return 0.0
+
+
+def _spelled(strictness: float) -> str:
+    return next((word for word, value in _STRICTNESS.items() if value == strictness), f"{strictness:+g}")
 
 
 def read_side(source: Source) -> Side:

@@ -154,9 +154,8 @@ def assess(
 ) -> None:
     """Find the photos with tone problems: which, how bad, how sure.
 
-    The report goes to the terminal; --csv, --jsonl, --json, --parquet and --html keep
-    it. Photos that cannot be read are listed
-    with the reason.
+    The report goes to the terminal; --csv, --jsonl, --json, --parquet and --html keep it. Photos that cannot be
+    read are listed with the reason.
 
     Exit codes: 0 done, 1 problems at or above --fail-on, 2 wrong usage, 3 a missing or invalid checkpoint or
     path, an output that cannot be written to its end, or with --fail-on a folder that could not be searched, 4 no

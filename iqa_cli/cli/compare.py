@@ -164,8 +164,9 @@ def compare(
                 graph = auditor.graph
                 for at, part in enumerate(found):
                     if part is not None:
+                        run = provenance_of(auditor, model, sources[at : at + 1], **manner)  # it begins now
                         sides[at] = _audit(sources[at], part, auditor, cache)
-                        sides[at].runs.append(provenance_of(auditor, model, sources[at : at + 1], **manner))
+                        sides[at].runs.append(run)
             result = comparison.compare(sides[0], sides[1], pairing, by=groupings)
             names = _names(result, graph, lang)
             _write(result, names, lang, sinks, page, top=top)
@@ -204,13 +205,10 @@ def _sources(a: str, b: str | None, baseline: str | None) -> tuple[str, str]:
 
 def _manner(decode: DecodeMode | None, strictness: Strictness | None, runs: Sequence[Provenance]) -> _Manner:
     """How a folder is judged: as was asked for, else as the report beside it, else so that the picture is measured."""
-    of_report = runs[0] if runs else None
-    if decode is None:
-        known = of_report is not None and of_report.decode in list(DecodeMode)
-        decode = DecodeMode(of_report.decode) if of_report is not None and known else DecodeMode.SCALED
-    if strictness is None:
-        known = of_report is not None and of_report.strictness in list(Strictness)
-        strictness = Strictness(of_report.strictness) if of_report is not None and known else Strictness.NORMAL
+    for run in runs:
+        decode = decode or next((one for one in DecodeMode if one == run.decode), None)
+        strictness = strictness or next((one for one in Strictness if one == run.strictness), None)
+    decode, strictness = decode or DecodeMode.SCALED, strictness or Strictness.NORMAL
     return {"decode": decode, "strictness": strictness}
 
 

@@ -208,6 +208,6 @@ def _changed(one: Predictions, other: Predictions) -> tuple[Changed, ...]:
 
 
 def _only(one: Predictions, other: Predictions) -> tuple[str, ...]:
-    """Photos that only this one has, judged or not by the other's word."""
+    """Photos that this one has and the other has not."""
     there = {same_file_key(name) for name in other.names}
     return tuple(name for name in one.names if same_file_key(name) not in there)

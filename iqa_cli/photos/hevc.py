@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
     from iqa_cli.photos.isobmff import Items
 
+Trouble = Literal["hole", "corrupt"]
+"""Zeros where data should be, or lengths that lead nowhere."""
 HOLE_BYTES = 64
-"""Zeros in a row that are a hole. By the standard three are; disks lose 512 or more at once, and a writer may pad."""
+"""Zeros in a row within a unit that are a hole. By the standard three are; disks lose 512 or more at once."""
 _HOLE = bytes(HOLE_BYTES)
-_LEAST_UNIT = 3
-"""Bytes: a header of two, and something behind it."""
+_LEAST_UNIT = 2
+"""Bytes: a header. The end of a sequence is nothing else (H.265, 7.3.2.6)."""
 _MOST_UNITS = 10_000
 """Units that are counted: a tile has one or a few, a file made to waste time a hundred million."""
 _MOST_DEPTH = 8
@@ -43,29 +45,32 @@ def length_size(configuration: bytes | None) -> int | None:
     return (configuration[21] & 3) + 1
 
 
-def has_hole(coded: bytes) -> bool:
-    """Whether zeros stand in coded data where no encoder writes them."""
-    return _HOLE in coded
+def trouble_in(coded: bytes, length_bytes: int | None) -> Trouble | None:
+    """What is wrong with the data of one picture; None if nothing is seen.
 
+    length_bytes  as `length_size` gives it; if it is not known only holes are looked for
 
-def is_in_step(coded: bytes, length_bytes: int) -> bool:
-    """Whether coded data are units one behind the other, up to their end or a few zeros before it.
-
-    length_bytes  as `length_size` gives it
+    Zeros behind the last unit are no trouble, however many: some writers fill up.
     """
+    if length_bytes is None:
+        return "hole" if _HOLE in coded else None
     at = 0
     for _ in range(_MOST_UNITS):
         if at == len(coded):
-            return at > 0
+            return None if at else "corrupt"
         start = at + length_bytes
         end = start + int.from_bytes(coded[at:start], "big")
         if end - start < _LEAST_UNIT or end > len(coded) or coded[start] & 0x80:  # a unit's first bit is 0 (7.4.2.2)
-            return at > 0 and not any(coded[at:])
+            if at and not any(coded[at:]):
+                return None
+            return "hole" if _HOLE in coded[at:] else "corrupt"
+        if coded.find(_HOLE, start, end) >= 0:
+            return "hole"
         at = end
-    return True
+    return None
 
 
-def trouble(items: Items, read: Callable[[int, int], bytes], file_bytes: int) -> Literal["hole", "corrupt"] | None:
+def trouble(items: Items, read: Callable[[int, int], bytes], file_bytes: int) -> Trouble | None:
     """What is wrong with the coded data of a picture; None if nothing is seen.
 
     read        gives the bytes of the file from a place on, so many of them
@@ -77,9 +82,6 @@ def trouble(items: Items, read: Callable[[int, int], bytes], file_bytes: int) ->
         return None
     for item in parts:
         coded = b"".join(read(first, last - first) for first, last in items.spans.get(item, ()))
-        if has_hole(coded):
-            return "hole"
-        length_bytes = length_size(items.property_of(item, b"hvcC"))
-        if length_bytes is not None and not is_in_step(coded, length_bytes):
-            return "corrupt"
+        if (found := trouble_in(coded, length_size(items.property_of(item, b"hvcC")))) is not None:
+            return found
     return None

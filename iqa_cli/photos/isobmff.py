@@ -274,11 +274,16 @@ def read_items(data: bytes) -> Items | None:
     spans = [(item, tuple(found)) for item, found in _item_spans(data, meta)]
     boxes, links = _property_links(data, meta)
     bodies = [(kind, data[start:end]) for kind, start, end in boxes]
-    properties: dict[int, tuple[tuple[bytes, bytes], ...]] = {}
-    for item, at, count, size in links:
-        numbers = dict.fromkeys(_uint(data, at + link * size, size) & _INDEX[size] for link in range(count))
-        own = tuple(bodies[number - 1] for number in numbers if 1 <= number <= len(bodies))
-        properties[item] = properties.get(item, ()) + own
+    numbers: dict[int, dict[int, None]] = {}
+    for entry, (item, at, count, size) in enumerate(links):
+        if entry == _MAX_ENTRIES:  # of all tables together
+            raise ExcessError(_TOO_MANY)
+        numbers.setdefault(item, {}).update(
+            dict.fromkeys(_uint(data, at + link * size, size) & _INDEX[size] for link in range(count))
+        )
+    properties = {
+        item: tuple(bodies[number - 1] for number in own if 1 <= number <= len(bodies)) for item, own in numbers.items()
+    }
     if primary is None or len(dict(types)) < len(types) or len(dict(spans)) < len(spans):
         return None
     kinds = (b"dimg", b"thmb", b"auxl")

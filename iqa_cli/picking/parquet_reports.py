@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iqa_cli.errors import InvalidInput
+from iqa_cli.picking.rows import STATUSES
 from iqa_cli.records import Capture, Finding, Measurement, PhotoReport
 from iqa_cli.report.audit.csv_version import FORMAT_VERSION, VERSION_COLUMN
 from iqa_cli.report.run import RUN_KEY, run_from_json
@@ -87,6 +89,16 @@ def _report(
     row: Mapping[str, Any], marginals: Mapping[str, Any] | None, labels: list[str], units: Mapping[str, str]
 ) -> PhotoReport:
     """One photo. Raises KeyError, TypeError or ValueError if it is no report's."""
+    if row["status"] not in STATUSES:
+        raise ValueError("a status that there is not")
+    levels = {} if marginals is None else {label: tuple(marginals[label]) for label in labels}
+    chances = [row[f"{label}_p"] for label in levels] + [chance for row_of in levels.values() for chance in row_of]
+    if not all(0 <= chance <= 1 for chance in chances):
+        raise ValueError("a probability that is none")
+    if any(row[f"{label}_level"] not in range(1, len(row_of) + 1) for label, row_of in levels.items()):
+        raise ValueError("a level that its label does not have")
+    if marginals is not None and not all(math.isfinite(row[name]) for name in units):
+        raise ValueError("a measurement that is no number")
     return PhotoReport(
         source_file=row["SourceFile"],
         status=row["status"],
@@ -95,7 +107,7 @@ def _report(
         findings=tuple(Finding(label, row[f"{label}_level"], row[f"{label}_p"], "") for label in labels)
         if marginals is not None
         else (),
-        marginals={label: tuple(marginals[label]) for label in labels} if marginals is not None else {},
+        marginals=levels,
         measurements=tuple(Measurement(name, row[name], unit) for name, unit in units.items())
         if marginals is not None
         else (),

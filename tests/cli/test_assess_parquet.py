@@ -231,3 +231,16 @@ def test_what_is_no_such_report_is_refused_in_words(audit: Path, spoil: str) -> 
 
 def test_the_writer_takes_what_the_one_of_the_csv_takes() -> None:
     assert {name for name in vars(CsvWriter) if not name.startswith("_")} <= {*vars(parquet_file.ParquetWriter)}
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("status", "fine"), ("dark_p", 1.5), ("dark_level", 9), ("luma_mean", None)]
+)
+def test_a_parquet_report_with_a_cell_that_cannot_be_is_damaged(audit: Path, column: str, value: object) -> None:
+    table = pq.read_table(audit)
+    rows = table.to_pylist()
+    judged = next(row for row in rows if row["marginals"] is not None)
+    judged[column] = value
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), audit)
+    with pytest.raises(InvalidInput, match="damaged"):
+        list(read_photo_reports(audit))

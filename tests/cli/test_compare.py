@@ -302,3 +302,16 @@ def test_a_report_of_an_earlier_version_is_silent_about_its_run(compared: Run, r
     assert found.code == 0
     assert "A does not say with which checkpoint it was judged, and how." in found.out
     assert "B does not say" not in found.out
+
+
+@pytest.mark.usefixtures("reports")
+def test_programs_judge_a_folder_as_the_report_beside_it(checkpoint_folder: Path) -> None:
+    import iqa_cli
+
+    found = iqa_cli.compare("lenient.jsonl", "B", checkpoint=checkpoint_folder)
+    assert found.differences == ()
+    assert (found.b.runs[-1].strictness, found.b.runs[-1].decode) == ("lenient", "auto")
+    other = iqa_cli.compare("lenient.jsonl", "B", checkpoint=checkpoint_folder, strictness=0.5)
+    assert [(entry.what, entry.b) for entry in other.differences] == [("strictness", "+0.5")]
+    folders = iqa_cli.compare("A", "B", checkpoint=checkpoint_folder)
+    assert folders.a.runs[-1].decode == folders.b.runs[-1].decode == "scaled"

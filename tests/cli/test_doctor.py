@@ -92,6 +92,18 @@ def test_a_library_that_cannot_be_imported_costs_what_it_reads_and_nothing_else(
     assert told.out.splitlines()[-1] == "2 parts broken: pillow-heif, HEIC"
 
 
+def test_what_libraries_say_of_paths_names_nobody(doctor: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "somebody")
+
+    def broken() -> str:
+        raise ImportError(f"{tmp_path}/somebody/venv/libheif.so: cannot open shared object file")
+
+    write, _, distribution = formats._FORMATS["HEIC"]
+    monkeypatch.setitem(formats._FORMATS, "HEIC", (write, broken, distribution))
+    said = bad(doctor("--json"))["HEIC"]["said"]
+    assert said == "ImportError: ~/venv/libheif.so: cannot open shared object file"
+
+
 def test_a_decoder_that_gives_another_picture_is_broken(doctor: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     write, library, distribution = formats._FORMATS["BMP"]
     entry = (lambda picture: write(picture.point(lambda value: value // 2)), library, distribution)
@@ -145,6 +157,8 @@ def test_a_cache_that_cannot_be_read_is_a_note(doctor: Run, tmp_path: Path) -> N
     (tmp_path / "cache" / "photos.sqlite3").write_bytes(b"no database" * 1000)
     seen = doctor("--json")
     assert seen.code == 0
+    entry = sections(seen)["cache"]["folder"]
+    assert (entry["outcome"], entry["hint"]) == ("note", "iqa cache clear, or set IQA_CACHE_DIR to another folder")
 
 
 def test_nothing_is_written_anywhere(doctor: Run, tmp_path: Path) -> None:

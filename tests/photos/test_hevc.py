@@ -6,12 +6,14 @@ import struct
 import numpy as np
 import pillow_heif
 import pytest
+from bombs.drawn_heif import full_box
 from drawn_tiles import parts
 from PIL import Image
 
 from iqa_cli.photos import hevc, isobmff, read_photo
 from iqa_cli.photos.damage import CORRUPT, HOLE
-from iqa_cli.photos.hevc import HOLE_BYTES, has_hole, is_in_step, length_size
+from iqa_cli.photos.hevc import HOLE_BYTES, length_size, trouble_in
+from iqa_cli.photos.limits import ExcessError
 from iqa_cli.records import Photo
 
 NOISE = np.random.default_rng(0).integers(0, 256, (256, 384, 3), np.uint8)
@@ -80,33 +82,51 @@ def test_encoders_write_no_holes_into_even_pictures(level, quality):
     assert damage_of(buffer.getvalue()) is None
 
 
-def test_a_hole_is_as_long_as_no_padding():
-    assert not has_hole(b"\1" + bytes(HOLE_BYTES - 1) + b"\1")
-    assert has_hole(b"\1" + bytes(HOLE_BYTES) + b"\1")
-
-
 def units(*sizes, length_bytes=4):
     rng = np.random.default_rng(1)
     return b"".join(size.to_bytes(length_bytes, "big") + b"\x26" + rng.bytes(size - 1) for size in sizes)
 
 
+def test_a_hole_is_as_long_as_no_padding():
+    for zeros, found in ((HOLE_BYTES - 1, None), (HOLE_BYTES, "hole")):
+        inside = b"\x26\1\1" + bytes(zeros) + b"\1"
+        assert trouble_in(len(inside).to_bytes(4, "big") + inside, 4) == found
+        assert trouble_in(inside, None) == found
+
+
 @pytest.mark.parametrize("length_bytes", [1, 2, 4])
 def test_units_lead_from_one_to_the_next(length_bytes):
-    whole = units(40, 3, 200, length_bytes=length_bytes)
-    assert is_in_step(whole, length_bytes)
-    assert is_in_step(whole + bytes(5), length_bytes)  # padding
-    assert not is_in_step(whole + b"\0\1\2\3\4", length_bytes)
-    assert not is_in_step(whole[:-1], length_bytes)
-    assert not is_in_step(whole[1:], length_bytes)
-    assert not is_in_step(b"", length_bytes)
-    assert not is_in_step(bytes(10), length_bytes)
-    assert not is_in_step(bytes(length_bytes - 1) + b"\3\x80ab", length_bytes)  # no unit begins with a bit that is set
+    whole = units(40, 2, 200, length_bytes=length_bytes)  # one is a header and nothing else: the end of a sequence
+    assert trouble_in(whole, length_bytes) is None
+    for zeros in (1, 5, 500):
+        assert trouble_in(whole + bytes(zeros), length_bytes) is None  # filled up
+    assert trouble_in(whole + b"\0\1\2\3\4", length_bytes) == "corrupt"
+    assert trouble_in(whole[:-1], length_bytes) == "corrupt"
+    assert trouble_in(whole[1:], length_bytes) == "corrupt"
+    assert trouble_in(b"", length_bytes) == "corrupt"
+    assert trouble_in(bytes(10), length_bytes) == "corrupt"
+    assert trouble_in(bytes(length_bytes - 1) + b"\3\x80ab", length_bytes) == "corrupt"  # no unit begins so
+    assert trouble_in(whole + bytes(100) + whole, length_bytes) == "hole"
 
 
-def test_a_file_of_millions_of_units_is_given_up() -> None:
+def test_a_file_of_millions_of_units_is_given_up():
     """What is wrong behind the ten-thousandth is not looked for."""
-    assert not is_in_step(units(3, length_bytes=1) * 5000 + b"\xff", 1)
-    assert is_in_step(units(3, length_bytes=1) * 10_001 + b"\xff", 1)
+    assert trouble_in(units(3, length_bytes=1) * 5000 + b"\xff", 1) == "corrupt"
+    assert trouble_in(units(3, length_bytes=1) * 10_001 + b"\xff", 1) is None
+
+
+def test_tables_that_link_an_item_again_and_again_take_no_time():
+    """Fifty tables of a thousand links for one item: each used to be added to all before it."""
+    plain = parts(Image.fromarray(NOISE), Image.fromarray(NOISE).resize((192, 128))).file()
+    table = full_box(b"ipma", struct.pack(">I", 1000) + struct.pack(">HBB", 1, 1, 1) * 1000)
+    start = plain.index(b"iprp") - 4
+    size = struct.unpack_from(">I", plain, start)[0]
+    meta = plain.index(b"meta") - 4
+    grown = bytearray(plain[: start + size] + 50 * table + plain[start + size :])
+    struct.pack_into(">I", grown, start, size + 50 * len(table))
+    struct.pack_into(">I", grown, meta, struct.unpack_from(">I", plain, meta)[0] + 50 * len(table))
+    with pytest.raises(ExcessError):
+        isobmff.read_items(bytes(grown))
 
 
 def test_the_size_of_lengths_is_read_from_the_configuration():

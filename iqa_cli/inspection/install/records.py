@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iqa_cli.inspection.records import Check, Outcome
@@ -24,6 +25,25 @@ class InstallReport:
     def bad(self) -> tuple[Check, ...]:
         """What is broken."""
         return tuple(check for section in self.checks.values() for check in section if check.outcome is Outcome.BAD)
+
+
+def without_home(text: str) -> str:
+    """The text without the name of the user's folder, which is mostly the user's."""
+    try:
+        home = str(Path.home())
+    except RuntimeError:  # there is none
+        return text
+    return text.replace(home, "~") if len(home) > 1 else text
+
+
+def anonymous(check: Check) -> Check:
+    """The same check, to be pasted anywhere."""
+    return dataclasses.replace(
+        check,
+        said=without_home(check.said),
+        problems=tuple(map(without_home, check.problems)),
+        hint=without_home(check.hint),
+    )
 
 
 def checked(name: str, look: Callable[[], str], hint: str) -> Check:

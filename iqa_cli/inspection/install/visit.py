@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import platform
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iqa_cli._version import __version__
 from iqa_cli.inspection.install.formats import formats
 from iqa_cli.inspection.install.libraries import extras, libraries
-from iqa_cli.inspection.install.records import InstallReport, checked
+from iqa_cli.inspection.install.records import InstallReport, anonymous, checked
 from iqa_cli.inspection.records import Check, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -39,9 +39,9 @@ def examine() -> InstallReport:
 def _section(name: str, look: Callable[[], Iterable[Check]]) -> tuple[Check, ...]:
     """Its checks; one bad one if it cannot even begin, as in a checkout whose metadata nobody installed."""
     try:
-        return tuple(look())
+        return tuple(map(anonymous, look()))
     except Exception as error:  # noqa: BLE001 - see `checked`
-        return (Check(name, Outcome.BAD, f"{type(error).__name__}: {error}", hint=_REINSTALL),)
+        return (anonymous(Check(name, Outcome.BAD, f"{type(error).__name__}: {error}", hint=_REINSTALL)),)
 
 
 def _about() -> dict[str, str]:
@@ -141,10 +141,10 @@ def _cache() -> Iterator[Check]:
             "folder", Outcome.NOTE, f"there is no place for one ({error})", hint="set IQA_CACHE_DIR to a folder"
         )
         return
-    shown = _without_home(folder)
+    shown, elsewhere = str(folder), "iqa cache clear, or set IQA_CACHE_DIR to another folder"
     info = cache_info(folder)
     if info.problem is not None:
-        yield Check("folder", Outcome.NOTE, f"{shown}: {info.problem}; the next run starts a new one")
+        yield Check("folder", Outcome.NOTE, f"{shown}: {info.problem}", hint=elsewhere)
     elif not _can_be_written(folder):
         yield Check(
             "folder", Outcome.NOTE, f"{shown} may not be written to", hint="set IQA_CACHE_DIR to another folder"
@@ -159,11 +159,3 @@ def _can_be_written(folder: Path) -> bool:
     while not there.exists() and there != there.parent:
         there = there.parent
     return os.access(there, os.W_OK | os.X_OK)
-
-
-def _without_home(path: Path) -> str:
-    """A path that does not say whose it is."""
-    try:
-        return str(Path("~") / path.relative_to(Path.home()))
-    except (ValueError, RuntimeError):
-        return str(path)
