@@ -17,6 +17,23 @@ if TYPE_CHECKING:
     from iqa_cli.machine import Machine
 
 
+STRICTNESS: Mapping[str, float] = {"lenient": -1.0, "normal": 0.0, "strict": 1.0}
+"""What the words of `--strictness` stand for: log-odds that are added to every problem before levels are named."""
+
+
+def spelled_strictness(log_odds: float) -> str:
+    """The word for it, or a number such as "+0.5"."""
+    return next((word for word, value in STRICTNESS.items() if value == log_odds), f"{log_odds:+g}")
+
+
+def log_odds_of(strictness: str) -> float | None:
+    """What was spelled so; None if nothing is."""
+    try:
+        return STRICTNESS[strictness] if strictness in STRICTNESS else float(strictness)
+    except ValueError:
+        return None
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Provenance:
     """Where the judgements of a report come from: all that is known when a run begins."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from iqa_cli.cache import Cache
@@ -16,11 +14,11 @@ from iqa_cli.photos.discover import as_utf8, discover
 from iqa_cli.picking.jsonl_rows import Runs
 from iqa_cli.picking.photo_reports import read_photo_reports
 from iqa_cli.pipeline import Auditor
-from iqa_cli.provenance import Provenance
+from iqa_cli.provenance import log_odds_of
 from iqa_cli.records import Decode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from iqa_cli.comparison import Comparison
     from iqa_cli.records import Device, Language
@@ -61,44 +59,28 @@ def compare(
     folders = [at for at, source in enumerate(sources) if os.path.isdir(source)]  # noqa: PTH112
     sides = {at: read_side(source) for at, source in enumerate(sources) if at not in folders}
     if folders:
-        runs = [side.runs[-1] for side in sides.values() if side.runs]
-        modes: tuple[Decode, ...] = get_args(Decode)
-        known = [mode for run in runs for mode in modes if mode == run.decode]
-        mode: Decode = decode or (known[0] if known else "scaled")
-        if strictness is None:
-            strictness = next((_log_odds(run.strictness) for run in runs), 0.0)
-        auditor = Auditor.load(checkpoint, decode=mode, jobs=jobs, lang=lang, strictness=strictness, device=device)
+        mode, log_odds = manner_of(sides.values(), decode, strictness)
+        auditor = Auditor.load(checkpoint, decode=mode, jobs=jobs, lang=lang, strictness=log_odds, device=device)
         for at in folders:
-            run = Provenance(
-                places=(as_utf8(os.fspath(sources[at])),),
-                checkpoint=Path(checkpoint).name,
-                decode=mode,
-                strictness=_spelled(strictness),
-                made=dt.datetime.now().astimezone(),
-                card_sha256=auditor.card_sha256,
-                graph=auditor.graph.name,
-                graph_sha256=auditor.graph.hash,
-                lang=lang,
-            )
+            run = auditor.provenance([sources[at]])  # it begins now
             sides[at] = _judged(sources[at], auditor, cache)
             sides[at].runs.append(run)
     return compare_sides(sides[0], sides[1], pairing, by=groupings)
 
 
-_STRICTNESS = {"lenient": -1.0, "normal": 0.0, "strict": 1.0}
-"""What the words of `--strictness` stand for, in log-odds."""
+def manner_of(
+    beside: Iterable[Side], decode: Decode | None = None, strictness: float | None = None
+) -> tuple[Decode, float]:
+    """How a folder is judged: as was asked for, else as the report beside it, else so that the picture is measured.
 
-
-def _log_odds(strictness: str) -> float:
-    """As a report spells it: a word, or a number."""
-    try:
-        return _STRICTNESS[strictness] if strictness in _STRICTNESS else float(strictness)
-    except ValueError:
-        return 0.0
-
-
-def _spelled(strictness: float) -> str:
-    return next((word for word, value in _STRICTNESS.items() if value == strictness), f"{strictness:+g}")
+    beside              sides that were read from reports
+    decode, strictness  what was asked for; strictness in log-odds
+    """
+    modes: tuple[Decode, ...] = get_args(Decode)
+    for run in (side.runs[-1] for side in beside if side.runs):
+        decode = decode or next((mode for mode in modes if mode == run.decode), None)
+        strictness = log_odds_of(run.strictness) if strictness is None else strictness
+    return decode or "scaled", strictness or 0.0
 
 
 def read_side(source: Source) -> Side:

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import math
 from statistics import NormalDist
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+Direction = Literal["better", "worse"]
+Verdict = Literal["better", "worse", "mixed", "unshown"]
+"""`mixed` where something is better and something else worse, `unshown` where chance would explain all that changed."""
+_Thing = TypeVar("_Thing")
 
 ALPHA = 0.05
 """A difference is called shown if chance alone would bring about one as large in fewer than one case of twenty."""
@@ -22,6 +27,23 @@ POWER = 0.8
 _TIE = 1e-7
 """Tables that are as likely as the one seen up to this share count as just as unlikely, as in scipy and R."""
 _NEGLIGIBLE = 1e-18
+
+
+def direction_of(better: int, worse: int, p: float) -> Direction | None:
+    """Which way counts differ beyond chance; None if that cannot be shown.
+
+    p  of their test, corrected for all that were made
+    """
+    if p > ALPHA:
+        return None
+    return "better" if better > worse else "worse"
+
+
+def verdict_of(shown: Mapping[Direction, Sequence[_Thing]]) -> Verdict:
+    """What can be said in one word, of what is shown to be better and worse."""
+    if shown["better"] and shown["worse"]:
+        return "mixed"
+    return "better" if shown["better"] else "worse" if shown["worse"] else "unshown"
 
 
 def wilson_interval(count: int, total: int, confidence: float = CONFIDENCE) -> tuple[float, float] | None:

@@ -184,16 +184,17 @@ def assess(
         with open_outputs(csv, jsonl, json, html, found.photos, parquet=parquet) as outputs:
             auditor = load_auditor(
                 model,
-                decode=decode,
+                decode=decode.code,
                 jobs=jobs,
                 lang=lang,
-                strictness=strictness,
+                strictness=strictness.log_odds,
                 device=device,
                 explain=jsonl is not None or html is not None,
                 thumbnails=html is not None,
             )
             with opened_cache(auditor, cache) as known:
-                about = provenance_of(auditor, model, paths, decode=decode, strictness=strictness)
+                told = any(name is not None for name in (csv, jsonl, json, parquet))
+                about = provenance_of(auditor, paths, is_written=told)
                 outputs.start(auditor.graph, lang.code, about, csv_bom=csv_bom, by=groupings)
                 complete = _audit(auditor, found, known, outputs, tally, about, to_the_end=fail_on is not None)
     except KeyboardInterrupt:
@@ -266,5 +267,5 @@ def _audit(
                 )
     finally:
         # Files that are complete take their places even if the table cannot be printed.
-        outputs.finish(lambda ended: audit_json(tally, auditor.graph, found, provenance, ended), ending)
+        outputs.finish(lambda: audit_json(tally, auditor.graph, found, provenance, ending), ending)
     return True

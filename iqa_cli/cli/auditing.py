@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -13,27 +12,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from iqa_cli.cache import Cache
-    from iqa_cli.cli.options import DecodeMode, Device, Lang, Strictness
+    from iqa_cli.cli.options import Device, Lang
     from iqa_cli.photos.discover import Discovery
     from iqa_cli.pipeline import Auditor
     from iqa_cli.provenance import Provenance
-    from iqa_cli.records import PhotoReport
+    from iqa_cli.records import Decode, PhotoReport
 
 
 def load_auditor(
     model: Path,
     *,
-    decode: DecodeMode,
+    decode: Decode,
     jobs: int | None,
     lang: Lang,
-    strictness: Strictness,
+    strictness: float,
     device: Device,
     explain: bool = False,
     thumbnails: bool = False,
 ) -> Auditor:
     """What judges, told of an interrupt. Commands that load it alike know the same photos from the cache.
 
-    model   folder of the checkpoint
+    model       folder of the checkpoint
+    strictness  in log-odds
     raises  CheckpointError  if its card is damaged
     """
     # Before numpy is imported: it would start a thread per processor for sums that nothing here computes.
@@ -43,10 +43,10 @@ def load_auditor(
 
     auditor = Auditor.load(
         model,
-        decode=decode.code,
+        decode=decode,
         jobs=jobs,
         lang=lang.code,
-        strictness=strictness.log_odds,
+        strictness=strictness,
         explain=explain,
         thumbnails=thumbnails,
         use_processes=True,
@@ -56,40 +56,18 @@ def load_auditor(
     return auditor
 
 
-def provenance_of(
-    auditor: Auditor, model: Path, places: Iterable[str], *, decode: DecodeMode, strictness: Strictness
-) -> Provenance:
-    """Where the judgements of a run that begins now come from.
+def provenance_of(auditor: Auditor, places: Iterable[str], *, is_written: bool) -> Provenance:
+    """Where the judgements of this command, which begins now, come from.
 
-    auditor             what judges
-    model               folder of its checkpoint
-    places              what is audited, as it was named
-    decode, strictness  as the auditor was loaded
+    places      what is audited, as it was named
+    is_written  whether a document will tell it: looking at the machine takes as long as judging a photo
     """
     from iqa_cli.machine import this_machine
     from iqa_cli.photos.discover import as_utf8
-    from iqa_cli.provenance import Provenance
 
-    return Provenance(
-        places=tuple(map(as_utf8, places)),
-        checkpoint=as_utf8(model.name),
-        decode=decode.code,
-        strictness=strictness.value,
-        made=dt.datetime.now().astimezone(),
-        card_sha256=auditor.card_sha256,
-        graph=auditor.graph.name,
-        graph_sha256=auditor.graph.hash,
-        lang=auditor.lang,
-        command=command_line(),
-        machine=this_machine(),
-    )
-
-
-def command_line() -> tuple[str, ...]:
-    """The words of this command as they were typed; without the path of the program, which may tell who typed them."""
-    from iqa_cli.photos.discover import as_utf8
-
-    return ("iqa", *map(as_utf8, sys.argv[1:]))
+    # Without the path of the program, which may tell who typed the words.
+    command = ("iqa", *map(as_utf8, sys.argv[1:]))
+    return auditor.provenance(places, command=command, machine=this_machine() if is_written else None)
 
 
 def opened_cache(auditor: Auditor, wanted: bool) -> contextlib.AbstractContextManager[Cache | None]:

@@ -9,7 +9,7 @@ import itertools
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypedDict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,14 +18,11 @@ from iqa_cli.cli.options import DecodeMode, Device, Lang, Strictness, choice_of
 from iqa_cli.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from iqa_cli.cli.outputs import Sink
     from iqa_cli.comparison import Comparison, Side
     from iqa_cli.hexgraph import HexGraph
     from iqa_cli.photos.discover import Discovery
     from iqa_cli.pipeline import Auditor
-    from iqa_cli.provenance import Provenance
     from iqa_cli.report.comparison.sentences import Names
 
 
@@ -142,7 +139,7 @@ def compare(
     from iqa_cli.grouping import grouping_of
     from iqa_cli.paths import find_checkpoint
     from iqa_cli.report.output import OutputStream, told_as_output_error
-    from iqa_cli.sides import read_side
+    from iqa_cli.sides import manner_of, read_side
 
     sources = _sources(a, b, baseline)
     pairing = comparison.pairing_of(pair)
@@ -159,12 +156,17 @@ def compare(
             sides = {at: read_side(sources[at]) for at, part in enumerate(found) if part is None}
             graph = load_checkpoint(model).graph
             if photos:
-                manner = _manner(decode, strictness, [run for side in sides.values() for run in side.runs[-1:]])
-                auditor = load_auditor(model, jobs=jobs, lang=lang, device=device, **manner)
+                mode, log_odds = manner_of(
+                    sides.values(),
+                    None if decode is None else decode.code,
+                    None if strictness is None else strictness.log_odds,
+                )
+                auditor = load_auditor(model, decode=mode, jobs=jobs, lang=lang, strictness=log_odds, device=device)
                 graph = auditor.graph
                 for at, part in enumerate(found):
                     if part is not None:
-                        run = provenance_of(auditor, model, sources[at : at + 1], **manner)  # it begins now
+                        # It begins now.
+                        run = provenance_of(auditor, sources[at : at + 1], is_written=json is not None)
                         sides[at] = _audit(sources[at], part, auditor, cache)
                         sides[at].runs.append(run)
             result = comparison.compare(sides[0], sides[1], pairing, by=groupings)
@@ -183,13 +185,6 @@ def compare(
         raise typer.Exit(ExitCode.FINDINGS)
 
 
-class _Manner(TypedDict):
-    """How folders are judged."""
-
-    decode: DecodeMode
-    strictness: Strictness
-
-
 def _sources(a: str, b: str | None, baseline: str | None) -> tuple[str, str]:
     """What was before, and what is now.
 
@@ -201,15 +196,6 @@ def _sources(a: str, b: str | None, baseline: str | None) -> tuple[str, str]:
             hint="iqa compare A B, or iqa compare NEW --baseline REPORT",
         )
     return (a, b) if baseline is None and b is not None else (str(baseline), a)
-
-
-def _manner(decode: DecodeMode | None, strictness: Strictness | None, runs: Sequence[Provenance]) -> _Manner:
-    """How a folder is judged: as was asked for, else as the report beside it, else so that the picture is measured."""
-    for run in runs:
-        decode = decode or next((one for one in DecodeMode if one == run.decode), None)
-        strictness = strictness or next((one for one in Strictness if one == run.strictness), None)
-    decode, strictness = decode or DecodeMode.SCALED, strictness or Strictness.NORMAL
-    return {"decode": decode, "strictness": strictness}
 
 
 def _photos(source: str, outputs: dict[str, str | None]) -> Discovery | None:

@@ -250,7 +250,7 @@ def _evaluate_photos(
     for note in dict.fromkeys(note for of in labelled for note in of.notes):
         say(f"note: {note}")
     with contextlib.ExitStack() as stack:
-        sinks = open_sinks(dict(outputs), labelled[0].photos, stack)
+        sinks = open_sinks(outputs, labelled[0].photos, stack)
         found = [judging.predicted(model, of) for model, of in zip(models, labelled, strict=True)]
         if (sink := sinks["--predictions"]) is not None:
             deliver(sink, [predictions_csv(found[0])])

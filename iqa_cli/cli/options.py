@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Literal
 
+from iqa_cli.provenance import STRICTNESS
+
 if TYPE_CHECKING:
     from iqa_cli.records import Language
 
@@ -39,7 +41,7 @@ class Strictness(enum.StrEnum):
         """What is added to the log-odds of every problem before levels are named: a factor of e either way, for which
         `benchmarks/RESULTS.md` says what is found and what is accused.
         """
-        return float(list(Strictness).index(self) - 1)
+        return STRICTNESS[self.value]
 
 
 class DecodeMode(enum.StrEnum):

@@ -117,7 +117,7 @@ class Outputs:
             self._page.write(report)
         self._rows += 1
 
-    def finish(self, document: Callable[[Ending], bytes], ending: Ending) -> None:
+    def finish(self, document: Callable[[], bytes], ending: Ending) -> None:
         """Put files and page in their places, and say what was not delivered.
 
         document  makes what `--json` takes, if it was asked for
@@ -130,7 +130,7 @@ class Outputs:
             if self._page is not None:
                 each.callback(self._page.finish)
             if (sink := self._sinks["--json"]) is not None:
-                each.callback(self._write_document, sink, document, ending)
+                each.callback(self._write_document, sink, document)
             for entry in reversed(self._writers):
                 each.callback(self._complete, entry, ending)
 
@@ -154,8 +154,8 @@ class Outputs:
             if isinstance(entry[0], OutputFile):
                 self._left.append(entry[0].name)
 
-    def _write_document(self, sink: Sink, document: Callable[[Ending], bytes], ending: Ending) -> None:
-        deliver(sink, [document(ending)])
+    def _write_document(self, sink: Sink, document: Callable[[], bytes]) -> None:
+        deliver(sink, [document()])
 
     def _say_who_left(self) -> None:
         if self._left:

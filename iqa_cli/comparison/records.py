@@ -7,7 +7,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Literal
 
 from iqa_cli.provenance import differences
-from iqa_cli.significance import ALPHA
+from iqa_cli.significance import direction_of, verdict_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,10 +15,7 @@ if TYPE_CHECKING:
     from iqa_cli.comparison.pairing import Pairs, Why
     from iqa_cli.comparison.shots import Shot, Side
     from iqa_cli.provenance import Difference
-
-Direction = Literal["better", "worse"]
-Verdict = Literal["better", "worse", "mixed", "unshown"]
-"""`mixed` where one label got better and another worse, `unshown` where chance would explain all that changed."""
+    from iqa_cli.significance import Direction, Verdict
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -37,9 +34,7 @@ class Turn:
     @property
     def shown(self) -> Direction | None:
         """Which way it changed beyond chance; None if that cannot be shown."""
-        if self.p_holm > ALPHA:
-            return None
-        return "better" if self.better > self.worse else "worse"
+        return direction_of(self.better, self.worse, self.p_holm)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -187,10 +182,7 @@ class Comparison:
     @property
     def verdict(self) -> Verdict:
         """What can be said of B in one word."""
-        better, worse = self.shown["better"], self.shown["worse"]
-        if better and worse:
-            return "mixed"
-        return "better" if better else "worse" if worse else "unshown"
+        return verdict_of(self.shown)
 
     @property
     def is_regression(self) -> bool:

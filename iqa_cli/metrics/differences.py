@@ -7,19 +7,16 @@ the second's: above 0 means more in the first, which is better for all figures b
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from iqa_cli.metrics.records import FIGURES, INTERVALS
-from iqa_cli.significance import ALPHA
+from iqa_cli.significance import direction_of, verdict_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from iqa_cli.metrics.records import Evaluation, Interval
-
-Direction = Literal["better", "worse"]
-Verdict = Literal["better", "worse", "mixed", "unshown"]
-"""`mixed` where one label is better and another worse, `unshown` where chance would explain all that differs."""
+    from iqa_cli.significance import Direction, Verdict
 
 COMPARED = tuple(name for name in FIGURES if name != "accuracy_gain" and not name.endswith("_constant"))
 """The figures of which differences are taken. What the constant answer gets depends on the photos alone, so there is no
@@ -53,9 +50,7 @@ class Right:
     @property
     def shown(self) -> Direction | None:
         """Which way the first differs beyond chance; None if that cannot be shown."""
-        if self.p_holm > ALPHA:
-            return None
-        return "better" if self.gained > self.lost else "worse"
+        return direction_of(self.gained, self.lost, self.p_holm)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -138,10 +133,7 @@ class Difference:
     @property
     def verdict(self) -> Verdict:
         """What can be said of the first in one word."""
-        better, worse = self.shown["better"], self.shown["worse"]
-        if better and worse:
-            return "mixed"
-        return "better" if better else "worse" if worse else "unshown"
+        return verdict_of(self.shown)
 
     @property
     def detectable(self) -> float | None:

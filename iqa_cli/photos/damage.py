@@ -25,7 +25,7 @@ HOLE = "the file is damaged: zeros stand where picture data should"
 CORRUPT = "the file is damaged: its picture data are corrupt"
 """Why a picture is damaged whose coded data lead nowhere, in whatever format."""
 
-_HOLE = bytes(64)
+_HOLE = bytes(hevc.HOLE_BYTES)
 """As few zeros as are no coincidence in coded data; disks lose 512 bytes or more at once."""
 
 _PREFACE = re.compile("^(Corrupt JPEG data|Invalid JPEG file structure): ")

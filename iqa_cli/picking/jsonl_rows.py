@@ -12,6 +12,7 @@ from iqa_cli.picking.lines import Lines
 from iqa_cli.picking.rows import STATUSES, Row
 from iqa_cli.report.audit.jsonl import FORMAT_VERSION
 from iqa_cli.report.run import run_from_json
+from iqa_cli.report.text import checked_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,22 +126,14 @@ def _row(document: dict[str, Any]) -> tuple[tuple[str, ...], Row]:
         raise ValueError
     if not all(0 <= probability <= 1 for probability in probabilities):
         raise ValueError
-    return tuple(_text(finding["label"]) for finding in findings), Row(
-        source_file=_text(document["source_file"]),
+    return tuple(checked_text(finding["label"]) for finding in findings), Row(
+        source_file=checked_text(document["source_file"]),
         also=None,
         status=document["status"],
         levels=levels,
         probabilities=probabilities,
-        make=_text(capture["make"] or ""),
-        model=_text(capture["model"] or ""),
+        make=checked_text(capture["make"] or ""),
+        model=checked_text(capture["model"] or ""),
         taken_at=dt.datetime.fromisoformat(taken_at).replace(tzinfo=None) if taken_at else None,
         iso=None if iso is None else int(iso),
     )
-
-
-def _text(value: object) -> str:
-    """A text that UTF-8 can hold, as all of a report can. Raises TypeError or ValueError for anything else."""
-    if not isinstance(value, str):
-        raise TypeError
-    value.encode("utf-8")
-    return value

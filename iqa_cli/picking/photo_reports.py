@@ -18,7 +18,7 @@ from iqa_cli.picking.lines import Lines
 from iqa_cli.picking.parquet_reports import MAGIC, read_parquet_reports
 from iqa_cli.picking.rows import STATUSES
 from iqa_cli.records import Capture, Finding, Measurement, PhotoReport
-from iqa_cli.report.text import shown
+from iqa_cli.report.text import checked_text, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +88,7 @@ def _report(document: dict[str, Any]) -> PhotoReport:
     if document["status"] not in STATUSES:
         raise ValueError("a status that there is not")
     return PhotoReport(
-        source_file=_text(document["source_file"]),
+        source_file=checked_text(document["source_file"]),
         status=document["status"],
         error=None if document["error"] is None else _name(document["error"]),
         notes=tuple(_name(note) for note in document["notes"]),
@@ -116,18 +116,10 @@ def _capture(settings: dict[str, Any]) -> Capture:
     )
 
 
-def _text(value: object) -> str:
-    """A text that UTF-8 can hold, as all of a report can. Raises TypeError or ValueError for anything else."""
-    if not isinstance(value, str):
-        raise TypeError
-    value.encode("utf-8")
-    return value
-
-
 @functools.lru_cache(maxsize=4096)
 def _name(value: object) -> str:
     """The same of a text that photos share: looked at once, kept once."""
-    return sys.intern(_text(value))
+    return sys.intern(checked_text(value))
 
 
 def _number(value: Any) -> Any:

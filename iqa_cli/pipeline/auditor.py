@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
+import datetime as dt
 import functools
 import hashlib
 import itertools
@@ -28,10 +29,12 @@ from iqa_cli.errors import UsageError
 from iqa_cli.machine import LIBRARIES, processors, version_of
 from iqa_cli.paths import checkpoint_folder
 from iqa_cli.photos.discover import as_utf8, discover
+from iqa_cli.provenance import Provenance, spelled_strictness
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
+    from iqa_cli.machine import Machine
     from iqa_cli.pipeline.judge import Judge
     from iqa_cli.pipeline.reading import Pixels
     from iqa_cli.pipeline.workers import Reports
@@ -161,6 +164,29 @@ class Auditor:
     def card_sha256(self) -> str:
         """Of the checkpoint's card: the same hash is the same model."""
         return self._checkpoint.card_sha256
+
+    def provenance(
+        self, places: Iterable[str | os.PathLike[str]], *, command: Sequence[str] = (), machine: Machine | None = None
+    ) -> Provenance:
+        """Where the judgements of a run that begins now come from.
+
+        places   what is audited, as it was named
+        command  the words of the command line
+        machine  what it runs on, if that is to be told
+        """
+        return Provenance(
+            places=tuple(as_utf8(os.fspath(place)) for place in places),
+            checkpoint=as_utf8(self._checkpoint.folder.name),
+            decode=self._decode,
+            strictness=spelled_strictness(self._strictness),
+            made=dt.datetime.now().astimezone(),
+            card_sha256=self.card_sha256,
+            graph=self.graph.name,
+            graph_sha256=self.graph.hash,
+            lang=self.lang,
+            command=tuple(command),
+            machine=machine,
+        )
 
     @property
     def context(self) -> str:

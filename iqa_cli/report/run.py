@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from iqa_cli.machine import Machine
 from iqa_cli.provenance import Provenance
 from iqa_cli.records import Status
-from iqa_cli.report.text import utf8
+from iqa_cli.report.text import checked_text, utf8
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,31 +81,23 @@ def run_from_json(document: Mapping[str, Any]) -> Provenance:
     """
     machine = document["machine"]
     return Provenance(
-        places=tuple(map(_text, document["places"])),
-        checkpoint=_text(document["checkpoint"]),
-        decode=_text(document["decode"]),
-        strictness=_text(document["strictness"]),
+        places=tuple(map(checked_text, document["places"])),
+        checkpoint=checked_text(document["checkpoint"]),
+        decode=checked_text(document["decode"]),
+        strictness=checked_text(document["strictness"]),
         made=dt.datetime.fromisoformat(document["started"]),
-        card_sha256=_text(document["card_sha256"]),
-        graph=_text(document["graph"]),
-        graph_sha256=_text(document["graph_sha256"]),
-        lang=_text(document["lang"]),
-        command=tuple(map(_text, document["command"])),
+        card_sha256=checked_text(document["card_sha256"]),
+        graph=checked_text(document["graph"]),
+        graph_sha256=checked_text(document["graph_sha256"]),
+        lang=checked_text(document["lang"]),
+        command=tuple(map(checked_text, document["command"])),
         machine=None
         if machine is None
         else Machine(
-            platform=_text(machine["platform"]),
+            platform=checked_text(machine["platform"]),
             processors=int(machine["processors"]),
-            python=_text(machine["python"]),
-            libraries={_text(name): _text(version) for name, version in machine["libraries"].items()},
+            python=checked_text(machine["python"]),
+            libraries={checked_text(name): checked_text(version) for name, version in machine["libraries"].items()},
         ),
-        iqa=_text(document["iqa"]),
+        iqa=checked_text(document["iqa"]),
     )
-
-
-def _text(value: object) -> str:
-    """A text that UTF-8 can hold. Raises TypeError or ValueError for anything else."""
-    if not isinstance(value, str):
-        raise TypeError
-    value.encode("utf-8")
-    return value

@@ -28,6 +28,17 @@ def shown(text: str) -> str:
     )
 
 
+def checked_text(value: object) -> str:
+    """A text of a document that is read back: one that UTF-8 can hold, as `utf8` makes all of ours.
+
+    raises  TypeError or ValueError  for anything else
+    """
+    if not isinstance(value, str):
+        raise TypeError
+    value.encode("utf-8")
+    return value
+
+
 def storable(text: str) -> str:
     """Valid UTF-8 without NUL, which ends the text for many readers."""
     return utf8(text).replace("\0", "")

@@ -6,7 +6,7 @@ import functools
 import io
 from typing import TYPE_CHECKING
 
-from iqa_cli.inspection.install.libraries import version_of
+from iqa_cli.inspection.install.libraries import installed_version
 from iqa_cli.inspection.install.records import checked
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _libheif() -> str:
 
 
 def _itself(distribution: str) -> Callable[[], str]:
-    return lambda: f"{distribution} {version_of(distribution)}"
+    return lambda: f"{distribution} {installed_version(distribution)}"
 
 
 def _libraw() -> str:

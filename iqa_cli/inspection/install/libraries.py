@@ -48,7 +48,7 @@ def extras() -> Iterator[Check]:
                 yield Check(extra, Outcome.OK, ", ".join(f"{name} {_installed(name)}" for name in sorted(names)))
 
 
-def version_of(name: str) -> str:
+def installed_version(name: str) -> str:
     """Of an installed distribution; "?" where its metadata is missing."""
     return _installed(name) or "?"
 
@@ -69,7 +69,7 @@ def _required() -> dict[str, set[str]]:
 
 def _version(name: str) -> str:
     importlib.import_module(_MODULES.get(name, name.replace("-", "_")))
-    return version_of(name)
+    return installed_version(name)
 
 
 def _installed(name: str) -> str | None:

@@ -11,6 +11,7 @@ from iqa_cli.inspection.install.formats import formats
 from iqa_cli.inspection.install.libraries import extras, libraries
 from iqa_cli.inspection.install.records import InstallReport, anonymous, checked
 from iqa_cli.inspection.records import Check, Outcome
+from iqa_cli.machine import processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -56,7 +57,7 @@ def _about() -> dict[str, str]:
 
 def _processors() -> str:
     there = os.cpu_count() or 1
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else there
+    usable = processors()
     return str(there) if usable == there else f"{usable} of {there}"
 
 
