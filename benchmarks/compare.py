@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import datetime as dt
 import os
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from iqa_cli.grouping import grouping_of
 from iqa_cli.hexgraph import read_graph
 from iqa_cli.paths import find_graph
 from iqa_cli.photometry.measure import MEASUREMENT_NAMES
+from iqa_cli.provenance import Ending, Provenance
 from iqa_cli.records import Capture, Finding, Measurement, PhotoReport
 from iqa_cli.report.audit.groups import Groups
 from iqa_cli.report.audit.jsonl import JsonLinesWriter
@@ -134,9 +136,11 @@ def reports(photos: int, shift: float) -> Iterator[PhotoReport]:
 def write_report(path: Path, photos: int, shift: float) -> None:
     """A report as `iqa assess --jsonl` writes it."""
     with OutputFile(path) as sink:
-        writer = JsonLinesWriter(sink)
+        begun = dt.datetime.now().astimezone()
+        writer = JsonLinesWriter(sink, Provenance((path.stem,), "default", "scaled", "normal", begun))
         for report in reports(photos, shift):
             writer.write(report)
+        writer.finish(Ending(begun, 0.0, 0, {"ok": photos}))
         sink.commit()
 
 

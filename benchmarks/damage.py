@@ -3,6 +3,7 @@
     blocks   a block of each photo in --photos is overwritten at a random place of its picture data, in its JPEG as it
              is and as a progressive one; counted are shifts in mean luma above 10 of 255 and changed levels, told and
              untold. Told means `damaged`, `unreadable`, or a note about how it was read that the whole file has not
+    heic     blocks at PLACES places of the coded data of each HEIC file in --heic; counted is what is told
     clean    photos in --clean and --photos, as they are, that are called damaged
 
 The seed is fixed: the same photographs give the same table.
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from iqa_cli.photos import jpeg
+from iqa_cli.photos import damage, hevc, isobmff, jpeg
 from iqa_cli.photos.decode import decode
 from iqa_cli.pipeline import Auditor
 from iqa_cli.records import Photo
@@ -40,6 +41,9 @@ BLOCKS: dict[str, Callable[[], bytes]] = {
     "4096 zeros": lambda: bytes(4096),
     "one bit": lambda: b"",
 }
+
+
+PLACES = 100
 
 
 @dataclasses.dataclass
@@ -62,6 +66,7 @@ def main() -> None:
         "--clean", type=Path, nargs="*", default=[], help="more folders of good files, left as they are"
     )
     parser.add_argument("--most", type=int, default=300, help="photos to damage, chosen by chance")
+    parser.add_argument("--heic", type=Path, nargs="*", default=[], help="folders of good HEIC files to damage")
     options = parser.parse_args()
     files = sorted(path for folder in options.photos for path in folder.rglob("*") if is_jpeg(path))
     chosen = CHANCE.sample(files, min(options.most, len(files)))
@@ -73,7 +78,30 @@ def main() -> None:
         untold = count.changed - count.changed_told
         cells = (kind, count.files, count.told, count.shifted, f"{count.shifted_told}{share}", count.changed)
         print(f"| {' | '.join(map(str, cells))} | {untold} ({untold / count.files:.1%}) |")
+    heic(path for folder in options.heic for path in sorted(folder.rglob("*")) if path.suffix.lower() == ".heic")
     clean(files, options.clean)
+
+
+def heic(files: Iterable[Path]) -> None:
+    """Say how much of the damage in HEVC data is told: by their bytes alone, nothing is decoded."""
+    counts: dict[str, list[int]] = {kind: [0, 0] for kind in BLOCKS}
+    for path in files:
+        data = path.read_bytes()
+        items = isobmff.read_items(data)
+        spans = [] if items is None else [span for item in hevc.coded_items(items) for span in items.spans[item]]
+        for kind, draw in BLOCKS.items():
+            for first, last in (
+                CHANCE.choices(spans, [last - first for first, last in spans], k=PLACES) if spans else ()
+            ):
+                at = CHANCE.randrange(first, last)
+                block = draw() or bytes([data[at] ^ 1 << CHANCE.randrange(8)])
+                changed = data[:at] + block + data[at + len(block) :]
+                why = damage.of_heif(items, lambda at, size, file=changed: file[at : at + size], len(changed))
+                counts[kind][0] += 1
+                counts[kind][1] += why is not None
+    print("\n| damage in HEIC | places | told |\n|---|---|---|")
+    for kind, (places, told) in counts.items():
+        print(f"| {kind} | {places} | {told / max(places, 1):.0%} |")
 
 
 def is_jpeg(path: Path) -> bool:

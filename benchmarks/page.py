@@ -28,9 +28,9 @@ from iqa_cli.hexgraph import read_graph
 from iqa_cli.paths import find_graph
 from iqa_cli.photometry import examine
 from iqa_cli.pipeline.thumbnail import thumbnail_of
+from iqa_cli.provenance import Provenance
 from iqa_cli.records import Capture, Finding, PhotoReport
 from iqa_cli.report.audit.html.writer import HtmlWriter
-from iqa_cli.report.audit.provenance import Provenance
 
 GRAPH = read_graph(find_graph("smartphone-6"))
 EVIDENCE = "L* spans 33 of 100"

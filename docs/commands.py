@@ -22,6 +22,7 @@ ABOUT = {
     "checkpoint-check": "checkpoints.md",
     "compare": "comparing.md",
     "convert": "checkpoints.md#checkpoints-of-the-published-code",
+    "doctor": "pipelines.md#when-something-is-wrong",
     "eval": "evaluation.md",
     "graph-check": "graph-format.md",
     "labels": "labels.md#from-a-list-of-issues",

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from iqa_cli.pipeline.decide import decide
     from iqa_cli.records import Capture, Decision, Finding, Measurement, PhotoRef, PhotoReport, Severity
     from iqa_cli.report.audit.frame import to_frame
+    from iqa_cli.sides import compare
 
 _HOMES = {
     "iqa_cli.errors": (
@@ -72,6 +73,7 @@ _HOMES = {
     "iqa_cli.pipeline.decide": ("decide",),
     "iqa_cli.records": ("Capture", "Decision", "Finding", "Measurement", "PhotoRef", "PhotoReport", "Severity"),
     "iqa_cli.report.audit.frame": ("to_frame",),
+    "iqa_cli.sides": ("compare",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -104,6 +106,7 @@ __all__ = [
     "assess",
     "assess_photo",
     "check_graph",
+    "compare",
     "compile_plan",
     "decide",
     "discover",

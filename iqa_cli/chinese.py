@@ -84,6 +84,7 @@ SENTENCES: dict[str, str] = {
     # damage.py
     "the file is damaged: {}": "文件已损坏：{}",
     "zeros stand where picture data should": "本应是画面数据之处全是零",
+    "its picture data are corrupt": "画面数据有错误",
     "its picture data are corrupt (libjpeg: {})": "画面数据有错误（libjpeg：{}）",
     "its picture data end early, {}": "画面数据提前结束，{}",
     # pixels.py, colour.py, surroundings.py, preview.py

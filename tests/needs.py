@@ -10,6 +10,16 @@ import pytest
 
 def need_exiftool() -> None:
     """Skip without exiftool, and fail where everything is to be tested."""
-    if shutil.which("exiftool") is None:
+    need("exiftool", "libimage-exiftool-perl")
+
+
+def need(program: str, package: str) -> str:
+    """Where a program is; skip without it, and fail where everything is to be tested.
+
+    package  of Debian that has it
+    """
+    found = shutil.which(program)
+    if found is None:
         missing = pytest.fail if os.environ.get("IQA_TEST_EVERYTHING") == "1" else pytest.skip
-        missing("exiftool is not installed; Debian has it in libimage-exiftool-perl")
+        missing(f"{program} is not installed; Debian has it in {package}")
+    return str(found)

@@ -136,6 +136,8 @@ def test_an_example_in_python_runs(
     shutil.copy(workplace / "DCIM" / "100PHONE" / "IMG_20260714_101512.jpg", workplace / "photo.jpg")
     if not (workplace / "audit.csv").exists():
         MAKE._run("iqa assess DCIM --csv audit.csv", workplace, None)
+    if not (workplace / "build42.parquet").exists():
+        MAKE._run("iqa assess DCIM --parquet build42.parquet", workplace, None)
     if not (workplace / "checkpoints").exists():  # as in a clone
         (workplace / "checkpoints").symlink_to(ROOT / "checkpoints")
     monkeypatch.chdir(workplace)

@@ -94,7 +94,7 @@ def test_processes_give_the_reports_of_threads(
     refs = discover([photos]).photos
     alone = list(Auditor.load(checkpoint_folder, decode=decode, jobs=1).run(refs))  # type: ignore[arg-type]
     assert {report.status for report in alone} >= {"ok", "unreadable"}
-    monkeypatch.setattr(auditor, "_processors", lambda: 9)
+    monkeypatch.setattr(auditor, "processors", lambda: 9)
     for threads_for in (0, 40):  # from the start on, and after the first ones
         monkeypatch.setattr(workers, "THREADS_FOR", threads_for)
         many = Auditor.load(checkpoint_folder, decode=decode, jobs=9, use_processes=True)  # type: ignore[arg-type]
@@ -105,7 +105,7 @@ def test_there_are_never_more_processes_than_processors(
     checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def processes(processors: int, decode: str, jobs: int | None, use: bool = True) -> int:
-        monkeypatch.setattr(auditor, "_processors", lambda: processors)
+        monkeypatch.setattr(auditor, "processors", lambda: processors)
         return Auditor.load(checkpoint_folder, decode=decode, jobs=jobs, use_processes=use)._processes()  # type: ignore[arg-type]
 
     assert processes(4, "thumbnail", 100) == processes(4, "thumbnail", None) == 4
@@ -175,7 +175,7 @@ def test_where_no_process_can_be_started_threads_go_on(
 
     monkeypatch.setattr(workers, "THREADS_FOR", 8)
     monkeypatch.setattr(workers, "Child", no_process)
-    monkeypatch.setattr(auditor, "_processors", lambda: 4)
+    monkeypatch.setattr(auditor, "processors", lambda: 4)
     many = Auditor.load(checkpoint_folder, decode="thumbnail", jobs=4, use_processes=True)
     assert len(list(many.run(discover([photos]).photos))) == 100
 

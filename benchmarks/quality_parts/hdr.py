@@ -141,7 +141,7 @@ def hdr_part(folder: Path, judges: Sequence[Judge], photographs: int = 200) -> P
     """Judge photographs of a folder, evenly chosen, in every version, beside the SDR file in PNG."""
     refs = discover([folder]).photos
     chosen = refs[:: max(1, len(refs) // photographs)][:photographs]
-    auditors = {judge.name: Auditor(judge.checkpoint, jobs=1) for judge in judges}
+    auditors = {judge.name: Auditor(judge.checkpoint, decode="scaled", jobs=1) for judge in judges}
     reports: dict[tuple[str, str], list[PhotoReport]] = {
         (name, version): [] for name in auditors for version in (_REFERENCE, *VERSIONS)
     }

@@ -67,7 +67,7 @@ class Judge:
     def reports(self, paths: Mapping[str, Path]) -> dict[str, PhotoReport]:
         """What `iqa assess` says of files, by their names in `paths`."""
         refs = {name: PhotoRef(path, name) for name, path in paths.items()}
-        return dict(zip(refs, Auditor(self.checkpoint).run(refs.values()), strict=True))
+        return dict(zip(refs, Auditor(self.checkpoint, decode="scaled").run(refs.values()), strict=True))
 
     def of_pictures(self, pictures: NDArray[np.uint8]) -> tuple[Answers, Answers]:
         """Levels of drawn pictures under the graph's rules, and without them (each label by itself), both at the

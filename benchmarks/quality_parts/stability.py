@@ -49,7 +49,7 @@ def stability_part(folders: Sequence[Path], judges: Sequence[Judge]) -> Part:
     Photos that plain Pillow cannot copy, such as those cut off, are only decoded in full.
     """
     refs = discover(folders).photos
-    scaled = {judge.name: Auditor(judge.checkpoint, jobs=1) for judge in judges}
+    scaled = {judge.name: Auditor(judge.checkpoint, decode="scaled", jobs=1) for judge in judges}
     full = {judge.name: Auditor(judge.checkpoint, jobs=1, decode="full") for judge in judges}
     changed: dict[tuple[str, str], list[tuple[int, int]]] = {
         (judge.name, way): [] for way in ("full decode", *COPIES) for judge in judges

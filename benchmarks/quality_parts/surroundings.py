@@ -151,7 +151,7 @@ def surroundings_part(folders: Sequence[Path], judges: Sequence[Judge], photos: 
     folders  photographs; taken are those that the first judge calls good, status `ok` and no finding
     photos   how many at most, evenly spread over those
     """
-    auditors = {judge.name: Auditor(judge.checkpoint, jobs=1) for judge in judges}
+    auditors = {judge.name: Auditor(judge.checkpoint, decode="scaled", jobs=1) for judge in judges}
     main = judges[0].name
     good = list(_good(auditors[main], folders))
     good = good[:: max(1, len(good) // photos)][:photos]

@@ -17,6 +17,7 @@ from iqa_cli.cli.checkpoint_check import checkpoint_check
 from iqa_cli.cli.command import Command, Commands
 from iqa_cli.cli.compare import compare
 from iqa_cli.cli.convert import convert
+from iqa_cli.cli.doctor import doctor
 from iqa_cli.cli.eval import evaluate
 from iqa_cli.cli.graph_check import graph_check
 from iqa_cli.cli.labels import labels
@@ -32,7 +33,7 @@ app = typer.Typer(
     cls=Commands,
     help="Find the photographs that came out wrong, and how badly.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,  # a traceback is our bug's business, see main()
     rich_markup_mode=None,  # plain help reads the same in a terminal, in a pipe and in the documentation
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -43,6 +44,7 @@ app.add_typer(cache, name="cache", short_help="Show or forget what is remembered
 app.command("checkpoint-check", cls=Command, short_help="Say whether checkpoints are safe and sound.")(checkpoint_check)
 app.command("compare", cls=Command, short_help="Say whether B is better than A on the same scenes.")(compare)
 app.command("convert", cls=Command, short_help="Turn a checkpoint of the published code into one of ours.")(convert)
+app.command("doctor", cls=Command, short_help="Say whether this installation works.")(doctor)
 app.command("eval", cls=Command, short_help="Say how good a model is on labelled photos.")(evaluate)
 app.command("graph-check", cls=Command, short_help="Prove label graphs sound.")(graph_check)
 app.command("labels", cls=Command, short_help="Turn a list of issues into a label file.")(labels)

@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from iqa_cli.cli import completion
 from iqa_cli.cli.options import DecodeMode, Device, Lang, Level, Strictness, choice_of
 from iqa_cli.errors import ExitCode, InvalidInput, NothingReadable, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from iqa_cli.cache import Cache
     from iqa_cli.cli.outputs import Outputs
     from iqa_cli.photos.discover import Discovery
     from iqa_cli.pipeline import Auditor
-    from iqa_cli.report.audit.provenance import Provenance
+    from iqa_cli.provenance import Provenance
     from iqa_cli.report.audit.tally import Tally
 
 
@@ -34,7 +33,11 @@ def assess(
     ],
     checkpoint: Annotated[
         str,
-        typer.Option(metavar="NAME|PATH", help="The model: a shipped one by name, or the folder of your own."),
+        typer.Option(
+            metavar="NAME|PATH",
+            help="The model: a shipped one by name, or the folder of your own.",
+            autocompletion=completion.checkpoints,
+        ),
     ] = "default",
     csv: Annotated[
         str | None,
@@ -55,6 +58,14 @@ def assess(
             help="Write what the report counts as one JSON document, with what it was made with; - writes to stdout.",
         ),
     ] = None,
+    parquet: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the rows of --csv with types, as Parquet, for DuckDB, pandas and the like; - writes to stdout. "
+            "Needs the parquet extra.",
+        ),
+    ] = None,
     html: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Write a page to look at, filter and review; any browser opens it."),
@@ -63,6 +74,7 @@ def assess(
         list[str] | None,
         typer.Option(
             metavar="KEY,...",
+            autocompletion=completion.groupings,
             help="Also count by camera, lens, iso, exposure-time, focal-length, flash, hour, month, folder or "
             "regex:PATTERN on the path, and mark groups that differ. With commas together; may be repeated.",
         ),
@@ -97,12 +109,12 @@ def assess(
         DecodeMode,
         typer.Option(
             metavar=choice_of(DecodeMode),
-            help="scaled reads large JPEGs at a fraction of their size, much faster; full reads every pixel; thumbnail "
-            "judges the preview that the camera wrote: a first look, five to ten times faster where photos have one; "
-            "auto is scaled, but judges a HEIC file by its preview where parts of the picture agree with it and no "
-            "level is close, several times faster.",
+            help="auto is scaled, but judges a HEIC file by its preview where parts of the picture agree with it and "
+            "no level is close, ten times faster; scaled reads large JPEGs at a fraction of their size; full reads all "
+            "pixels; thumbnail judges the preview that the camera wrote: a first look, five times faster where photos "
+            "have one.",
         ),
-    ] = DecodeMode.SCALED,
+    ] = DecodeMode.AUTO,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -142,7 +154,8 @@ def assess(
 ) -> None:
     """Find the photos with tone problems: which, how bad, how sure.
 
-    The report goes to the terminal; --csv, --jsonl, --json and --html keep it. Photos that cannot be read are listed
+    The report goes to the terminal; --csv, --jsonl, --json, --parquet and --html keep
+    it. Photos that cannot be read are listed
     with the reason.
 
     Exit codes: 0 done, 1 problems at or above --fail-on, 2 wrong usage, 3 a missing or invalid checkpoint or
@@ -150,7 +163,7 @@ def assess(
     photo could be read, 70 a bug in iqa or processes of it that are killed again and again, 130 interrupted.
     """
     # Cheap checks first, heavy libraries last: a mistyped path fails at once.
-    from iqa_cli.cli.auditing import load_auditor, opened_cache
+    from iqa_cli.cli.auditing import load_auditor, opened_cache, provenance_of
     from iqa_cli.cli.finding import find_photos
     from iqa_cli.cli.outputs import open_outputs
     from iqa_cli.cli.streams import say
@@ -169,7 +182,7 @@ def assess(
     try:
         found = find_photos(paths, include_copies=include_copies, exclude=exclude or (), exclude_from=exclude_from)
         model = find_checkpoint(checkpoint)
-        with open_outputs(csv, jsonl, json, html, found.photos) as outputs:
+        with open_outputs(csv, jsonl, json, html, found.photos, parquet=parquet) as outputs:
             auditor = load_auditor(
                 model,
                 decode=decode,
@@ -181,7 +194,7 @@ def assess(
                 thumbnails=html is not None,
             )
             with opened_cache(auditor, cache) as known:
-                about = _provenance(paths, model, auditor.card_sha256, decode, strictness)
+                about = provenance_of(auditor, model, paths, decode=decode, strictness=strictness)
                 outputs.start(auditor.graph, lang.code, about, csv_bom=csv_bom, by=groupings)
                 complete = _audit(auditor, found, known, outputs, tally, about, to_the_end=fail_on is not None)
     except KeyboardInterrupt:
@@ -205,22 +218,6 @@ def assess(
         )
 
 
-def _provenance(
-    paths: Sequence[str], checkpoint: Path, card_sha256: str, decode: DecodeMode, strictness: Strictness
-) -> Provenance:
-    from iqa_cli.photos.discover import as_utf8
-    from iqa_cli.report.audit.provenance import Provenance
-
-    return Provenance(
-        places=tuple(map(as_utf8, paths)),
-        checkpoint=as_utf8(checkpoint.name),
-        decode=decode.code,
-        strictness=strictness.value,
-        made=dt.datetime.now().astimezone(),
-        card_sha256=card_sha256,
-    )
-
-
 def _audit(
     auditor: Auditor,
     found: Discovery,
@@ -237,6 +234,7 @@ def _audit(
     returns     whether every photo was judged
     """
     from iqa_cli.cli.auditing import judging
+    from iqa_cli.provenance import Ending
     from iqa_cli.report.audit.json_file import audit_json
     from iqa_cli.report.audit.table import print_table
     from iqa_cli.report.output import told_as_output_error
@@ -248,8 +246,12 @@ def _audit(
             if outputs.is_deserted and not to_the_end:
                 return False
             tally.add(report)
-    elapsed_s = time.perf_counter() - started
-    remembered = 0 if cache is None else cache.hits
+    ending = Ending(
+        at=dt.datetime.now().astimezone(),
+        seconds=time.perf_counter() - started,
+        remembered=0 if cache is None else cache.hits,
+        photos=tally.statuses,
+    )
     try:
         if not outputs.on_stdout:
             # After `iqa assess DCIM | head -1` the reader has what it wants.
@@ -257,15 +259,13 @@ def _audit(
                 print_table(
                     tally,
                     auditor.graph,
-                    elapsed_s=elapsed_s,
+                    elapsed_s=ending.seconds,
                     lang=auditor.lang,
                     file=sys.stdout,
-                    remembered=remembered,
+                    remembered=ending.remembered,
                     left_out=found.left_out,
                 )
     finally:
         # Files that are complete take their places even if the table cannot be printed.
-        outputs.finish(
-            lambda: audit_json(tally, auditor.graph, found, provenance, elapsed_s=elapsed_s, remembered=remembered)
-        )
+        outputs.finish(lambda ended: audit_json(tally, auditor.graph, found, provenance, ended), ending)
     return True

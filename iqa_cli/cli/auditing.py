@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from iqa_cli.cache import Cache
     from iqa_cli.cli.options import DecodeMode, Device, Lang, Strictness
     from iqa_cli.photos.discover import Discovery
     from iqa_cli.pipeline import Auditor
+    from iqa_cli.provenance import Provenance
     from iqa_cli.records import PhotoReport
 
 
@@ -51,6 +54,42 @@ def load_auditor(
     )
     when_hurried(auditor.hurry)
     return auditor
+
+
+def provenance_of(
+    auditor: Auditor, model: Path, places: Iterable[str], *, decode: DecodeMode, strictness: Strictness
+) -> Provenance:
+    """Where the judgements of a run that begins now come from.
+
+    auditor             what judges
+    model               folder of its checkpoint
+    places              what is audited, as it was named
+    decode, strictness  as the auditor was loaded
+    """
+    from iqa_cli.machine import this_machine
+    from iqa_cli.photos.discover import as_utf8
+    from iqa_cli.provenance import Provenance
+
+    return Provenance(
+        places=tuple(map(as_utf8, places)),
+        checkpoint=as_utf8(model.name),
+        decode=decode.code,
+        strictness=strictness.value,
+        made=dt.datetime.now().astimezone(),
+        card_sha256=auditor.card_sha256,
+        graph=auditor.graph.name,
+        graph_sha256=auditor.graph.hash,
+        lang=auditor.lang,
+        command=command_line(),
+        machine=this_machine(),
+    )
+
+
+def command_line() -> tuple[str, ...]:
+    """The words of this command as they were typed; without the path of the program, which may tell who typed them."""
+    from iqa_cli.photos.discover import as_utf8
+
+    return ("iqa", *map(as_utf8, sys.argv[1:]))
 
 
 def opened_cache(auditor: Auditor, wanted: bool) -> contextlib.AbstractContextManager[Cache | None]:

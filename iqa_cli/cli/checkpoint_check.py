@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from iqa_cli.cli import completion
 from iqa_cli.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
 
 def checkpoint_check(
     checkpoints: Annotated[
-        list[str], typer.Argument(metavar="DIR...", help="Checkpoint folders, or names of shipped checkpoints.")
+        list[str],
+        typer.Argument(
+            metavar="DIR...",
+            help="Checkpoint folders, or names of shipped checkpoints.",
+            autocompletion=completion.checkpoints,
+        ),
     ],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")] = False,
 ) -> None:

@@ -9,19 +9,23 @@ import itertools
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
+from iqa_cli.cli import completion
 from iqa_cli.cli.options import DecodeMode, Device, Lang, Strictness, choice_of
 from iqa_cli.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from iqa_cli.cli.outputs import Sink
     from iqa_cli.comparison import Comparison, Side
     from iqa_cli.hexgraph import HexGraph
     from iqa_cli.photos.discover import Discovery
     from iqa_cli.pipeline import Auditor
+    from iqa_cli.provenance import Provenance
     from iqa_cli.report.comparison.sentences import Names
 
 
@@ -37,7 +41,16 @@ def compare(
         str,
         typer.Argument(metavar="A", help="What was before: a folder of photos, or what iqa assess wrote with --jsonl."),
     ],
-    b: Annotated[str, typer.Argument(metavar="B", help="The same scenes, as they are now: a folder or a report.")],
+    b: Annotated[
+        str | None, typer.Argument(metavar="B", help="The same scenes, as they are now: a folder or a report.")
+    ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REPORT",
+            help="What was before, in a script that names only what is new: iqa compare NEW --baseline REPORT.",
+        ),
+    ] = None,
     pair: Annotated[
         str,
         typer.Option(
@@ -48,7 +61,11 @@ def compare(
     ] = "path",
     by: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY,...", help="Also test groups of pairs by A's settings; keys as for `iqa assess`."),
+        typer.Option(
+            metavar="KEY,...",
+            help="Also test groups of pairs by A's settings; keys as for `iqa assess`.",
+            autocompletion=completion.groupings,
+        ),
     ] = None,
     html: Annotated[
         str | None,
@@ -70,15 +87,29 @@ def compare(
     ] = None,
     checkpoint: Annotated[
         str,
-        typer.Option(metavar="NAME|PATH", help="The model that judges folders: by name, or the folder of your own."),
+        typer.Option(
+            metavar="NAME|PATH",
+            help="The model that judges folders: by name, or the folder of your own.",
+            autocompletion=completion.checkpoints,
+        ),
     ] = "default",
     strictness: Annotated[
-        Strictness,
-        typer.Option(metavar=choice_of(Strictness), help="How readily a problem is named, as for `iqa assess`."),
-    ] = Strictness.NORMAL,
+        Strictness | None,
+        typer.Option(
+            metavar=choice_of(Strictness),
+            help="How readily a problem is named, as for `iqa assess`; by default as in the other report, or normal.",
+            show_default=False,
+        ),
+    ] = None,
     decode: Annotated[
-        DecodeMode, typer.Option(metavar=choice_of(DecodeMode), help="How photos are read, as for `iqa assess`.")
-    ] = DecodeMode.SCALED,
+        DecodeMode | None,
+        typer.Option(
+            metavar=choice_of(DecodeMode),
+            help="How photos are read, as for `iqa assess`; by default as in the other report, or scaled: the picture "
+            "itself is measured.",
+            show_default=False,
+        ),
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Photos to work on at once; by default one per processor.")
     ] = None,
@@ -105,33 +136,37 @@ def compare(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from iqa_cli import comparison
     from iqa_cli.checkpoint import load_checkpoint
-    from iqa_cli.cli.auditing import load_auditor
+    from iqa_cli.cli.auditing import load_auditor, provenance_of
     from iqa_cli.cli.outputs import open_sinks, page_path
     from iqa_cli.cli.streams import say
     from iqa_cli.grouping import grouping_of
     from iqa_cli.paths import find_checkpoint
     from iqa_cli.report.output import OutputStream, told_as_output_error
+    from iqa_cli.sides import read_side
 
+    sources = _sources(a, b, baseline)
     pairing = comparison.pairing_of(pair)
     groupings = tuple(map(grouping_of, by or ()))
     try:
         named = {"--json": json, "--csv": csv}
-        found = [_photos(source, named | {"--html": html}) for source in (a, b)]
+        found = [_photos(source, named | {"--html": html}) for source in sources]
         photos = [photo for discovery in found if discovery is not None for photo in discovery.photos]
         model = find_checkpoint(checkpoint)
         with contextlib.ExitStack() as stack:
             sinks = open_sinks(named, photos, stack)
             page = None if html is None else page_path("--html", html, named, photos)
-            auditor = None
+            # Reports first: they say how the other side is to be judged.
+            sides = {at: read_side(sources[at]) for at, part in enumerate(found) if part is None}
+            graph = load_checkpoint(model).graph
             if photos:
-                # As a plain `iqa assess` has it, so that both know the same photos from the cache.
-                auditor = load_auditor(model, decode=decode, jobs=jobs, lang=lang, strictness=strictness, device=device)
-            graph = load_checkpoint(model).graph if auditor is None else auditor.graph
-            before, after = (
-                _read(source) if discovery is None else _audit(source, discovery, auditor, cache)
-                for source, discovery in zip((a, b), found, strict=True)
-            )
-            result = comparison.compare(before, after, pairing, by=groupings)
+                manner = _manner(decode, strictness, [run for side in sides.values() for run in side.runs[-1:]])
+                auditor = load_auditor(model, jobs=jobs, lang=lang, device=device, **manner)
+                graph = auditor.graph
+                for at, part in enumerate(found):
+                    if part is not None:
+                        sides[at] = _audit(sources[at], part, auditor, cache)
+                        sides[at].runs.append(provenance_of(auditor, model, sources[at : at + 1], **manner))
+            result = comparison.compare(sides[0], sides[1], pairing, by=groupings)
             names = _names(result, graph, lang)
             _write(result, names, lang, sinks, page, top=top)
             if not any(isinstance(sink, OutputStream) for sink in sinks.values()):
@@ -145,6 +180,38 @@ def compare(
     fails = {Regression.REGRESSION: result.is_regression, Regression.SEVERE: result.is_severe_regression}
     if fail_on is not None and fails[fail_on]:
         raise typer.Exit(ExitCode.FINDINGS)
+
+
+class _Manner(TypedDict):
+    """How folders are judged."""
+
+    decode: DecodeMode
+    strictness: Strictness
+
+
+def _sources(a: str, b: str | None, baseline: str | None) -> tuple[str, str]:
+    """What was before, and what is now.
+
+    raises  UsageError  if there is too little, or too much
+    """
+    if (b is None) == (baseline is None):
+        raise UsageError(
+            "B is missing" if b is None else "--baseline takes the place of A, and both are given",
+            hint="iqa compare A B, or iqa compare NEW --baseline REPORT",
+        )
+    return (a, b) if baseline is None and b is not None else (str(baseline), a)
+
+
+def _manner(decode: DecodeMode | None, strictness: Strictness | None, runs: Sequence[Provenance]) -> _Manner:
+    """How a folder is judged: as was asked for, else as the report beside it, else so that the picture is measured."""
+    of_report = runs[0] if runs else None
+    if decode is None:
+        known = of_report is not None and of_report.decode in list(DecodeMode)
+        decode = DecodeMode(of_report.decode) if of_report is not None and known else DecodeMode.SCALED
+    if strictness is None:
+        known = of_report is not None and of_report.strictness in list(Strictness)
+        strictness = Strictness(of_report.strictness) if of_report is not None and known else Strictness.NORMAL
+    return {"decode": decode, "strictness": strictness}
 
 
 def _photos(source: str, outputs: dict[str, str | None]) -> Discovery | None:
@@ -165,33 +232,22 @@ def _photos(source: str, outputs: dict[str, str | None]) -> Discovery | None:
     return None
 
 
-def _audit(source: str, found: Discovery, auditor: Auditor | None, cache: bool) -> Side:
+def _audit(source: str, found: Discovery, auditor: Auditor, cache: bool) -> Side:
     """Judge a folder.
 
     raises  NothingReadable  if no photo of it could be read
     """
     from iqa_cli.cli.auditing import judging, opened_cache
-    from iqa_cli.comparison import Side
     from iqa_cli.errors import NothingReadable
-    from iqa_cli.photos.discover import as_utf8
+    from iqa_cli.sides import side_of_folder
 
-    assert auditor is not None  # noqa: S101 - for the type checker: there is one wherever there are photos
-    side = Side(as_utf8(source), as_utf8(os.path.join(source, "")))  # noqa: PTH118 - Path drops the slash
+    side = side_of_folder(source)
     with opened_cache(auditor, cache) as known, judging(auditor, found, known) as reports:
         for report in reports:
             side.add(report)
     if all(shot.status == "unreadable" for shot in side.shots):
         raise NothingReadable(f"{side.name}: no photo could be read, of {len(side.shots)} found")
     return side
-
-
-def _read(source: str) -> Side:
-    """Take what was judged before."""
-    from iqa_cli.comparison import Side
-    from iqa_cli.photos.discover import as_utf8
-    from iqa_cli.picking.photo_reports import read_photo_reports
-
-    return Side.of(as_utf8(source), read_photo_reports(source))
 
 
 def _names(found: Comparison, graph: HexGraph, lang: Lang) -> Names:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from iqa_cli.cli import completion
+
 
 def convert(
     checkpoint: Annotated[
@@ -14,7 +16,12 @@ def convert(
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The checkpoint folder that is written.")],
     graph: Annotated[
-        str, typer.Option(metavar="NAME|PATH", help="The label graph of its nodes: a shipped one by name, or a file.")
+        str,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="The label graph of its nodes: a shipped one by name, or a file.",
+            autocompletion=completion.graphs,
+        ),
     ] = "smartphone-6",
     backbone: Annotated[
         str, typer.Option(metavar="NAME", help="open_clip's name of the CLIP that it was trained with.")

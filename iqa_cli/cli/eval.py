@@ -5,18 +5,22 @@ from __future__ import annotations
 import contextlib
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from iqa_cli.cli import completion
 from iqa_cli.cli.options import Device, choice_of
 from iqa_cli.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import TextIO
 
+    from iqa_cli.checkpoint import Checkpoint
     from iqa_cli.cli.outputs import Sink
-    from iqa_cli.metrics.records import Evaluation, Predictions
+    from iqa_cli.evaluation import LabelledPhotos
+    from iqa_cli.metrics.records import Predictions
 
 
 def evaluate(
@@ -37,6 +41,15 @@ def evaluate(
         typer.Option(
             metavar="NAME|PATH",
             help="The model that judges: a shipped one by name, or the folder of your own. [default: default]",
+            autocompletion=completion.checkpoints,
+        ),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|PATH|FILE",
+            help="Hold the model against this one, on the same photos: with LABELS.csv a checkpoint as above, without "
+            "it another file as for --predictions. Every difference has an interval or an exact test.",
         ),
     ] = None,
     split: Annotated[
@@ -65,6 +78,14 @@ def evaluate(
     csv: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the figures of each label as a row; - writes to stdout.")
     ] = None,
+    changed: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="With --against: write a row for each level that one model has right and the other wrong; - writes to "
+            "stdout.",
+        ),
+    ] = None,
     summary: Annotated[
         bool,
         typer.Option(
@@ -82,10 +103,11 @@ def evaluate(
         typer.Option(metavar=choice_of(Device), show_default=False, help="Where the model runs, as for `iqa assess`."),
     ] = None,
 ) -> None:
-    """Say how good a model is on labelled photos, beside always answering "none".
+    """Say how good a model is on labelled photos, beside always answering "none", or against another model.
 
     iqa eval LABELS.csv --images DIR --checkpoint NAME judges photos and compares; iqa eval --predictions FILE
-    compares predictions that were made before. Both need the eval extra. iqa eval --summary sums up several of them.
+    compares predictions that were made before. Both need the eval extra, and with --against say whether the model is
+    better than another one. iqa eval --summary sums up several evaluations.
 
     Exit codes: 0 done, 2 wrong usage, 3 a missing or invalid input or an output that cannot be written, 4 no
     photo could be read, 70 a bug in iqa, 130 interrupted.
@@ -96,10 +118,12 @@ def evaluate(
         given = {
             "--images": images,
             "--checkpoint": checkpoint,
+            "--against": against,
             "--split": split,
             "--predictions": predictions,
             "--labels": labels,
             "--csv": csv,
+            "--changed": changed,
             "--jobs": jobs,
             "--device": device,
         }
@@ -132,13 +156,15 @@ def evaluate(
         )
     elif labels is not None:
         raise UsageError("--labels names the positions of a --predictions file; LABELS.csv names its own")
+    if changed is not None and against is None:
+        raise UsageError("--changed lists what changed between two models: --against is missing")
+    outputs = {"--json": json, "--csv": csv, "--changed": changed}
     try:
         if labels_csv is not None and images is not None:
-            _evaluate_photos(
-                labels_csv, images, checkpoint or "default", split, predictions, json, csv, jobs, device or Device.AUTO
-            )
+            judging = _Judging(labels_csv, images, split, jobs, device or Device.AUTO)
+            _evaluate_photos(judging, checkpoint or "default", against, {"--predictions": predictions, **outputs})
         elif predictions is not None:
-            _evaluate_file(predictions, _names_in(labels), json, csv)
+            _evaluate_files(predictions, against, _names_in(labels), outputs)
     except KeyboardInterrupt:
         say("interrupted: nothing was evaluated")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
@@ -162,87 +188,123 @@ def _summarise(files: list[str], json: str | None) -> None:
                 print_summary(found, file=sys.stdout)
 
 
-def _evaluate_file(predictions: str, labels: tuple[str, ...] | None, json: str | None, csv: str | None) -> None:
+def _evaluate_files(
+    predictions: str, against: str | None, labels: tuple[str, ...] | None, outputs: Mapping[str, str | None]
+) -> None:
     """Figures of predictions made elsewhere."""
     from iqa_cli.cli.outputs import open_sinks
     from iqa_cli.evaluation import read_predictions, refuse_without_scikit_learn
 
-    _refuse_inputs({"--json": json, "--csv": csv}, [predictions])
+    _refuse_inputs(outputs, [predictions, *([against] if against is not None else [])])
     refuse_without_scikit_learn()
     with contextlib.ExitStack() as stack:
-        found = read_predictions(predictions, labels)
-        sinks = open_sinks({"--json": json, "--csv": csv}, (), stack)
-        _report(found, sinks)
+        found = [read_predictions(file, labels) for file in (predictions, against) if file is not None]
+        _report(found, [of.source for of in found], open_sinks(outputs, (), stack))
+
+
+class _Judging(NamedTuple):
+    """What photos are judged, and how; the same for both models."""
+
+    labels_csv: str
+    images: str
+    split: str | None
+    jobs: int | None
+    device: Device
+
+    def labelled(self, model: Checkpoint) -> LabelledPhotos:
+        """The photos, and what is said of them in the words of the model's graph."""
+        from iqa_cli.evaluation import labelled_photos
+
+        return labelled_photos(self.labels_csv, self.images, model.graph, split=self.split)
+
+    def predicted(self, model: Checkpoint, labelled: LabelledPhotos) -> Predictions:
+        """What a model says of the photos."""
+        from iqa_cli.cli.progress import progress
+        from iqa_cli.cli.signals import when_hurried
+        from iqa_cli.evaluation import judge
+        from iqa_cli.pipeline import Auditor
+
+        auditor = Auditor(model, decode="scaled", jobs=self.jobs, device=self.device.code)
+        when_hurried(auditor.hurry)
+        with progress(len(labelled.photos)) as advance:
+            return judge(auditor, labelled, on_photo=advance)
 
 
 def _evaluate_photos(
-    labels_csv: str,
-    images: str,
-    checkpoint: str,
-    split: str | None,
-    predictions: str | None,
-    json: str | None,
-    csv: str | None,
-    jobs: int | None,
-    device: Device,
+    judging: _Judging, checkpoint: str, against: str | None, outputs: Mapping[str, str | None]
 ) -> None:
     """Judge labelled photos, keep the predictions if they are wanted, and compare."""
     from iqa_cli.checkpoint import load_checkpoint
     from iqa_cli.cli.outputs import deliver, open_sinks
-    from iqa_cli.cli.progress import progress
-    from iqa_cli.cli.signals import when_hurried
     from iqa_cli.cli.streams import say
-    from iqa_cli.evaluation import judge, labelled_photos, predictions_csv, refuse_without_scikit_learn
+    from iqa_cli.evaluation import predictions_csv, refuse_without_scikit_learn
     from iqa_cli.paths import find_checkpoint
 
     # Cheap checks first: whatever is wrong with the inputs is told before a photo is opened.
-    outputs = {"--predictions": predictions, "--json": json, "--csv": csv}
-    folder = find_checkpoint(checkpoint)
-    _refuse_inputs(outputs, [labels_csv, *map(str, folder.glob("*"))])
+    names = [checkpoint, *([against] if against is not None else [])]
+    folders = [find_checkpoint(name) for name in names]
+    _refuse_inputs(outputs, [judging.labels_csv, *(str(file) for folder in folders for file in folder.glob("*"))])
     refuse_without_scikit_learn()
-    model = load_checkpoint(folder)
-    labelled = labelled_photos(labels_csv, images, model.graph, split=split)
-    for note in labelled.notes:
+    models = [load_checkpoint(folder) for folder in folders]
+    labelled = [judging.labelled(model) for model in models]
+    for note in dict.fromkeys(note for of in labelled for note in of.notes):
         say(f"note: {note}")
     with contextlib.ExitStack() as stack:
-        sinks = open_sinks(outputs, labelled.photos, stack)
-        from iqa_cli.pipeline import Auditor
-
-        auditor = Auditor(model, jobs=jobs, device=device.code)
-        when_hurried(auditor.hurry)
-        with progress(len(labelled.photos)) as advance:
-            found = judge(auditor, labelled, on_photo=advance)
+        sinks = open_sinks(dict(outputs), labelled[0].photos, stack)
+        found = [judging.predicted(model, of) for model, of in zip(models, labelled, strict=True)]
         if (sink := sinks["--predictions"]) is not None:
-            deliver(sink, [predictions_csv(found)])
-        _report(found, sinks)
+            deliver(sink, [predictions_csv(found[0])])
+        _report(found, names, sinks)
 
 
-def _report(predictions: Predictions, sinks: dict[str, Sink | None]) -> None:
-    """Evaluate, write the files, and print the table unless stdout is one of them."""
-    from iqa_cli.cli.outputs import deliver
+def _report(found: list[Predictions], names: list[str], sinks: Mapping[str, Sink | None]) -> None:
+    """Evaluate one model or hold it against the other, write the files, and print the table unless stdout is taken."""
     from iqa_cli.cli.streams import say
-    from iqa_cli.evaluation import evaluate
-    from iqa_cli.report.evaluation.csv_file import evaluation_csv
-    from iqa_cli.report.evaluation.json_file import evaluation_json
-    from iqa_cli.report.output import OutputStream
 
-    for note in predictions.notes:
+    for note in dict.fromkeys(note for of in found for note in of.notes):
         say(f"note: {note}")
-    evaluation = evaluate(predictions)
-    for option, render in (("--json", evaluation_json), ("--csv", evaluation_csv)):
+    if len(found) == 1:
+        from iqa_cli.evaluation import evaluate
+        from iqa_cli.report.evaluation.csv_file import evaluation_csv
+        from iqa_cli.report.evaluation.json_file import evaluation_json
+        from iqa_cli.report.evaluation.table import print_evaluation
+
+        evaluation = evaluate(found[0])
+        renderers = {"--json": lambda: [evaluation_json(evaluation)], "--csv": lambda: [evaluation_csv(evaluation)]}
+        _deliver(sinks, renderers, lambda file: print_evaluation(evaluation, file=file))
+        return
+    from iqa_cli.evaluation import evaluate_against
+    from iqa_cli.report.evaluation import difference_files as files
+    from iqa_cli.report.evaluation.difference_table import print_difference
+
+    difference = evaluate_against(*found, first_name=names[0], second_name=names[1])
+    _deliver(
+        sinks,
+        {
+            "--json": lambda: [files.difference_json(difference)],
+            "--csv": lambda: [files.difference_csv(difference)],
+            "--changed": lambda: files.changed_csv(difference),
+        },
+        lambda file: print_difference(difference, file=file),
+    )
+
+
+def _deliver(
+    sinks: Mapping[str, Sink | None],
+    renderers: Mapping[str, Callable[[], Iterable[bytes]]],
+    show: Callable[[TextIO], None],
+) -> None:
+    """Write what was asked for, and print the table unless stdout is taken."""
+    from iqa_cli.cli.outputs import deliver
+    from iqa_cli.report.output import OutputStream, told_as_output_error
+
+    for option, render in renderers.items():
         if (sink := sinks[option]) is not None:
-            deliver(sink, [render(evaluation)])
+            deliver(sink, render())
     if not any(isinstance(sink, OutputStream) for sink in sinks.values()):
-        _print(evaluation)
-
-
-def _print(evaluation: Evaluation) -> None:
-    from iqa_cli.report.evaluation.table import print_evaluation
-    from iqa_cli.report.output import told_as_output_error
-
-    # After `iqa eval ... | head -1` the reader has what it wants.
-    with contextlib.suppress(BrokenPipeError), told_as_output_error("stdout"):
-        print_evaluation(evaluation, file=sys.stdout)
+        # After `iqa eval ... | head -1` the reader has what it wants.
+        with contextlib.suppress(BrokenPipeError), told_as_output_error("stdout"):
+            show(sys.stdout)
 
 
 def _names_in(labels: str | None) -> tuple[str, ...] | None:
@@ -260,7 +322,7 @@ def _names_in(labels: str | None) -> tuple[str, ...] | None:
     return names
 
 
-def _refuse_inputs(outputs: dict[str, str | None], inputs: Iterable[str]) -> None:
+def _refuse_inputs(outputs: Mapping[str, str | None], inputs: Iterable[str]) -> None:
     """No output is ever an input of the same run.
 
     raises  UsageError  if one is

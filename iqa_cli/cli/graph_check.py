@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from iqa_cli.cli import completion
 from iqa_cli.errors import ExitCode, GraphError, UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 
 def graph_check(
     graphs: Annotated[
-        list[str], typer.Argument(metavar="GRAPH.json...", help="Graph files, or names of shipped graphs.")
+        list[str],
+        typer.Argument(
+            metavar="GRAPH.json...",
+            help="Graph files, or names of shipped graphs.",
+            autocompletion=completion.graphs,
+        ),
     ],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Let warnings fail as errors do: exit code 1.")] = False,

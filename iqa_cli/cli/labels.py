@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from iqa_cli.cli import completion
+
 
 class UnlistedLabel(enum.StrEnum):
     """What a photo has of a label that it is not listed with."""
@@ -27,7 +29,12 @@ def labels(
     ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The label file that is written.")],
     graph: Annotated[
-        str, typer.Option(metavar="NAME|PATH", help="The label graph: a shipped one by name, or a file of your own.")
+        str,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="The label graph: a shipped one by name, or a file of your own.",
+            autocompletion=completion.graphs,
+        ),
     ] = "smartphone-6",
     unlisted: Annotated[
         UnlistedLabel,

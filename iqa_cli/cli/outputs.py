@@ -2,60 +2,57 @@
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import itertools
 import os
-import re
 import stat
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from iqa_cli.cli.earlier import refuse_foreign, refuse_photo
 from iqa_cli.errors import OutputError, UsageError
-from iqa_cli.photos.discover import SUFFIXES
-from iqa_cli.report.audit.html import MARK
-from iqa_cli.report.comparison.html import MARK as COMPARISON_MARK
-from iqa_cli.report.output import OutputFile, OutputStream, identity_of
+from iqa_cli.report.audit.meta_file import SUFFIX, Hashed, meta_json
+from iqa_cli.report.output import OutputFile, OutputStream, identity_of, is_direct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from iqa_cli.grouping import Grouping
     from iqa_cli.hexgraph.graph import HexGraph
+    from iqa_cli.provenance import Ending, Provenance
     from iqa_cli.records import Language, PhotoRef, PhotoReport
-    from iqa_cli.report.audit.csv_file import CsvWriter
     from iqa_cli.report.audit.html.writer import HtmlWriter
-    from iqa_cli.report.audit.jsonl import JsonLinesWriter
-    from iqa_cli.report.audit.provenance import Provenance
 
 Sink = OutputFile | OutputStream
+
+
+class RowWriter(Protocol):
+    """Writes a row for each photo."""
+
+    def write(self, report: PhotoReport) -> None:
+        """Append one photo. Raises as its sink does."""
+
+    def finish(self, ending: Ending, /) -> None:
+        """Append what belongs to the end. Raises as its sink does."""
 
 
 class Outputs:
     """Where the rows of this run go, and the document that is written at its end.
 
-    csv, jsonl  the sinks of `--csv` and `--jsonl`
-    json        that of `--json`
-    html        the page of `--html`
-    stack       takes what has to be closed
+    sinks  by option, or `META`, where they go; None where one was not given
+    html   the page of `--html`
+    stack  takes what has to be closed
     """
 
-    def __init__(
-        self,
-        csv: Sink | None,
-        jsonl: Sink | None,
-        json: Sink | None,
-        html: Path | None,
-        stack: contextlib.ExitStack,
-    ) -> None:
-        self._csv = csv
-        self._jsonl = jsonl
-        self._json = json
+    def __init__(self, sinks: Mapping[str, Sink | None], html: Path | None, stack: contextlib.ExitStack) -> None:
+        self._sinks = sinks
         self._html = html
         self._stack = stack
-        self._writers: list[tuple[Sink, CsvWriter | JsonLinesWriter]] = []
+        self._writers: list[tuple[Sink, RowWriter]] = []
+        self._csv: Hashed | None = None
         self._page: HtmlWriter | None = None
+        self._provenance: Provenance | None = None
         self._left: list[str] = []
         self._rows = 0
         self._kept: dict[str, str] = {}
@@ -63,12 +60,12 @@ class Outputs:
     @property
     def on_stdout(self) -> bool:
         """Whether something of this goes to stdout, where the table then has no place."""
-        return any(isinstance(sink, OutputStream) for sink in (self._csv, self._jsonl, self._json))
+        return any(isinstance(sink, OutputStream) for sink in self._sinks.values())
 
     @property
     def is_deserted(self) -> bool:
         """Whether everything that this run could print has lost its reader."""
-        return self.on_stdout and not self._writers and self._json is None and self._page is None
+        return self.on_stdout and not self._writers and self._sinks["--json"] is None and self._page is None
 
     def start(
         self,
@@ -83,7 +80,7 @@ class Outputs:
 
         graph       of the reports
         lang        of the page
-        provenance  what the page says of itself, if there is one
+        provenance  of the run
         csv_bom     whether the CSV begins with a byte order mark
         by          groupings that the page counts by
         """
@@ -91,10 +88,18 @@ class Outputs:
         from iqa_cli.report.audit.csv_file import CsvWriter
         from iqa_cli.report.audit.jsonl import JsonLinesWriter
 
-        if self._csv is not None:
-            self._writers.append((self._csv, CsvWriter(self._csv, graph.label_names, bom=csv_bom)))
-        if self._jsonl is not None:
-            self._writers.append((self._jsonl, JsonLinesWriter(self._jsonl)))
+        self._provenance = provenance
+        if (sink := self._sinks["--csv"]) is not None:
+            self._csv = Hashed(sink)
+            self._writers.append((sink, CsvWriter(self._csv, graph.label_names, bom=csv_bom)))
+        if (sink := self._sinks["--jsonl"]) is not None:
+            self._writers.append((sink, JsonLinesWriter(sink, provenance)))
+        if (sink := self._sinks["--parquet"]) is not None:
+            from iqa_cli.report.audit.parquet_file import ParquetWriter
+
+            parquet = ParquetWriter(sink, graph.label_names, provenance)
+            self._stack.callback(parquet.discard)
+            self._writers.append((sink, parquet))
         if self._html is not None:
             from iqa_cli.report.audit.html.writer import HtmlWriter
 
@@ -106,47 +111,62 @@ class Outputs:
         raises  OutputError  if a disk is full or gone
         """
         for entry in tuple(self._writers):
-            sink, writer = entry
-            try:
-                writer.write(report)
-            except BrokenPipeError:
-                self._writers.remove(entry)
-                if isinstance(sink, OutputFile):
-                    self._left.append(sink.name)
+            with self._unless_its_reader_left(entry):
+                entry[1].write(report)
         if self._page is not None:
             self._page.write(report)
         self._rows += 1
 
-    def finish(self, document: Callable[[], bytes]) -> None:
+    def finish(self, document: Callable[[Ending], bytes], ending: Ending) -> None:
         """Put files and page in their places, and say what was not delivered.
 
         document  makes what `--json` takes, if it was asked for
+        ending    of the run
         raises  OutputError  if one of them cannot be, or the reader of a named output left before the end; of stdout it
                              may, as in `| head`
         """
         with contextlib.ExitStack() as each:  # whatever becomes of the others; the last one first
-            if self._left:
-                each.callback(self._say_who_left)
+            each.callback(self._say_who_left)
             if self._page is not None:
                 each.callback(self._page.finish)
-            if self._json is not None:
-                each.callback(self._write_document, self._json, document)
-            for sink, _ in reversed(self._writers):
-                if isinstance(sink, OutputFile):
-                    each.callback(sink.commit)
+            if (sink := self._sinks["--json"]) is not None:
+                each.callback(self._write_document, sink, document, ending)
+            for entry in reversed(self._writers):
+                each.callback(self._complete, entry, ending)
 
-    def _write_document(self, sink: Sink, document: Callable[[], bytes]) -> None:
-        deliver(sink, [document()])
+    def _complete(self, entry: tuple[Sink, RowWriter], ending: Ending) -> None:
+        """Put a file of rows in its place, and behind the CSV what belongs beside it."""
+        sink, writer = entry
+        with self._unless_its_reader_left(entry):
+            writer.finish(ending)
+            if isinstance(sink, OutputFile):
+                sink.commit()
+            meta = self._sinks[META]
+            if sink is self._sinks["--csv"] and meta is not None and self._csv is not None and self._provenance:
+                deliver(meta, [meta_json(os.path.basename(sink.name), self._csv, self._provenance, ending)])  # noqa: PTH119
+
+    @contextlib.contextmanager
+    def _unless_its_reader_left(self, entry: tuple[Sink, RowWriter]) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            self._writers.remove(entry)
+            if isinstance(entry[0], OutputFile):
+                self._left.append(entry[0].name)
+
+    def _write_document(self, sink: Sink, document: Callable[[Ending], bytes], ending: Ending) -> None:
+        deliver(sink, [document(ending)])
 
     def _say_who_left(self) -> None:
-        raise OutputError(f"{' and '.join(self._left)}: its reader left before the last row")
+        if self._left:
+            raise OutputError(f"{' and '.join(self._left)}: its reader left before the last row")
 
     def set_aside(self, *, was_asked_to: bool) -> None:
         """Keep the rows of a run that did not come to its end, and destroy no older ones for them.
 
         was_asked_to  whether somebody ended the run: then rows may stand where they were meant to, if nothing else does
         """
-        for sink in (self._csv, self._jsonl):
+        for sink in (self._sinks["--csv"], self._sinks["--jsonl"]):
             if isinstance(sink, OutputFile) and self._rows:
                 kept = sink.set_aside(under_its_name=was_asked_to)
                 if kept is not None and (was_asked_to or kept != sink.name):  # else it is complete and no news
@@ -162,20 +182,45 @@ class Outputs:
         return f"rows kept in {' and '.join(self._kept.values())}{as_they_were if older else ''}"
 
 
+META = "--csv's sidecar"
+"""The file beside that of `--csv`, which says where its rows come from: how messages name it."""
+
+
 @contextlib.contextmanager
 def open_outputs(
-    csv: str | None, jsonl: str | None, json: str | None, html: str | None, photos: Sequence[PhotoRef]
+    csv: str | None,
+    jsonl: str | None,
+    json: str | None,
+    html: str | None,
+    photos: Sequence[PhotoRef],
+    *,
+    parquet: str | None = None,
 ) -> Iterator[Outputs]:
     """Open what the options name; `-` is stdout, and so is any other name of it, but not for a page.
 
     photos  of this run: none of them is ever written to
-    raises  UsageError  if a file cannot be written, is a photo, holds something that is not ours, or is named twice
+    raises  UsageError    if a file cannot be written, is a photo, holds something that is not ours, or is named twice
+            MissingExtra  if there is nothing to write Parquet with
     """
+    if parquet is not None:
+        from iqa_cli.report.audit.parquet_file import need_pyarrow
+
+        need_pyarrow("--parquet")
+        if parquet == "-" and sys.stdout.isatty():
+            raise UsageError("--parquet -: a terminal cannot show it", hint="--parquet audit.parquet, or send it on")
     with contextlib.ExitStack() as stack:
-        named = {"--csv": csv, "--jsonl": jsonl, "--json": json}
+        # A pipe or a device has nothing beside it.
+        has_place = csv not in (None, "", "-") and not is_direct(Path(csv or ""))
+        named = {
+            "--csv": csv,
+            META: f"{csv}{SUFFIX}" if has_place else None,
+            "--jsonl": jsonl,
+            "--json": json,
+            "--parquet": parquet,
+        }
         sinks = open_sinks(named, photos, stack)
         page = None if html is None else page_path("--html", html, named, photos)
-        outputs = Outputs(sinks["--csv"], sinks["--jsonl"], sinks["--json"], page, stack)
+        outputs = Outputs(sinks, page, stack)
         try:
             yield outputs
         except BaseException as error:
@@ -199,8 +244,8 @@ def page_path(option: str, name: str, others: Mapping[str, str | None], photos: 
     with contextlib.suppress(OSError):
         if not stat.S_ISREG(path.stat().st_mode):
             raise UsageError(f"{option} {path}: this is no ordinary file", hint=f"{option} names a new file")
-    _refuse_photo(option, path, photos)
-    _refuse_foreign(option, path)
+    refuse_photo(option, path, photos)
+    refuse_foreign(option, path)
     folder = Path(os.path.realpath(path)).parent
     if not os.access(folder, os.W_OK | os.X_OK):
         reason = "its folder may not be written to" if folder.exists() else "there is no such folder"
@@ -259,91 +304,11 @@ def _open(option: str, name: str, photos: Sequence[PhotoRef], stack: contextlib.
         return OutputStream(sys.stdout.buffer)
     if not name:
         raise UsageError(f"{option} needs the name of a file", hint="- writes to stdout")
-    _refuse_photo(option, Path(name), photos)
-    _refuse_foreign(option, Path(name))
+    refuse_photo(option, Path(name), photos)
+    refuse_foreign(option, Path(name))
     file = stack.enter_context(OutputFile(Path(name)))
     # `--csv /dev/stdout > audit.csv`: two positions in one file, and the table would overwrite the first rows.
     if file.identity is not None and file.identity == identity_of(sys.stdout):
         file.close()
         return OutputStream(sys.stdout.buffer)
     return file
-
-
-_OURS = (
-    b"SourceFile,status,",
-    b"filename,pred_label,gt_label",
-    b"label,n,",
-    b"file_a,file_b,status_a,",
-    *(f"<!doctype html>\n<!-- {mark} ".encode() for mark in (MARK, COMPARISON_MARK)),
-)
-"""How what we write begins. exiftool's tables have SourceFile, too."""
-_OUR_JSON = re.compile(
-    rb'\{\s*"format_version":\s*\d+,\s*"(?:SourceFile|source_file|source|files|checkpoints|evaluations)"'
-)
-"""The same of our JSON. Label graphs and the cards of checkpoints have a format version as well, and are no reports."""
-_HEAD = 256
-
-
-def _is_ours(head: bytes) -> bool:
-    """Whether a file that begins so was written by iqa."""
-    return head.removeprefix(codecs.BOM_UTF8).startswith(_OURS) or _OUR_JSON.match(head) is not None
-
-
-def _head(path: Path) -> bytes:
-    """How a file begins, up to `_HEAD` bytes.
-
-    raises  OSError  if it cannot be read
-    """
-    with path.open("rb") as file:
-        return file.read(_HEAD)
-
-
-def _refuse_foreign(option: str, path: Path) -> None:
-    """An earlier result is replaced, somebody's notes or labels are not: a slip of the hand costs nothing.
-
-    raises  UsageError  for a file that is write-protected, whoever asks, and for one that holds something else
-    """
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            return
-        head = _head(path)
-    except OSError:
-        return  # not there yet, or opening it to write says what is wrong
-    if not status.st_mode & 0o222:
-        raise UsageError(f"{option} {path}: the file is write-protected", hint=f"{option} names another file")
-    if head.strip() and not _is_ours(head):
-        raise UsageError(
-            f"{option} {path}: the file is there and was not written by iqa, it would be lost",
-            hint="name another file, or remove this one first",
-        )
-
-
-def _is_earlier_result(path: Path, status: os.stat_result) -> bool:
-    """Whether a file is a result of ours and so no photo.
-
-    Asked first, because on a network share it takes long to look at thousands of photos whenever a run is continued.
-    """
-    with contextlib.suppress(OSError):
-        return stat.S_ISREG(status.st_mode) and _is_ours(_head(path))
-    return False
-
-
-def _refuse_photo(option: str, path: Path, photos: Sequence[PhotoRef]) -> None:
-    """`--csv *.jpg` hands the first photo to the option: it would be overwritten without this."""
-    try:
-        status = path.stat()
-    except OSError:
-        return  # not there yet, or opening it says why it cannot be written
-    is_photo = path.suffix.lower() in SUFFIXES
-    if not is_photo and not _is_earlier_result(path, status):
-        for photo in photos:
-            with contextlib.suppress(OSError):
-                other = photo.path.stat()
-                if (other.st_dev, other.st_ino) == (status.st_dev, status.st_ino):
-                    is_photo = True
-                    break
-    if is_photo:
-        raise UsageError(
-            f"{option} {path}: this is a photo, it would be overwritten", hint=f"{option} names a new file"
-        )

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from iqa_cli.cli import completion
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -36,7 +38,12 @@ def split(
         ),
     ] = None,
     graph: Annotated[
-        str, typer.Option(metavar="NAME|PATH", help="The label graph: a shipped one by name, or a file of your own.")
+        str,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="The label graph: a shipped one by name, or a file of your own.",
+            autocompletion=completion.graphs,
+        ),
     ] = "smartphone-6",
     by: Annotated[
         str | None,

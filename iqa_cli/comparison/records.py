@@ -6,6 +6,7 @@ import collections
 import dataclasses
 from typing import TYPE_CHECKING, Literal
 
+from iqa_cli.provenance import differences
 from iqa_cli.significance import ALPHA
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from iqa_cli.comparison.pairing import Pairs, Why
     from iqa_cli.comparison.shots import Shot, Side
+    from iqa_cli.provenance import Difference
 
 Direction = Literal["better", "worse"]
 Verdict = Literal["better", "worse", "mixed", "unshown"]
@@ -169,6 +171,11 @@ class Comparison:
     """In the order of the reports; `luma_median_ev` first."""
     grouped: tuple[Grouped, ...] = ()
     """By each grouping that was asked for; no part in the verdict."""
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """In what the last runs behind A and B differ that may change what they say of one photo, if both are known."""
+        return differences(self.a.runs[-1], self.b.runs[-1]) if self.a.runs and self.b.runs else ()
 
     @property
     def shown(self) -> Mapping[Direction, tuple[LabelChange, ...]]:

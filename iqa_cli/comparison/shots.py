@@ -12,6 +12,7 @@ from iqa_cli.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from iqa_cli.provenance import Provenance
     from iqa_cli.records import Capture, PhotoReport
 
 
@@ -54,6 +55,10 @@ class Side:
         self.measurements: tuple[tuple[str, str], ...] = ()
         """Name and unit of each."""
         self.shots: list[Shot] = []
+        self.runs: list[Provenance] = []
+        """Where the judgements come from; empty where that is not known."""
+        self.is_cut_short = False
+        """Whether a run did not come to its end."""
 
     @classmethod
     def of(cls, name: str, reports: Iterable[PhotoReport], root: str | None = None) -> Side:

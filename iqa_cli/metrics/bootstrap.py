@@ -17,7 +17,7 @@ import numpy as np
 from iqa_cli.metrics.records import INTERVALS, SEVERE, Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -41,8 +41,32 @@ def bootstrap(
     seed        of the draws; photos are numbered by name, so that their order does not matter
     """
     by_label = resampled_figures(predictions, weights(len(predictions.names), resamples, seed))
+    return _intervals(by_label, INTERVALS, confidence)
+
+
+def paired_bootstrap(
+    first: Predictions, second: Predictions, figures: Sequence[str], *, resamples: int, confidence: float, seed: int
+) -> tuple[dict[str, dict[str, Interval | None]], dict[str, Interval | None]]:
+    """Intervals of the first's figures less the second's, by label, and of the means of these over labels.
+
+    A resample is the same photos for both, so what makes a photo easy or hard for both of them cancels out.
+
+    first, second  of the same photos by name, and of the same labels
+    figures        which of `INTERVALS`
+    otherwise as `bootstrap`
+    """
+    n = len(first.names)
+    one, other = (resampled_figures(of, weights(n, resamples, seed)) for of in (first, second))
+    by_label = {label: {name: one[label][name] - other[label][name] for name in figures} for label in first.labels}
+    return _intervals(by_label, figures, confidence)
+
+
+def _intervals(
+    by_label: dict[str, dict[str, Floats]], names: Sequence[str], confidence: float
+) -> tuple[dict[str, dict[str, Interval | None]], dict[str, Interval | None]]:
+    """Intervals by label, and of the means over labels."""
     with np.errstate(invalid="ignore"):
-        means = {name: _nanmean(np.stack([of[name] for of in by_label.values()])) for name in INTERVALS}
+        means = {name: _nanmean(np.stack([of[name] for of in by_label.values()])) for name in names}
     intervals = {
         label: {name: _interval(values, confidence) for name, values in figures.items()}
         for label, figures in by_label.items()

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 DARK_BELOW = 0.02
 """Luma. About 5 of 255: on a screen in a lit room nothing is told apart below it."""
 
-_UNITS = {
+MEASUREMENT_UNITS = {
     "luma_mean": "luma",
     "luma_p1": "luma",
     "luma_p5": "luma",
@@ -54,7 +54,8 @@ _UNITS = {
     "lstar_top_tenth_mean": "lstar",
     "lstar_top_tenth_std": "lstar",
 }
-MEASUREMENT_NAMES = tuple(_UNITS)
+"""By name, in the order of reports; see `Measurement`."""
+MEASUREMENT_NAMES = tuple(MEASUREMENT_UNITS)
 
 
 LUMA_BINS = 64
@@ -121,5 +122,7 @@ def examine(rgb: NDArray[np.uint8]) -> Examination:
         highlights.mean(),
         highlights.std(),
     )
-    measurements = (Measurement(name, value, unit) for (name, unit), value in zip(_UNITS.items(), values, strict=True))
+    measurements = (
+        Measurement(name, value, unit) for (name, unit), value in zip(MEASUREMENT_UNITS.items(), values, strict=True)
+    )
     return Examination(tuple(measurements), doubt(structure(planes, tones)), planes, tones)

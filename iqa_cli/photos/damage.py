@@ -1,8 +1,9 @@
 """Damage inside a file that decodes all the same: a sector that went bad, a copy with a hole.
 
-What libjpeg complains about is in `jpeg_decoder`. Here is what it cannot know: zeros are valid codes, and where a hole
-of them decodes into as many blocks as stood there before, nothing is out of step afterwards. An encoder that looks for
-short codes (ITU-T T.81, annex K.2) may write zeros itself, for flat areas; its tables say so.
+What libjpeg complains about is in `jpeg_decoder`, what shows in HEVC data in `hevc`. Here is what libjpeg cannot know:
+zeros are valid codes, and where a hole of them decodes into as many blocks as stood there before, nothing is out of
+step afterwards. An encoder that looks for short codes (ITU-T T.81, annex K.2) may write zeros itself, for flat areas;
+its tables say so.
 """
 
 from __future__ import annotations
@@ -10,13 +11,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from iqa_cli.photos import hevc
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from iqa_cli.photos.isobmff import Items
     from iqa_cli.photos.jpeg import JpegLayout
 
 HOLE = "the file is damaged: zeros stand where picture data should"
 """Why a picture is damaged of which `has_hole`."""
+
+CORRUPT = "the file is damaged: its picture data are corrupt"
+"""Why a picture is damaged whose coded data lead nowhere, in whatever format."""
 
 _HOLE = bytes(64)
 """As few zeros as are no coincidence in coded data; disks lose 512 bytes or more at once."""
@@ -32,7 +39,13 @@ def corrupt(complaint: str | None) -> str | None:
         return None
     # Without how many bytes and which marker: what is the same trouble should read the same in every file.
     said = re.sub(r"^\d+ | 0x\w+|\.$", "", _PREFACE.sub("", complaint))
-    return f"the file is damaged: its picture data are corrupt (libjpeg: {said})"
+    return f"{CORRUPT} (libjpeg: {said})"
+
+
+def of_heif(items: Items | None, read: Callable[[int, int], bytes], file_bytes: int) -> str | None:
+    """Why a picture in HEVC is damaged; None if nothing is seen. Arguments and errors as of `hevc.trouble`."""
+    found = None if items is None else hevc.trouble(items, read, file_bytes)
+    return None if found is None else {"hole": HOLE, "corrupt": CORRUPT}[found]
 
 
 def ends_early(percent: int) -> str:

@@ -268,9 +268,16 @@ def _from_other(header: Header, data: bytes, orientation: int, notes: tuple[str,
             return excess
         loaded = picture.load(side)
         notes = (*notes, *loaded.notes)
+        why = _damage_of_heif(data)
         # libheif has applied the rotation of the container, which is the one that counts (23008-12, 6.5.10).
         return finish(
-            loaded.image, size=picture.size, orientation=1, notes=notes, coding=loaded.coding, short_side=side
+            loaded.image,
+            size=picture.size,
+            orientation=1,
+            notes=notes,
+            coding=loaded.coding,
+            damage=why,
+            short_side=side,
         )
     file = _open_other(header, data)
     excess = _too_large(*file.size)
@@ -303,6 +310,15 @@ def _from_other(header: Header, data: bytes, orientation: int, notes: tuple[str,
         is_halved=is_halved,
         short_side=side,
     )
+
+
+def _damage_of_heif(data: bytes) -> str | None:
+    """What is wrong with a picture that was decoded; tables that nobody understands say nothing about it."""
+    try:
+        return damage.of_heif(isobmff.read_items(data), lambda at, size: data[at : at + size], len(data))
+    except Exception as error:  # a decoder took the file
+        logger.debug("no look at the coded data", exc_info=error)
+        return None
 
 
 def _open_other(header: Header, data: bytes) -> ImageFile.ImageFile:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from iqa_cli.photos import heif_thumbnail, isobmff
+from iqa_cli.photos import damage, heif_thumbnail, isobmff
 from iqa_cli.photos.heif import HeifPicture
 
 if TYPE_CHECKING:
@@ -57,12 +57,22 @@ class Grid:
     """Row by row: where in the file each lies."""
     properties: tuple[tuple[bytes, bytes], ...]
     """Of every tile, as `heif_thumbnail.as_file` takes them."""
+    items: isobmff.Items
+    """Of the file."""
 
     def box(self, number: int) -> tuple[int, int, int, int]:
         """(left, top, right, bottom) of a tile in the picture, in pixels, without what reaches over its edge."""
         row, column = divmod(number, self.columns)
         left, top = column * self.tile_size[0], row * self.tile_size[1]
         return left, top, min(left + self.tile_size[0], self.size[0]), min(top + self.tile_size[1], self.size[1])
+
+    def is_intact(self, file: Windows) -> bool:
+        """Whether nothing is seen to be wrong with the data of any tile; see `hevc`. Raises OSError as reading does."""
+        places = [span for spans in self.tiles for span in spans]
+        first, last = min(places)[0], max(places)[1]
+        if last - first <= 2 * sum(end - start for start, end in places):
+            file.read(first, last - first)  # at once: what is in this window costs nothing below
+        return damage.of_heif(self.items, file.read, file.size) is None
 
     def agreeing_tiles(self, file: Windows, preview: Image.Image) -> int:
         """How many tiles were compared with a preview and look like their place in it; 0 as soon as one does not.
@@ -170,7 +180,7 @@ def find_grid(file: Windows, head: bytes, size: tuple[int, int], thumbnail: isob
     spans = tuple(items.spans.get(tile, ()) for tile in tiles)
     if not _lie_apart(spans, file.size) or _colours(thumbnail.properties) != _colours_of(items, common):
         return None
-    return Grid(size, (across, down), columns, spans, common)
+    return Grid(size, (across, down), columns, spans, common, items)
 
 
 def _cells(luma: Image.Image, box: tuple[float, float, float, float]) -> NDArray[np.float64]:

@@ -237,6 +237,8 @@ def _checked(file: Windows, side: int) -> Preview:
         return Preview(note=OTHER_SHAPE)
     if min(stored) < max(MIN_SHORT_SIDE, side):
         return Preview()
+    if not grid.is_intact(file):
+        return Preview()  # decoding it says what is wrong
     compared = grid.agreeing_tiles(file, opened.image)
     if not compared:
         return Preview(note=UNLIKE)

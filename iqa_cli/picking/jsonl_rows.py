@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,31 @@ from iqa_cli.errors import InvalidInput
 from iqa_cli.picking.lines import Lines
 from iqa_cli.picking.rows import STATUSES, Row
 from iqa_cli.report.audit.jsonl import FORMAT_VERSION
+from iqa_cli.report.run import run_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
+
+    from iqa_cli.provenance import Provenance
+
+_VERSIONS = (1, FORMAT_VERSION)
+"""Those that are read. In the first all records are photos."""
+
+
+@dataclasses.dataclass(slots=True)
+class Runs:
+    """What a report says of the runs that wrote it: of one, where nobody put several together."""
+
+    begun: list[Provenance] = dataclasses.field(default_factory=list)
+    """Where each comes from, in order; none in a report of an earlier version."""
+    ended: int = 0
+    """How many of them came to their end."""
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether one of them did not."""
+        return self.ended < len(self.begun)
 
 
 def jsonl_rows(file: BinaryIO, name: str) -> tuple[tuple[str, ...], tuple[Row, ...]]:
@@ -40,9 +62,10 @@ def jsonl_rows(file: BinaryIO, name: str) -> tuple[tuple[str, ...], tuple[Row, .
     return labels, tuple(rows)
 
 
-def documents(lines: Lines) -> Iterator[dict[str, Any]]:
-    """The object of every photo, as it stands there.
+def documents(lines: Lines, runs: Runs | None = None) -> Iterator[dict[str, Any]]:
+    """The object of every photo, as it stands there; records of another type are passed over.
 
+    runs    takes what is said of them; whole once all photos were given
     raises  InvalidInput  as `jsonl_rows` does
     """
     for line in lines:
@@ -50,25 +73,40 @@ def documents(lines: Lines) -> Iterator[dict[str, Any]]:
             continue
         if not lines.is_complete:
             raise lines.cut_off()
-        yield _document(line, lines)
+        document = _document(line, lines)
+        match "photo" if document["format_version"] == 1 else document["type"]:
+            case "photo":
+                yield document
+            case "run" if runs is not None:
+                try:
+                    runs.begun.append(run_from_json(document["run"]))
+                except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+                    raise lines.damaged("is no line of a report") from None
+            case "end" if runs is not None:
+                runs.ended += 1
     if not lines.is_complete:
         raise lines.cut_off()
 
 
 def _document(line: str, lines: Lines) -> dict[str, Any]:
+    """One record, of a version that is read."""
     try:
         document = json.loads(line)
     except (ValueError, RecursionError):
         raise lines.damaged("is no JSON") from None
     version = document.get("format_version") if isinstance(document, dict) else None
-    if version is None or "source_file" not in document:
+    if version is None or not {"source_file", "type"} & document.keys():
         raise lines.damaged("is no line of a report")
-    if version != FORMAT_VERSION:
+    if type(version) is not int or version not in _VERSIONS:
         raise InvalidInput(
             f"{lines.name}: a report of another version of iqa (format_version {version!r}, "
-            f"this one reads {FORMAT_VERSION})",
+            f"this one reads {' and '.join(map(str, _VERSIONS))})",
             hint="let this iqa assess write it: iqa assess PATH --jsonl audit.jsonl",
         )
+    if (version > 1 and "type" not in document) or (
+        document.get("type", "photo") == "photo" and "source_file" not in document
+    ):
+        raise lines.damaged("is no line of a report")
     return dict(document)
 
 

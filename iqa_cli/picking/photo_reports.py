@@ -15,12 +15,15 @@ from iqa_cli.errors import InvalidInput
 from iqa_cli.photos.discover import as_utf8
 from iqa_cli.picking.jsonl_rows import documents
 from iqa_cli.picking.lines import Lines
+from iqa_cli.picking.parquet_reports import MAGIC, read_parquet_reports
 from iqa_cli.picking.rows import STATUSES
 from iqa_cli.records import Capture, Finding, Measurement, PhotoReport
 from iqa_cli.report.text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from iqa_cli.picking.jsonl_rows import Runs
 
 _FINDING = ("label", "level", "probability", "evidence", "margin", "nearly", "measured")
 _NUMERIC = frozenset({int, float})
@@ -37,9 +40,10 @@ _NUMBERS = (
 )
 
 
-def read_photo_reports(path: str | os.PathLike[str]) -> Iterator[PhotoReport]:
-    """The photos of a report in JSON lines, one at a time; without what explains them, and without pictures.
+def read_photo_reports(path: str | os.PathLike[str], runs: Runs | None = None) -> Iterator[PhotoReport]:
+    """The photos of a report in JSON lines or Parquet, one at a time; without what explains them, and without pictures.
 
+    runs    takes what the report says of the run that wrote it; whole once all photos were given
     raises  InvalidInput  if it cannot be read, is no such report, one of another version, damaged, or cut off in the
                           middle; the message names the line
     """
@@ -47,18 +51,21 @@ def read_photo_reports(path: str | os.PathLike[str]) -> Iterator[PhotoReport]:
     with contextlib.ExitStack() as stack:
         try:
             file = stack.enter_context(Path(path).open("rb"))
-            head = file.peek(1)[:1]
+            head, begin = file.peek(1)[:1], file.peek(len(MAGIC))
         except (OSError, ValueError) as error:  # ValueError: a NUL inside the name
             raise InvalidInput(f"{name}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
         if not head:
             raise InvalidInput(f"{name}: the report is empty", hint="let assess write it once more")
+        if begin.startswith(MAGIC):
+            yield from read_parquet_reports(path, name, runs)
+            return
         if head not in b"{\xef":
             raise InvalidInput(
                 f"{name}: no report in JSON lines", hint=f"iqa assess PATH --jsonl {Path(name).stem}.jsonl writes one"
             )
         lines = Lines(file, name)
         try:
-            for document in documents(lines):
+            for document in documents(lines, runs):
                 try:
                     report = _report(document)
                 except (KeyError, TypeError, ValueError, AttributeError, OverflowError):

@@ -11,14 +11,11 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
-import importlib
-import importlib.util
 import itertools
 import json
 import logging
 import operator
 import os
-import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +25,7 @@ from iqa_cli.cache import Cache, context_key
 from iqa_cli.checkpoint import Checkpoint, load_checkpoint
 from iqa_cli.chinese import in_chinese
 from iqa_cli.errors import UsageError
+from iqa_cli.machine import LIBRARIES, processors, version_of
 from iqa_cli.paths import checkpoint_folder
 from iqa_cli.photos.discover import as_utf8, discover
 
@@ -58,8 +56,6 @@ MOST_STRICTNESS = 10.0
 """As much as a checkpoint's card may ask for."""
 _MOST_PROCESSES = 60
 """Windows waits for no more than 63 things at once."""
-_LIBRARIES = ("numpy", "onnxruntime", "PIL", "pillow_heif", "pillow_jxl", "rawpy", "simplejpeg")
-_DISTRIBUTIONS = {"PIL": "pillow", "pillow_jxl": "pillow_jxl_plugin"}
 
 
 class Auditor:
@@ -89,7 +85,7 @@ class Auditor:
         self,
         checkpoint: Checkpoint,
         *,
-        decode: Decode = "scaled",
+        decode: Decode = "auto",
         jobs: int | None = None,
         lang: Language = "en",
         strictness: float = 0.0,
@@ -106,7 +102,7 @@ class Auditor:
         self.lang: Language = lang
         self._checkpoint = checkpoint
         self._decode: Decode = decode
-        self._jobs = jobs or _processors()
+        self._jobs = jobs or processors()
         self._strictness = strictness
         self._explain = explain
         self._thumbnails = thumbnails
@@ -131,7 +127,7 @@ class Auditor:
         cls,
         checkpoint: str | os.PathLike[str] = "default",
         *,
-        decode: Decode = "scaled",
+        decode: Decode = "auto",
         jobs: int | None = None,
         lang: Language = "en",
         strictness: float = 0.0,
@@ -178,7 +174,7 @@ class Auditor:
             thumbnails=self._thumbnails,
             iqa=__version__,
             **({"device": "cuda"} if self._on_cuda() else {}),
-            **{library: _version_of(library) for library in _LIBRARIES},
+            **{library: version_of(library) for library in LIBRARIES},
         )
 
     def run(self, refs: Iterable[PhotoRef], cache: Cache | None = None) -> Generator[PhotoReport, None, None]:
@@ -270,7 +266,7 @@ class Auditor:
         """
         from iqa_cli.models.device import is_large
 
-        useful = min(self._jobs, _processors(), _MOST_PROCESSES)
+        useful = min(self._jobs, processors(), _MOST_PROCESSES)
         pays = useful > (1 if self._decode == "thumbnail" else MOST_THREADS)
         if not (self._use_processes and pays) or is_large(self._checkpoint):
             return 0
@@ -305,29 +301,11 @@ def _groups(refs: Iterable[PhotoRef], cache: Cache | None, at_once: int) -> Iter
             group, unknown = [], 0
 
 
-def _version_of(library: str) -> str:
-    """Its version, if need be without importing it, which takes longer than looking up a hundred photos.
-
-    An installer names the folder of a distribution's metadata after its version ("Recording installed projects", Python
-    packaging specifications); `importlib.metadata` would take as long as an import.
-    """
-    module = sys.modules.get(library)
-    if module is None or not hasattr(module, "__version__"):  # not every library says it
-        spec = importlib.util.find_spec(library)
-        folder = Path(spec.origin).parents[1] if spec is not None and spec.origin is not None else Path()
-        name = _DISTRIBUTIONS.get(library, library)
-        found = [path.name for path in folder.glob(f"{name}-*.dist-info")]
-        if len(found) == 1:
-            return found[0].removeprefix(f"{name}-").removesuffix(".dist-info").partition("+")[0]
-        module = importlib.import_module(library)
-    return str(module.__version__).partition("+")[0]  # the name of a folder may lack what a local build adds
-
-
 def assess(
     paths: Iterable[str | os.PathLike[str]],
     *,
     checkpoint: str | os.PathLike[str] = "default",
-    decode: Decode = "scaled",
+    decode: Decode = "auto",
     jobs: int | None = None,
     lang: Language = "en",
     strictness: float = 0.0,
@@ -379,7 +357,7 @@ def assess_photo(
     source: Source,
     *,
     checkpoint: str | os.PathLike[str] = "default",
-    decode: Decode = "scaled",
+    decode: Decode = "auto",
     lang: Language = "en",
     explain: bool = False,
 ) -> PhotoReport:
@@ -395,10 +373,3 @@ def assess_photo(
 def _loaded(checkpoint: str | Path, decode: Decode, lang: Language, explain: bool) -> Auditor:
     """An auditor kept between calls of `assess_photo`; loading one takes far longer than judging a photo."""
     return Auditor.load(checkpoint, decode=decode, jobs=1, lang=lang, explain=explain)
-
-
-def _processors() -> int:
-    """Processors that this process may use, which in a container is fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

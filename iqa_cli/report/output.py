@@ -44,7 +44,7 @@ class OutputFile:
         self._started = False
         self._stream: BinaryIO | None = None
         try:
-            if _is_direct(path):
+            if is_direct(path):
                 descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_BINARY", 0))
                 self._stream = os.fdopen(descriptor, "wb")
             elif os.path.exists(path) and not os.access(path, os.W_OK):  # noqa: PTH110 - Path's own raises for some
@@ -111,7 +111,7 @@ class OutputFile:
         self.close()
 
 
-def _is_direct(path: Path) -> bool:
+def is_direct(path: Path) -> bool:
     """Whether something is there that is no ordinary file or folder, or that is named by way of what is open."""
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 - beside the calls below

@@ -16,9 +16,9 @@ from iqa_cli.hexgraph import read_graph
 from iqa_cli.paths import find_graph
 from iqa_cli.photometry import examine
 from iqa_cli.pipeline.thumbnail import thumbnail_of
+from iqa_cli.provenance import Provenance
 from iqa_cli.records import Finding, PhotoReport
 from iqa_cli.report.audit.html import writer
-from iqa_cli.report.audit.provenance import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -212,7 +212,7 @@ def test_without_scripts_the_summary_is_there(browser: Browser, pages: Callable[
 
 def test_the_page_says_how_it_was_made(open_page: Callable[..., Page]) -> None:
     said = open_page().locator(".run").inner_text()
-    assert "checkpoint mean-brightness, decoding scaled, strictness normal, made " in said
+    assert "checkpoint mean-brightness, decoding auto, strictness normal, made " in said
     made = dt.datetime.fromisoformat(said.partition("made ")[2])
     assert abs((dt.datetime.now().astimezone() - made).total_seconds()) < 3600
 

@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from iqa_cli.report.audit.meta_file import SUFFIX
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -154,10 +156,10 @@ class Arena:
     def strangers(self, *named: str) -> list[str]:
         """Files that a command left where it had no business: in home, in `TMPDIR`, or beside its outputs.
 
-        named  outputs that were asked for, as they are called in `out`
+        named  outputs that were asked for, as they are called in `out`; beside a CSV its `.meta.json` may stand
         """
         found = [path for place in (self.home, self.temporary, self.out) for path in _files(place)]
-        wanted = {self.out / name for name in named}
+        wanted = {self.out / f"{name}{beside}" for name in named for beside in ("", SUFFIX)}
         return sorted(str(path.relative_to(self.folder)) for path in found if path not in wanted)
 
 

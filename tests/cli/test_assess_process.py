@@ -53,7 +53,7 @@ def test_a_reader_that_leaves_early_is_no_error(
     assert without_reader(*command, "--fail-on", "blocking") == (1, "")
     other = "--jsonl" if "--csv" in output else "--csv"
     assert without_reader(*command, other, tmp_path / "all") == (0, "")
-    assert (tmp_path / "all").read_bytes().count(b"\n") == (8 if other == "--jsonl" else 9)
+    assert (tmp_path / "all").read_bytes().count(b"\n") == (10 if other == "--jsonl" else 9)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")

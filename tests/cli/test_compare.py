@@ -93,7 +93,7 @@ def test_photos_that_assess_judged_are_not_opened_again(
     compared: Run, iqa: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for build in "AB":
-        assert iqa(build).code == 0
+        assert iqa(build, "--decode", "scaled").code == 0
     from iqa_cli.pipeline import auditor
 
     def refuse(*_: object, **__: object) -> None:
@@ -216,3 +216,89 @@ def test_a_key_that_there_is_not_is_refused(compared: Run) -> None:
     code, _, err = compared("A", "B", "--by", "lense")
     assert code == 2
     assert "--by lense" in err
+
+
+@pytest.fixture
+def reports(iqa: Run, builds: Path) -> Path:
+    """A and B judged before: A.jsonl and B.jsonl as they are, lenient.jsonl leniently."""
+    for name, build, more in (("A", "A", ()), ("B", "B", ()), ("lenient", "A", ("--strictness", "lenient"))):
+        assert iqa(build, "--jsonl", f"{name}.jsonl", *more).code == 0
+    return builds
+
+
+@pytest.mark.usefixtures("reports")
+def test_a_baseline_takes_the_place_of_a(compared: Run) -> None:
+    long, short = compared("A.jsonl", "B"), compared("B", "--baseline", "A.jsonl")
+    assert long == short
+    assert short.code == 0
+    assert compared("B", "--baseline", "A.jsonl", "--fail-on", "regression").code == 1
+    assert compared("A", "--baseline", "A.jsonl", "--fail-on", "regression").code == 0
+
+
+@pytest.mark.usefixtures("reports")
+def test_a_baseline_and_two_sides_are_one_too_many(compared: Run) -> None:
+    for arguments in (("A", "B", "--baseline", "A.jsonl"), ("A",)):
+        code, out, err = compared(*arguments)
+        assert (code, out) == (2, "")
+        assert err.splitlines()[-1] == "hint: iqa compare A B, or iqa compare NEW --baseline REPORT"
+
+
+@pytest.mark.usefixtures("reports")
+def test_reports_of_other_settings_are_told_apart(compared: Run, reports: Path) -> None:
+    same = compared("A.jsonl", "B.jsonl", "--json", "same.json")
+    assert "Judged differently" not in same.out
+    assert document(reports / "same.json")["judged_differently"] == []
+    other = compared("lenient.jsonl", "B.jsonl", "--json", "other.json", "--html", "other.html")
+    said = "Judged differently, which may be the reason: --strictness lenient in A, normal in B."
+    assert said in other.out
+    assert said in (reports / "other.html").read_text(encoding="utf-8")
+    found = document(reports / "other.json")
+    assert found["judged_differently"] == [{"what": "strictness", "a": "lenient", "b": "normal"}]
+    assert found["a"]["run"]["strictness"] == "lenient"
+
+
+@pytest.mark.usefixtures("reports")
+def test_a_folder_is_judged_as_the_report_beside_it(compared: Run, reports: Path) -> None:
+    assert "Judged differently" not in compared("lenient.jsonl", "B", "--json", "c.json").out
+    assert document(reports / "c.json")["b"]["run"]["strictness"] == "lenient"
+    assert document(reports / "c.json")["b"]["run"]["decode"] == "auto"
+    assert "--decode auto in A, full in B" in compared("lenient.jsonl", "B", "--decode", "full").out
+    compared("A", "B", "--json", "folders.json")
+    assert document(reports / "folders.json")["a"]["run"]["decode"] == "scaled"
+
+
+@pytest.mark.usefixtures("reports")
+def test_a_report_that_was_cut_short_is_said_to_be(compared: Run, reports: Path) -> None:
+    lines = (reports / "A.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (reports / "cut.jsonl").write_text("".join(lines[:-1]), encoding="utf-8")
+    found = compared("cut.jsonl", "B.jsonl")
+    assert found.code == 0
+    assert "A is the report of a run that did not come to its end." in found.out
+
+
+@pytest.mark.usefixtures("reports")
+def test_programs_get_the_same_comparison(compared: Run, checkpoint_folder: Path, reports: Path) -> None:
+    import iqa_cli
+
+    assert compared("A", "B", "--json", "c.json", "--by", "iso").code == 0
+    told = document(reports / "c.json")
+    for a, b in (("A", "B"), ("A.jsonl", "B.jsonl")):
+        found = iqa_cli.compare(a, b, checkpoint=checkpoint_folder, by=["iso"])
+        assert found.verdict == told["verdict"] == "worse"
+        assert [change.level.p for change in found.labels] == pytest.approx(
+            [entry["p"] for entry in told["labels"]], rel=1e-6
+        )
+        assert len(found.grouped) == 1
+
+
+@pytest.mark.usefixtures("reports")
+def test_a_report_of_an_earlier_version_is_silent_about_its_run(compared: Run, reports: Path) -> None:
+    lines = (reports / "A.jsonl").read_text(encoding="utf-8").splitlines()[1:-1]
+    photos = [{**json.loads(line), "format_version": 1} for line in lines]
+    for photo in photos:
+        del photo["type"]
+    (reports / "old.jsonl").write_text("".join(json.dumps(photo) + "\n" for photo in photos), encoding="utf-8")
+    found = compared("old.jsonl", "B.jsonl")
+    assert found.code == 0
+    assert "A does not say with which checkpoint it was judged, and how." in found.out
+    assert "B does not say" not in found.out

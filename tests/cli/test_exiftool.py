@@ -90,6 +90,14 @@ def test_json_that_is_fed_back_changes_no_byte(iqa: Run, photos: Path, option: s
         assert "updated" not in done.stdout
 
 
+def test_a_sidecar_that_is_fed_back_changes_no_byte(iqa: Run, photos: Path) -> None:
+    assert iqa(photos, "--csv", "audit.csv").code == 0
+    before = contents(photos)
+    done = exiftool("-json=audit.csv.meta.json", "-r", str(photos))
+    assert contents(photos) == before
+    assert "updated" not in done.stdout
+
+
 @pytest.mark.parametrize("option", ["--csv", "--jsonl"])
 def test_camera_files_stay_as_they_are(iqa: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str) -> None:
     need_exiftool()

@@ -112,6 +112,7 @@ SPLIT = "split {labels} --force --out {folder}"
 COMMANDS = {
     "assess --csv": (f"{ASSESS} --csv {{folder}}/audit.csv", {"audit.csv": ROWS}),
     "assess --jsonl": (f"{ASSESS} --jsonl {{folder}}/audit.jsonl", {"audit.jsonl": FIGURES}),
+    "assess --parquet": (f"{ASSESS} --parquet {{folder}}/a.parquet", {"a.parquet": b"PAR1iqa.run\x07\0\0\0PAR1"}),
     "assess --html": (f"{ASSESS} --html {{folder}}/a.html", {"a.html": f"<!doctype html>\n<!-- {MARK} ".encode()}),
     "eval --json": ("eval --predictions {predictions} --json {folder}/figures.json", {"figures.json": FIGURES}),
     "eval --csv": ("eval --predictions {predictions} --csv {folder}/figures.csv", {"figures.csv": b"label,n,old\n"}),
@@ -129,6 +130,10 @@ NEEDS = {"eval": "sklearn", "split": "iterstrat"}
 def content_of(folder: Path) -> dict[str, bytes]:
     paths = (path for path in folder.rglob("*") if path.is_file() and path.name != "filler")
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def photos_of(report: bytes) -> list[bytes]:
+    return [line for line in report.splitlines() if b'"type": "photo"' in line]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -156,9 +161,12 @@ def test_the_old_file_stays_and_afterwards_the_same_command_replaces_it(
     for folder in (disk.folder, tmp_path / "right"):
         assert iqa(*line.format(**given, folder=folder).split()).code in (0, 4)
     right = content_of(tmp_path / "right")
-    assert set(right) == set(old)
-    if command != "assess --html":  # which says when it was made
-        assert content_of(disk.folder) == right
+    beside = {"audit.csv.meta.json"} if command == "assess --csv" else set()
+    assert set(right) == set(content_of(disk.folder)) == set(old) | beside
+    if command == "assess --jsonl":  # the first and the last line say when it was made
+        assert photos_of(content_of(disk.folder)["audit.jsonl"]) == photos_of(right["audit.jsonl"])
+    elif command not in ("assess --html", "assess --parquet"):  # which say it, too
+        assert {name: content_of(disk.folder)[name] for name in old} == {name: right[name] for name in old}
 
 
 @pytest.mark.parametrize("free", [4096, 8192])

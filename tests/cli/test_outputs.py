@@ -45,6 +45,7 @@ def looked_at(photos: list[PhotoRef], monkeypatch: pytest.MonkeyPatch) -> list[P
     [
         b"SourceFile,status,error\n",
         b'{"format_version": 1, "SourceFile": "none"}\n',
+        b'{"format_version": 2, "type": "run", "SourceFile": "none"}\n',
         b"<!doctype html>\n<!-- iqa audit page, format_version 1 -->",
     ],
 )

@@ -229,8 +229,12 @@ def test_from_another_folder_the_report_says_where_its_photos_are(
         ([], 2, "error: the report is missing"),
         (["none.csv"], 3, "error: none.csv: cannot be read (No such file or directory)"),
         (["cut.csv"], 3, "error: cut.csv: the report is cut off in line 3, nothing was done"),
-        (["cut.jsonl"], 3, "error: cut.jsonl: the report is cut off in line 2, nothing was done"),
-        (["old.jsonl"], 3, "error: old.jsonl: a report of another version of iqa (format_version 0, this one reads 1)"),
+        (["cut.jsonl"], 3, "error: cut.jsonl: the report is cut off in line 3, nothing was done"),
+        (
+            ["old.jsonl"],
+            3,
+            "error: old.jsonl: a report of another version of iqa (format_version 0, this one reads 1 and 2)",
+        ),
         (["empty.csv"], 3, "error: empty.csv: the report has no photo"),
         (["list.txt"], 3, "error: list.txt: no report of iqa assess"),
         (["a.csv", "--label", "drak"], 2, 'error: a.csv has no label "drak" (did you mean "dark"?)'),
@@ -259,7 +263,7 @@ def test_what_cannot_be_done_is_refused_in_words_and_nothing_is_touched(
     csv, jsonl = (here / "a.csv").read_bytes(), (here / "a.jsonl").read_bytes()
     (here / "cut.csv").write_bytes(csv[: csv.index(b"D/2/IMG") + 30])
     (here / "cut.jsonl").write_bytes(jsonl[: jsonl.index(b"D/2/IMG") + 30])
-    (here / "old.jsonl").write_bytes(jsonl.replace(b'"format_version": 1', b'"format_version": 0'))
+    (here / "old.jsonl").write_bytes(jsonl.replace(b'"format_version": 2', b'"format_version": 0'))
     (here / "empty.csv").write_bytes(csv[: csv.index(b"\n") + 1])
     (here / "list.txt").write_bytes(b"D/1/IMG_1.JPG\n")
     (here / "blank.txt").write_bytes(b"\n\n")

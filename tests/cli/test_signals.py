@@ -165,7 +165,8 @@ def test_a_signal_while_the_page_is_written(
     assert_one_line_or_none(err)
     assert page.read_bytes() == before
     assert is_whole(rows)
-    assert {path.name for path in tmp_path.iterdir()} == {"audit.html", "audit.csv", "program.py", "roll"}
+    files = {"audit.html", "audit.csv", "audit.csv.meta.json", "program.py", "roll"}
+    assert {path.name for path in tmp_path.iterdir()} == files
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])

@@ -8,6 +8,8 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any
 
+from drawn_run import ENDING, RUN
+
 from iqa_cli.photos.discover import as_utf8
 from iqa_cli.picking.jsonl_rows import jsonl_rows
 from iqa_cli.picking.places import Structure, find
@@ -56,9 +58,10 @@ def as_csv(photos: Iterable[PhotoReport]) -> bytes:
 def as_jsonl(photos: Iterable[PhotoReport]) -> bytes:
     """The report in JSON lines."""
     content = io.BytesIO()
-    writer = JsonLinesWriter(OutputStream(content))
+    writer = JsonLinesWriter(OutputStream(content), RUN)
     for report in photos:
         writer.write(report)
+    writer.finish(ENDING)
     return content.getvalue()
 
 

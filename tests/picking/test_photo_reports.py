@@ -8,8 +8,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from drawn_run import ENDING, RUN
 
 from iqa_cli.errors import InvalidInput
+from iqa_cli.picking.jsonl_rows import Runs
 from iqa_cli.picking.photo_reports import read_photo_reports
 from iqa_cli.records import Capture, Finding, Measurement, PhotoReport
 from iqa_cli.report.audit.jsonl import JsonLinesWriter
@@ -46,8 +48,10 @@ GONE = PhotoReport("DCIM/b.jpg", "unreadable", error="the file is empty (0 bytes
 def written(tmp_path: Path) -> Callable[..., Path]:
     def write(*reports: PhotoReport) -> Path:
         with OutputFile(tmp_path / "audit.jsonl") as sink:
+            writer = JsonLinesWriter(sink, RUN)
             for report in reports:
-                JsonLinesWriter(sink).write(report)
+                writer.write(report)
+            writer.finish(ENDING)
             sink.commit()
         return tmp_path / "audit.jsonl"
 
@@ -57,6 +61,38 @@ def written(tmp_path: Path) -> Callable[..., Path]:
 def test_what_was_written_is_read_back(written: Callable[..., Path]) -> None:
     explained = dataclasses.replace(JUDGED, independent=JUDGED.marginals)
     assert list(read_photo_reports(written(explained, GONE))) == [JUDGED, GONE]
+
+
+def as_version_1(report: Path) -> None:
+    """As it was before there were other records than photos."""
+    photos = [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()[1:-1]]
+    lines = [json.dumps({"format_version": 1, **{key: photo[key] for key in list(photo)[2:]}}) for photo in photos]
+    report.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def test_a_report_of_the_first_version_is_read_too(written: Callable[..., Path]) -> None:
+    report = written(JUDGED, GONE)
+    as_version_1(report)
+    runs = Runs()
+    assert list(read_photo_reports(report, runs)) == [JUDGED, GONE]
+    assert (runs.begun, runs.is_cut_short) == ([], False)
+
+
+def test_what_a_report_says_of_its_run_is_read_with_it(written: Callable[..., Path]) -> None:
+    report, runs = written(JUDGED), Runs()
+    list(read_photo_reports(report, runs))
+    assert (runs.begun, runs.is_cut_short) == ([RUN], False)
+    report.write_bytes(b"".join(report.read_bytes().splitlines(keepends=True)[:-1]))
+    runs = Runs()
+    assert list(read_photo_reports(report, runs)) == [JUDGED]
+    assert (runs.begun, runs.is_cut_short) == ([RUN], True)
+
+
+def test_records_of_a_type_that_comes_later_are_passed_over(written: Callable[..., Path]) -> None:
+    report = written(JUDGED)
+    with report.open("a", encoding="utf-8") as file:
+        file.write('{"format_version": 2, "type": "weather", "SourceFile": "none"}\n')
+    assert list(read_photo_reports(report)) == [JUDGED]
 
 
 def change(document: dict[str, Any], *path: str | int, to: Any) -> str:
@@ -92,9 +128,9 @@ def change(document: dict[str, Any], *path: str | int, to: Any) -> str:
 )
 def test_a_line_that_no_report_has_is_named(written: Callable[..., Path], path: tuple[str | int, ...], to: Any) -> None:
     report = written(GONE, JUDGED)
-    first, second = report.read_text(encoding="utf-8").splitlines()
-    report.write_text(f"{first}\n{change(json.loads(second), *path, to=to)}\n", encoding="utf-8")
-    with pytest.raises(InvalidInput, match="line 2"):
+    run, first, second, _ = report.read_text(encoding="utf-8").splitlines()
+    report.write_text(f"{run}\n{first}\n{change(json.loads(second), *path, to=to)}\n", encoding="utf-8")
+    with pytest.raises(InvalidInput, match="line 3"):
         list(read_photo_reports(report))
 
 
@@ -106,6 +142,11 @@ def test_a_line_that_no_report_has_is_named(written: Callable[..., Path], path: 
         (b"{}\n", "line 1 is no line of a report"),
         (b'{"format_version": 1', "cut off in line 1"),
         (b'{"format_version": 9, "source_file": "a"}\n', "another version"),
+        (b'{"format_version": 9, "type": "run"}\n', "another version"),
+        (b'{"format_version": true, "type": "run"}\n', "another version"),
+        (b'{"format_version": 2, "source_file": "a"}\n', "line 1 is no line of a report"),
+        (b'{"format_version": 2, "type": "photo"}\n', "line 1 is no line of a report"),
+        (b'{"format_version": 2, "type": "run", "run": {"iqa": 1}}\n', "line 1 is no line of a report"),
         (b"{\xff}\n", "line 1 is not UTF-8"),
         (b"\xef\xbb\xbf[]\n", "line 1"),
     ],
@@ -113,7 +154,7 @@ def test_a_line_that_no_report_has_is_named(written: Callable[..., Path], path: 
 def test_what_is_no_report_is_refused_in_words(tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "x.jsonl").write_bytes(content)
     with pytest.raises(InvalidInput, match=said):
-        list(read_photo_reports(tmp_path / "x.jsonl"))
+        list(read_photo_reports(tmp_path / "x.jsonl", Runs()))
 
 
 def test_a_report_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -145,6 +145,8 @@ def test_a_report_cut_off_anywhere_but_behind_a_line_is_refused(
 ) -> None:
     content = write(PHOTOS[:3:2])
     whole = [len(content), *(len(write(PHOTOS[:n])) for n in (0, 1))]
+    if write is as_jsonl:
+        whole = [place + 1 for place, byte in enumerate(content) if byte == ord("\n")]
     for end in {
         *range(1, len(content), 11),
         *(n + near for n in whole for near in (-2, -1, 1) if 0 < n + near < len(content)),
@@ -155,6 +157,11 @@ def test_a_report_cut_off_anywhere_but_behind_a_line_is_refused(
         (tmp_path / "audit").write_bytes(content[:end])
         if end:
             read_report(tmp_path / "audit")
+
+
+def photo_lines(photos: Iterable[PhotoReport]) -> bytes:
+    """The records of photos alone, as after a `grep`."""
+    return b"".join(as_jsonl(photos).splitlines(keepends=True)[1:-1])
 
 
 def changed(content: bytes, **keys: object) -> bytes:
@@ -176,13 +183,16 @@ def changed(content: bytes, **keys: object) -> bytes:
         (as_csv(PHOTOS[:1]) + b"x,ok\n" + as_csv(PHOTOS[3:]), "line 3 has 2 cells where the first line has"),
         (as_csv(PHOTOS[:1]) + b'a"b,"x"y\n' + as_csv(PHOTOS[3:]), "line 3 is no CSV"),
         (as_csv(PHOTOS[:1]).replace(b"a.jpg", b"\xe4.jpg"), "line 2 is not UTF-8"),
-        (changed(as_jsonl(PHOTOS), format_version=2), "another version of iqa (format_version 2, this one reads 1)"),
-        (changed(as_jsonl(PHOTOS), status="fine"), "line 1 is no line of a report"),
-        (changed(as_jsonl(PHOTOS), findings=[{"label": "dark", "level": "2"}]), "line 1 is no line of a report"),
-        (changed(as_jsonl(PHOTOS), capture=None), "line 1 is no line of a report"),
-        (changed(as_jsonl(PHOTOS), source_file="\ud800.jpg"), "line 1 is no line of a report"),
+        (
+            changed(photo_lines(PHOTOS), format_version=3),
+            "another version of iqa (format_version 3, this one reads 1 and 2)",
+        ),
+        (changed(photo_lines(PHOTOS), status="fine"), "line 1 is no line of a report"),
+        (changed(photo_lines(PHOTOS), findings=[{"label": "dark", "level": "2"}]), "line 1 is no line of a report"),
+        (changed(photo_lines(PHOTOS), capture=None), "line 1 is no line of a report"),
+        (changed(photo_lines(PHOTOS), source_file="\ud800.jpg"), "line 1 is no line of a report"),
         *(
-            (as_jsonl(PHOTOS[:1]).replace(old, new), "line 1 is no line of a report")
+            (photo_lines(PHOTOS[:1]).replace(old, new), "line 1 is no line of a report")
             for old, new in [
                 (b'"iso": 200', b'"iso": Infinity'),
                 (b'"make": "=Maker"', b'"make": 5'),
@@ -191,9 +201,9 @@ def changed(content: bytes, **keys: object) -> bytes:
                 (b'"label": "dark"', b'"label": 5'),
             ]
         ),
-        (as_jsonl(PHOTOS[:1]) + b"{,}\n" + as_jsonl(PHOTOS[1:2]), "line 2 is no JSON"),
-        (as_jsonl(PHOTOS[:1]) + b"\n[1]\n", "line 3 is no line of a report"),
-        (as_jsonl(PHOTOS[:1]) + as_jsonl(PHOTOS[1:2]).replace(b'"dark"', b'"dim"'), "line 2 has other labels"),
+        (photo_lines(PHOTOS[:1]) + b"{,}\n" + photo_lines(PHOTOS[1:2]), "line 2 is no JSON"),
+        (photo_lines(PHOTOS[:1]) + b"\n[1]\n", "line 3 is no line of a report"),
+        (photo_lines(PHOTOS[:1]) + photo_lines(PHOTOS[1:2]).replace(b'"dark"', b'"dim"'), "line 2 has other labels"),
         (b'{"format_version": 1,\n "photos": []}\n', "line 1 is no JSON"),
     ],
 )
@@ -201,6 +211,26 @@ def test_what_is_no_report_of_this_version_is_refused_in_words(tmp_path: Path, c
     message = refusal(tmp_path / "audit", content)
     assert message.startswith(f"{tmp_path / 'audit'}: ")
     assert said in message
+
+
+def test_lines_without_the_record_of_the_run_are_a_report(tmp_path: Path) -> None:
+    (tmp_path / "audit").write_bytes(photo_lines(PHOTOS))
+    rows = read_report(tmp_path / "audit").rows
+    (tmp_path / "audit").write_bytes(as_jsonl(PHOTOS))
+    assert read_report(tmp_path / "audit").rows == rows
+    (tmp_path / "audit").write_bytes(as_jsonl(PHOTOS[:1]) + as_jsonl(PHOTOS[1:]))
+    assert read_report(tmp_path / "audit").rows == rows
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'{\n  "format_version": 1,\n  "type": "meta",', "give the CSV: "),
+        (b"PAR1\x15\x04", "this is a report in Parquet"),
+    ],
+)
+def test_other_files_of_an_audit_are_told_from_reports(tmp_path: Path, content: bytes, said: str) -> None:
+    assert said in refusal(tmp_path / "audit", content)
 
 
 @pytest.mark.parametrize("name", ["missing.csv", "nul\0.csv"])

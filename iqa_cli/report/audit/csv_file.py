@@ -38,6 +38,7 @@ from iqa_cli.report.text import harmless, plain_number, storable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from iqa_cli.provenance import Ending
     from iqa_cli.records import Capture, Measurement, PhotoReport
     from iqa_cli.report.output import Sink
 
@@ -110,8 +111,9 @@ class CsvWriter:
         cells += _settings(capture)
         self._write_row(cells)
 
-    def finish(self) -> None:
-        """Write the header if it is not there yet: a file without a photo has one, too.
+    def finish(self, _ending: Ending | None = None) -> None:
+        """Write the header if it is not there yet: a file without a photo has one, too. What is known at the end of a
+        run has no place in it.
 
         Not at once: a run that fails before its first photo must not have destroyed yesterday's report.
         """

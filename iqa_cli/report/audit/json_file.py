@@ -2,9 +2,7 @@
 
 format_version  1; changes when a key changes its meaning or goes, new keys may join without
 SourceFile      "none": without this key `exiftool -json=` would take the document for a photo's
-run             where the numbers come from: {"iqa" (the version), "checkpoint", "card_sha256", "places", "decode",
-                "strictness", "started" (ISO 8601 with its zone), "seconds", "remembered" (photos known from an
-                earlier run)}
+run             where the numbers come from, from its begin to its end: see `report/run.py`
 photos          {"found", "judged", "flawed", "fine", "uncertain", "damaged", "unreadable"}; judged is flawed and
                 fine, and found is judged and the last three
 labels          per label in graph order {"label", "levels"}: how many of the judged photos have it at each level
@@ -22,45 +20,32 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from iqa_cli._version import __version__
+from iqa_cli.report.run import ending_as_json, run_as_json
 from iqa_cli.report.text import utf8
 
 if TYPE_CHECKING:
     from iqa_cli.hexgraph.graph import HexGraph
     from iqa_cli.photos.discover import Discovery
+    from iqa_cli.provenance import Ending, Provenance
     from iqa_cli.report.audit.groups import Groups, Rate
-    from iqa_cli.report.audit.provenance import Provenance
     from iqa_cli.report.audit.tally import ReasonGroups, Tally
 
 FORMAT_VERSION = 1
 
 
-def audit_json(
-    tally: Tally, graph: HexGraph, found: Discovery, provenance: Provenance, *, elapsed_s: float, remembered: int
-) -> bytes:
+def audit_json(tally: Tally, graph: HexGraph, found: Discovery, run: Provenance, ending: Ending) -> bytes:
     """The document as it is written: UTF-8, indented, a line feed at the end.
 
-    tally       of a finished run
-    graph       whose labels and levels the photos were judged by
-    found       what the search found and passed over
-    provenance  of the run
-    elapsed_s   seconds that it took
-    remembered  how many photos were known from an earlier run
+    tally   of a finished run
+    graph   whose labels and levels the photos were judged by
+    found   what the search found and passed over
+    run     where the judgements come from
+    ending  of the run
     """
     document = {
         "format_version": FORMAT_VERSION,
         "SourceFile": "none",
-        "run": {
-            "iqa": __version__,
-            "checkpoint": utf8(provenance.checkpoint),
-            "card_sha256": provenance.card_sha256,
-            "places": [utf8(place) for place in provenance.places],
-            "decode": provenance.decode,
-            "strictness": provenance.strictness,
-            "started": provenance.made.isoformat(timespec="seconds"),
-            "seconds": round(elapsed_s, 3),
-            "remembered": remembered,
-        },
+        "run": {**run_as_json(run), **ending_as_json(ending)},
         "photos": {
             "found": tally.photos,
             "judged": tally.judged,

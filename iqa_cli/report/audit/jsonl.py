@@ -1,10 +1,15 @@
-"""The audit as JSON lines: one object per photo, everything a `PhotoReport` knows.
+"""The audit as JSON lines: a record of the run, one per photo with everything a `PhotoReport` knows, one of the end.
 
 UTF-8, a line feed after each object, no NaN. `format_version` changes when a key changes its meaning or goes;
-new keys may join without. Keys:
+new keys may join without, and so may new types of records. Of every record:
 
-    format_version  1
+    format_version  2; in 1 all records were photos, and none had a type
+    type            run, photo or end
     SourceFile      "none": without this key `exiftool -json=` writes what is said of one photo into all
+
+The first record has the `run` as `report/run.py` says it. The last one has `ended`, `seconds`, `remembered` and
+`photos`, which counts them by status; a file without it was cut short. Those of photos:
+
     source_file     the photo's path
     status          ok, uncertain, damaged, unreadable
     error           why it is unreadable, or null
@@ -34,36 +39,61 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from iqa_cli.report.run import counts_as_json, ending_as_json, run_as_json
 from iqa_cli.report.text import utf8
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from iqa_cli.provenance import Ending, Provenance
     from iqa_cli.records import PhotoReport
     from iqa_cli.report.output import Sink
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 class JsonLinesWriter:
-    """Writes a line per report, each flushed.
+    """Writes a line per record, each flushed; that of the run comes with the first photo.
 
     sink  takes the bytes
+    run   where the judgements come from
     """
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, run: Provenance) -> None:
         self._sink = sink
+        self._run = run
+        self._has_begun = False
 
     def write(self, report: PhotoReport) -> None:
         """Append one photo."""
-        line = json.dumps(report_as_json(report), ensure_ascii=False, allow_nan=False)
+        self._begin()
+        self._write(report_as_json(report))
+
+    def finish(self, ending: Ending) -> None:
+        """Append what is known at the end: without it the file tells that it was cut short."""
+        self._begin()
+        self._write({**_head("end"), **ending_as_json(ending), "photos": counts_as_json(ending)})
+
+    def _begin(self) -> None:
+        """Not at once: a run that fails before its first photo has nothing to say."""
+        if not self._has_begun:
+            self._has_begun = True
+            self._write({**_head("run"), "run": run_as_json(self._run)})
+
+    def _write(self, record: Mapping[str, Any]) -> None:
+        line = json.dumps(record, ensure_ascii=False, allow_nan=False)
         self._sink.write(line.encode("utf-8") + b"\n")
+
+
+def _head(kind: str) -> dict[str, Any]:
+    return {"format_version": FORMAT_VERSION, "type": kind, "SourceFile": "none"}
 
 
 def report_as_json(report: PhotoReport) -> dict[str, Any]:
     """The object of one photo, ready for `json.dumps`."""
     worst = report.worst
     document: dict[str, Any] = {
-        "format_version": FORMAT_VERSION,
-        "SourceFile": "none",
+        **_head("photo"),
         "source_file": report.source_file,
         "status": report.status,
         "error": report.error,

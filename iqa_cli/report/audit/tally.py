@@ -134,6 +134,16 @@ class Tally:
         """Photos with status ok."""
         return self.fine + self.problems.total()
 
+    @property
+    def statuses(self) -> dict[str, int]:
+        """Photos by status."""
+        return {
+            "ok": self.judged,
+            "uncertain": self.uncertain.total,
+            "damaged": self.damaged.total,
+            "unreadable": self.unreadable.total,
+        }
+
     def reaches(self, level: int) -> bool:
         """Whether any photo that was judged with status ok is at this level or above."""
         return any(count for worst, count in self.problems.items() if worst >= level)

@@ -17,6 +17,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from iqa_cli.report.checks import as_json
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -38,16 +40,7 @@ def _checkpoint(report: CheckpointReport) -> dict[str, Any]:
     return {
         "checkpoint": report.name,
         "sound": report.sound,
-        "checks": [
-            {
-                "name": check.name,
-                "outcome": check.outcome.value,
-                "said": check.said,
-                "problems": list(check.problems),
-                "hint": check.hint or None,
-            }
-            for check in report.checks
-        ],
+        "checks": [as_json(check) for check in report.checks],
         "files": [{"name": file.name, "kind": file.kind, "bytes": file.size} for file in report.files],
         "contents": dict(report.contents),
     }

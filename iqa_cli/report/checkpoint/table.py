@@ -5,22 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
-from iqa_cli.inspection.records import Outcome
 from iqa_cli.report.checkpoint.views import several_views
+from iqa_cli.report.checks import grid, lines_of, safe
 from iqa_cli.report.screen import line, screen
-from iqa_cli.report.text import shown, utf8
-from iqa_cli.wording import counted, shortened
+from iqa_cli.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import TextIO
 
-    from iqa_cli.inspection import Check, CheckpointReport
+    from iqa_cli.inspection import CheckpointReport
 
-_STYLES = {Outcome.OK: "green", Outcome.BAD: "bold red", Outcome.NOTE: "yellow", Outcome.SKIPPED: "dim"}
 _MOST_TEXT = 300
 """Characters of a text that the card says at length."""
 
@@ -33,13 +30,12 @@ def print_checkpoint_report(report: CheckpointReport, *, file: TextIO) -> None:
     """
     with screen(file) as console:
         verdict, style = ("sound", "green") if report.sound else ("not sound", "bold red")
-        console.print(Text.assemble((_safe(report.name), "bold"), ": ", (verdict, style)), soft_wrap=True)
-        checks = ((check.outcome.value, _STYLES[check.outcome], check.name, _told(check)) for check in report.checks)
-        console.print(Padding(_grid(checks), (0, 0, 0, 2)))
+        console.print(Text.assemble((safe(report.name), "bold"), ": ", (verdict, style)), soft_wrap=True)
+        console.print(Padding(lines_of(report.checks), (0, 0, 0, 2)))
         if report.contents:
             console.print()
-            told = (("", "", name, Text(_safe(text))) for name, text in _contents(report.contents) if text)
-            console.print(Padding(_grid(told), (0, 0, 0, 2)))
+            told = (("", "", name, Text(safe(text))) for name, text in _contents(report.contents) if text)
+            console.print(Padding(grid(told), (0, 0, 0, 2)))
         console.print()
 
 
@@ -51,25 +47,6 @@ def print_closing_line(reports: Sequence[CheckpointReport], *, file: TextIO) -> 
         parts = ["sound" if sound else "not sound"]
     with screen(file) as console:
         line(console, f"{counted(len(reports), 'checkpoint')}: {', '.join(parts)}", style="bold")
-
-
-def _grid(rows: Iterable[tuple[str, str, str, Text]]) -> Table:
-    """Rows of a word with its style, a name, and a text that is wrapped within its column."""
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_column(overflow="fold")
-    for word, style, name, text in rows:
-        grid.add_row(Text(word, style=style), Text(_safe(name)), text)
-    return grid
-
-
-def _told(check: Check) -> Text:
-    lines = [Text(_safe(check.said), style="dim" if check.outcome is Outcome.SKIPPED else "")]
-    lines += [Text(_safe(problem)) for problem in shortened(check.problems)]
-    if check.hint:
-        lines.append(Text(f"fix: {_safe(check.hint)}", style="dim"))
-    return Text("\n").join(lines)
 
 
 def _contents(contents: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -132,7 +109,3 @@ def _figures(entry: Mapping[str, Any]) -> str:
 def _joined(*parts: str | bool | None) -> str:
     text = "; ".join(str(part) for part in parts if part)
     return text if len(text) <= _MOST_TEXT else f"{text[: _MOST_TEXT - 3]}..."
-
-
-def _safe(text: str) -> str:
-    return shown(utf8(text))

@@ -10,6 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from iqa_cli._version import __version__
+from iqa_cli.report.run import run_as_json
 from iqa_cli.report.text import utf8
 from iqa_cli.significance import ALPHA, CONFIDENCE, POWER
 
@@ -45,6 +46,9 @@ def comparison_json(say: Sentences, *, top: int, made: dt.datetime) -> bytes:
         "severe_regression": found.is_severe_regression,
         "detectable": _rounded(found.detectable),
         "conventions": {"alpha": ALPHA, "confidence": CONFIDENCE, "power": POWER},
+        "judged_differently": [
+            {"what": entry.what, "a": utf8(entry.a), "b": utf8(entry.b)} for entry in found.differences
+        ],
         "a": _side(found.a, found.pairs.alone_a),
         "b": _side(found.b, found.pairs.alone_b),
         "pairs": {
@@ -99,6 +103,8 @@ def _side(side: Side, alone: Sequence[tuple[Shot, Why]]) -> dict[str, Any]:
         names[why].append(utf8(shot.source_file))
     return {
         "name": utf8(side.name),
+        "run": run_as_json(side.runs[-1]) if side.runs else None,
+        "cut_short": side.is_cut_short,
         "photos": len(statuses),
         "status": {status: statuses.count(status) for status in ("ok", "uncertain", "damaged", "unreadable")},
         "without_partner": names["none"],

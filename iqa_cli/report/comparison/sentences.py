@@ -24,6 +24,8 @@ GROUPS_SHOWN = 25
 _STATUSES = ("ok", "uncertain", "damaged", "unreadable")
 _FIRST_DIGITS = 0.001
 _MINUS = "\u2212"
+_OPTIONS = {"decode": "--decode", "strictness": "--strictness"}
+"""What a user calls that in which runs differ, in any language."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,6 +137,20 @@ class Sentences:
         for letter, alone in (("A", found.without_partner("a")), ("B", found.without_partner("b"))):
             parts += [words[why].format(count=count, side=letter) for why, count in sorted(alone.items())]
         return words["between"].join(parts)
+
+    def caveats(self) -> Iterator[str]:
+        """What has to be known of where A and B come from."""
+        parts = []
+        for entry in self.found.differences:
+            what = _OPTIONS.get(entry.what) or self.words.get(f"what_{entry.what}", entry.what)
+            parts.append(self.words["difference"].format(what=what, a=entry.a, b=entry.b))
+        if parts:
+            yield self.words["differently"].format(parts=self.words["between"].join(parts))
+        for letter, side in (("A", self.found.a), ("B", self.found.b)):
+            if not side.runs:
+                yield self.words["unsaid"].format(side=letter)
+            if side.is_cut_short:
+                yield self.words["cut_short"].format(side=letter)
 
     def p(self, value: float) -> str:
         """A p without words, as 0.031; below a thousandth only that."""

@@ -41,6 +41,8 @@ def print_comparison(found: Comparison, names: Names, lang: Language, *, top: in
         line(console, say.side("A", found.a))
         line(console, say.side("B", found.b))
         line(console, say.pairs())
+        for caveat in say.caveats():
+            line(console, shown(utf8(caveat)), style="yellow")
         console.print()
         _print_levels(console, say, rule_for(file))
         _print_measured(console, say, rule_for(file))

@@ -11,51 +11,55 @@ What is undefined is an empty cell. A label that a spreadsheet would run as a fo
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import TYPE_CHECKING
 
 from iqa_cli.metrics.records import FIGURES
+from iqa_cli.report.csv_row import csv_row
 from iqa_cli.report.text import harmless, plain_number
 
 if TYPE_CHECKING:
     from iqa_cli.metrics.records import Evaluation, Interval
 
-_DIGITS = 6
+DIGITS = 6
 
 
 def evaluation_csv(evaluation: Evaluation) -> bytes:
     """The file's content."""
+    return b"".join(map(csv_row, evaluation_rows(evaluation)))
+
+
+def evaluation_rows(evaluation: Evaluation) -> list[list[str]]:
+    """The header, and the cells of each label."""
     levels = max(len(figures.positives) for figures in evaluation.labels.values())
     measured = list(evaluation.mean_intervals)
-    columns = [
-        "label",
-        "n",
-        *(f"n_level_{level + 1}" for level in range(levels)),
-        *FIGURES,
-        "tauc_thresholds",
-        *(f"{name}_{end}" for name in measured for end in ("low", "high")),
+    rows = [
+        [
+            "label",
+            "n",
+            *(f"n_level_{level + 1}" for level in range(levels)),
+            *FIGURES,
+            "tauc_thresholds",
+            *(f"{name}_{end}" for name in measured for end in ("low", "high")),
+        ]
     ]
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
     for label, figures in evaluation.labels.items():
         intervals = [evaluation.intervals[label][name] for name in measured]
-        writer.writerow(
+        rows.append(
             [
                 harmless(label),
-                figures.n,
-                *figures.positives,
+                str(figures.n),
+                *map(str, figures.positives),
                 *[""] * (levels - len(figures.positives)),
-                *(plain_number(getattr(figures, name), _DIGITS) for name in FIGURES),
-                figures.tauc_thresholds,
-                *(end for interval in intervals for end in _ends(interval)),
+                *(plain_number(getattr(figures, name), DIGITS) for name in FIGURES),
+                str(figures.tauc_thresholds),
+                *(end for interval in intervals for end in ends(interval)),
             ]
         )
-    return text.getvalue().encode("utf-8")
+    return rows
 
 
-def _ends(interval: Interval | None) -> tuple[str, str]:
+def ends(interval: Interval | None) -> tuple[str, str]:
+    """Both ends as cells; empty ones for no interval."""
     if interval is None:
         return "", ""
-    return plain_number(interval.low, _DIGITS), plain_number(interval.high, _DIGITS)
+    return plain_number(interval.low, DIGITS), plain_number(interval.high, DIGITS)

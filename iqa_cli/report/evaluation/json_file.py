@@ -13,6 +13,7 @@
     caveats             what the model's checkpoint says of every figure of its own: photographs on two sides of its
                         split, labels that training hid; mostly []
     unreadable          [{"filename", "error"}] of labelled photos that could not be judged
+    against, difference only with --against, see `difference_files`
 
 What is undefined is null. Figures are rounded to six decimals.
 """
@@ -40,9 +41,9 @@ def evaluation_as_json(evaluation: Evaluation) -> dict[str, Any]:
     """The document, ready for `json.dumps`."""
     labels = {
         utf8(label): {
-            **{name: _plain(value) for name, value in dataclasses.asdict(figures).items()},
-            "accuracy_gain": _plain(figures.accuracy_gain),
-            **_intervals(evaluation.intervals.get(label, {})),
+            **{name: plain(value) for name, value in dataclasses.asdict(figures).items()},
+            "accuracy_gain": plain(figures.accuracy_gain),
+            **intervals_as_json(evaluation.intervals.get(label, {})),
         }
         for label, figures in evaluation.labels.items()
     }
@@ -54,20 +55,14 @@ def evaluation_as_json(evaluation: Evaluation) -> dict[str, Any]:
         "n": evaluation.n,
         "labels": labels,
         "mean": {
-            "n": int(mean) if mean.is_integer() else _plain(mean),
-            **{name: _plain(evaluation.mean[name]) for name in FIGURES},
-            **_intervals(evaluation.mean_intervals),
+            "n": int(mean) if mean.is_integer() else plain(mean),
+            **{name: plain(evaluation.mean[name]) for name in FIGURES},
+            **intervals_as_json(evaluation.mean_intervals),
             "labels": dict(evaluation.mean_over),
         },
         "beats_constant": evaluation.beats_constant,
         "verdict": verdict(evaluation),
-        "intervals": {
-            "method": "percentile bootstrap over photos",
-            "confidence": evaluation.confidence,
-            "resamples": evaluation.resamples,
-        }
-        if evaluation.resamples
-        else None,
+        "intervals": intervals_made(evaluation, "percentile bootstrap over photos"),
         "has_probabilities": evaluation.has_probabilities,
         "caveats": [utf8(caveat) for caveat in evaluation.caveats],
         "unreadable": [{"filename": utf8(name), "error": utf8(error)} for name, error in evaluation.unreadable],
@@ -80,14 +75,23 @@ def evaluation_json(evaluation: Evaluation) -> bytes:
     return text.encode("utf-8") + b"\n"
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A figure as the document has it: rounded, null where it is undefined; lists of them likewise."""
     if isinstance(value, float):
         return round(value, 6) if math.isfinite(value) else None
-    return [_plain(entry) for entry in value] if isinstance(value, tuple) else value
+    return [plain(entry) for entry in value] if isinstance(value, tuple) else value
 
 
-def _intervals(intervals: Mapping[str, Interval | None]) -> dict[str, list[float] | None]:
+def intervals_as_json(intervals: Mapping[str, Interval | None]) -> dict[str, list[float] | None]:
+    """Each under its key."""
     return {
-        f"{name}_ci": [_plain(interval.low), _plain(interval.high)] if interval else None
+        f"{name}_ci": [plain(interval.low), plain(interval.high)] if interval else None
         for name, interval in intervals.items()
     }
+
+
+def intervals_made(evaluation: Evaluation, method: str) -> dict[str, Any] | None:
+    """How intervals were made; None if there are none."""
+    if not evaluation.resamples:
+        return None
+    return {"method": method, "confidence": evaluation.confidence, "resamples": evaluation.resamples}

@@ -145,7 +145,8 @@ def of_jsonl(content: bytes, paths: list[Path]) -> list[Fault]:
     """Every line is an object, and every name leads back to its file."""
     lines = content.splitlines(keepends=False) if b"\r" not in content else content.split(b"\n")[:-1]
     try:
-        named = [json.loads(line)["source_file"] for line in lines]
+        records = [json.loads(line) for line in lines]
+        named = [record["source_file"] for record in records if record.get("type", "photo") == "photo"]
     except (ValueError, KeyError) as error:
         return [promise.lost(f"the JSON lines cannot be read: {error}")]
     faults = []

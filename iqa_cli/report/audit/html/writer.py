@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 
     from iqa_cli.grouping import Grouping
     from iqa_cli.hexgraph.graph import HexGraph
+    from iqa_cli.provenance import Provenance
     from iqa_cli.records import Language, PhotoReport
-    from iqa_cli.report.audit.provenance import Provenance
 
 FORMAT_VERSION = 1
 FINE_KEPT = 200

@@ -67,7 +67,7 @@ def _context(say: Sentences, lang: Language, *, top: int, made: dt.datetime) -> 
         "title": words["title"].format(a=_safe(found.a.name), b=_safe(found.b.name)),
         "verdict": found.verdict,
         "sentence": say.verdict(),
-        "sides": [_safe(say.side("A", found.a)), _safe(say.side("B", found.b))],
+        "sides": [_safe(say.side("A", found.a)), _safe(say.side("B", found.b)), *map(_safe, say.caveats())],
         "run": words["page_run"].format(
             version=__version__, made=made.isoformat(sep=" ", timespec="minutes"), pairing=_safe(say.pairs())
         ),

@@ -23,10 +23,10 @@ from iqa_cli.hexgraph import HexGraph, Label
 from iqa_cli.photometry import examine
 from iqa_cli.photos.discover import discover
 from iqa_cli.pipeline.thumbnail import thumbnail_of
+from iqa_cli.provenance import Provenance
 from iqa_cli.records import Capture, Finding, Influence, PhotoReport, Thumbnail
 from iqa_cli.report.audit.html import writer
 from iqa_cli.report.audit.html.writer import HtmlWriter
-from iqa_cli.report.audit.provenance import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -1,0 +1,1 @@
+"""What was found of an installation, on a screen and as JSON."""
