@@ -123,13 +123,19 @@ def _end(result: Result, done: int) -> None:
 
     total = result.progress.shards_total
     if result.failed:
+        by_reason: dict[str, list[str]] = {}
+        for number, reason in result.failed:
+            by_reason.setdefault(reason, []).append(str(number))
+        problems, hints = [], []
+        for reason, numbers in by_reason.items():
+            lines = [line.strip() for line in reason.splitlines()]
+            hints += [line.removeprefix("hint: ") for line in lines if line.startswith("hint: ")]
+            said = "; ".join(line for line in lines if not line.startswith("hint: "))
+            problems.append(f"{counted(len(numbers), 'shard')} ({', '.join(shortened(numbers))}): {said}")
         raise StoreError(
             f"{counted(len(result.failed), 'shard')} could not be done",
-            problems=shortened([f"shard {number}: {reason.splitlines()[0]}" for number, reason in result.failed]),
-            hint=next(
-                (line[6:] for _, reason in result.failed for line in reason.splitlines() if line[:6] == "hint: "),
-                "--resume tries them again",
-            ),
+            problems=shortened(problems),
+            hint=f"{hints[0] if hints else 'look into the reason'}; then --resume goes on with the others",
         )
     if result.is_over_budget:
         say(

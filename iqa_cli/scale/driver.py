@@ -46,6 +46,8 @@ ATTEMPTS = 6
 """Of a shard whose store does not answer; pauses of 1, 2, 4, 8 and 16 s lie between them."""
 ROUNDS = 2
 """Times that a shard is looked at closely before it is given up."""
+MOST_FAILED = 20
+"""Shards given up before one is done: what is wrong is wrong with all of them."""
 MOST_LOST = 32
 """Workers lost in a row, for each place, without one shard done: no photo is to blame."""
 _TICK_S = 0.5
@@ -186,6 +188,8 @@ class Driver:
             progress.elapsed_s = time.monotonic() - started
             self._tell(progress)
             if not in_hand and not self._later and not self._ready:
+                return is_over_budget
+            if len(self._failed) >= MOST_FAILED and not progress.shards:
                 return is_over_budget
             for outcome in engine.wait(_TICK_S):
                 self._settle(outcome, progress, engine.slots)

@@ -27,6 +27,8 @@ _VARIABLES = {
     "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN",
 }
 _ENDPOINTS = {"s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"), "az": ("AZURE_ENDPOINT",), "gs": ()}
+_ROLES = ("/api/token", "meta-data/iam", "computeMetadata", "metadata/identity", "169.254.")
+"""Where a client looks last for credentials: at what tells a machine its role."""
 _TIMEOUT = dt.timedelta(seconds=60)
 """For one request, a whole photo included."""
 _CONNECTING = dt.timedelta(seconds=10)
@@ -184,7 +186,7 @@ def explained(error: BaseException, where: str, verb: str) -> StoreError:
     text = str(error).partition("\n\nDebug source")[0]
     scheme = where.partition("://")[0]
     start = f"{where}: cannot be {verb}"
-    if _says(text, "error fetching", "metadata", "169.254.") or isinstance(error, exceptions.UnauthenticatedError):
+    if _says(text, *_ROLES) or isinstance(error, exceptions.UnauthenticatedError):
         return StoreError(f"{start} without credentials", hint=f"set {_VARIABLES.get(scheme, 'them')}")
     if _says(text, "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "401"):
         return StoreError(

@@ -213,5 +213,5 @@ def work(url: str, task: Task) -> Done:
     try:
         worker = worker_of(url)
     except IqaError as error:
-        return Done(problem=str(error), is_passing=isinstance(error, StoreError) and error.is_passing)
+        return Done(problem=str(error), is_passing=True)  # another machine may do better
     return worker(task)

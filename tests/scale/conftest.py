@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,20 +13,13 @@ _FOLDER = str(Path(__file__).parent)
 if _FOLDER not in sys.path:
     sys.path.insert(0, _FOLDER)  # makes `servers` importable
 
-from servers import BUCKET, environment, s3_server, with_path  # noqa: E402 - see above
+from needs import need_libraries  # noqa: E402 - see above
+from servers import BUCKET, environment, s3_server, with_path  # noqa: E402 - as above
 
 from iqa_cli.scale.places import Place  # noqa: E402 - as above
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-
-def need_libraries(*names: str) -> None:
-    """Skip without these, and fail where everything is to be tested."""
-    gone = [name for name in names if importlib.util.find_spec(name) is None]
-    if gone:
-        missing = pytest.fail if os.environ.get("IQA_TEST_EVERYTHING") == "1" else pytest.skip
-        missing(f"{', '.join(gone)}: not installed; the extras scale and test bring it")
 
 
 @pytest.fixture(autouse=True)

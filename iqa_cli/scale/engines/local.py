@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Self
 from iqa_cli.child import Child, Lost
 from iqa_cli.errors import WorkerLost
 from iqa_cli.pipeline.workers import why_unread
+from iqa_cli.scale.card import load_model, load_run
 from iqa_cli.scale.engines import Died, Done, Outcome, Task
+from iqa_cli.scale.places import Place
 from iqa_cli.scale.shard import work
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ class LocalEngine:
     """
 
     def __init__(self, url: str, jobs: int) -> None:
+        self._url = url
         self._make = functools.partial(_answering, url)
         self._jobs = jobs
         self._tasks: queue.SimpleQueue[tuple[Task, float] | None] = queue.SimpleQueue()
@@ -42,6 +45,7 @@ class LocalEngine:
         return self._jobs
 
     def __enter__(self) -> Self:
+        load_model(load_run(Place(self._url)).settings)  # what no process here can do is said once
         for thread in self._threads:
             thread.start()
         return self

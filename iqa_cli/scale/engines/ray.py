@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import time
 import warnings
 from typing import TYPE_CHECKING, Any, Self
@@ -26,6 +27,7 @@ CALLS = 50
 _OBJECT_STORE_BYTES = 128 * 1024 * 1024
 """Of a Ray on this machine alone: nothing lies in it."""
 _LOCAL = "local"
+_CONNECTING_S = 5.0
 
 
 class RayEngine:
@@ -58,6 +60,9 @@ class RayEngine:
         # Ray reports usage to its makers unless it is told not to: nothing is sent anywhere.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        if self._address == _LOCAL or self._address.startswith("127."):
+            # Nobody else's business: by this Ray stays on loopback, as it does on Windows and macOS by itself.
+            os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         try:
             import ray
         except ImportError:
@@ -69,8 +74,9 @@ class RayEngine:
                 "num_cpus": self._jobs,
                 "include_dashboard": False,
                 "object_store_memory": _OBJECT_STORE_BYTES,
-                "_node_ip_address": "127.0.0.1",  # nobody else's business
             }
+        else:
+            self._check_answers()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of its next version, to those who program with it
             try:
@@ -78,12 +84,24 @@ class RayEngine:
                     ray.init(address=self._address, **options)
                     self._is_ours = True
             except Exception as error:  # noqa: BLE001 - ConnectionError, ValueError, RuntimeError and its own
-                raise InvalidInput(
-                    f"--address {self._address}: no Ray answers there ({' '.join(str(error).split())[:200]})",
-                    hint="ray start --head starts one; --address local needs none",
-                ) from None
+                raise self._no_ray(" ".join(str(error).split())[:200]) from None
             self._function = ray.remote(num_cpus=1, max_retries=0, max_calls=CALLS)(_work)
         return self
+
+    def _check_answers(self) -> None:
+        """Raise InvalidInput if nothing listens at an address with a port: Ray itself would try for many minutes."""
+        host, _, port = self._address.removeprefix("ray://").rpartition(":")
+        if host and port.isdigit():
+            try:
+                socket.create_connection((host.strip("[]"), int(port)), _CONNECTING_S).close()
+            except OSError as error:
+                raise self._no_ray(error.strerror or str(error)) from None
+
+    def _no_ray(self, reason: str) -> InvalidInput:
+        return InvalidInput(
+            f"--address {self._address}: no Ray answers there ({reason})",
+            hint="ray start --head starts one; --address local needs none",
+        )
 
     def __exit__(self, *_: object) -> None:
         for reference in list(self._running):
