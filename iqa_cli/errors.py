@@ -10,6 +10,8 @@ IqaError                     anything we report in words instead of a traceback
 │   ├── LabelsError          a table of labels or predictions
 │   ├── CheckpointError      a checkpoint folder
 │   ├── MissingExtra         a library that an optional extra brings
+│   ├── RunError             a run over object storage: its plan, or a part of it
+│   ├── StoreError           a bucket or folder that cannot be listed, read or written
 │   └── TrainingDiverged     a config whose learning rates lead nowhere
 ├── OutputError              an output cannot be written, or not to its end           exit 3
 ├── NothingReadable          photos were found and none could be read             exit 4
@@ -142,6 +144,23 @@ def _requirements(extra: str) -> list[str]:
         return []
     marker = re.compile(rf"""\s*;\s*extra\s*==\s*(['"]){re.escape(extra)}\1\s*$""")
     return [marker.sub("", requirement) for requirement in listed if marker.search(requirement)]
+
+
+class RunError(InvalidInput):
+    """What a run over object storage is made of is missing, damaged, or of another run."""
+
+
+class StoreError(InvalidInput):
+    """A bucket or a folder cannot be listed, read or written.
+
+    is_passing  whether trying again later may help, as after a timeout; credentials do not come by themselves
+    """
+
+    def __init__(
+        self, message: str, *, problems: Sequence[str] = (), hint: str | None = None, is_passing: bool = False
+    ) -> None:
+        super().__init__(message, problems=problems, hint=hint)
+        self.is_passing = is_passing
 
 
 class TrainingDiverged(InvalidInput):

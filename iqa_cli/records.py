@@ -6,6 +6,7 @@ here (1 none, 2 ordinary, 3 severe, 4 blocking); only the readers of foreign CSV
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import enum
 from typing import TYPE_CHECKING, Literal
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
     from pathlib import Path
+    from typing import BinaryIO
 
     import numpy as np
     from numpy.typing import NDArray
@@ -53,6 +55,22 @@ class PhotoRef:
 
     source_file: str
     """The same path as it is shown and written: valid UTF-8, undecodable bytes as \\xNN."""
+
+
+class StoredPhoto(abc.ABC):
+    """A photo that is no file of this machine, such as an object in a bucket; read as a file is, where it is needed.
+
+    source_file  as of `PhotoRef`
+    size         bytes that it has
+    """
+
+    def __init__(self, source_file: str, size: int) -> None:
+        self.source_file = source_file
+        self.size = size
+
+    @abc.abstractmethod
+    def open(self) -> BinaryIO:
+        """An unbuffered stream that can seek, at its start. Reading it raises OSError where a file would."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -19,13 +19,17 @@ from iqa_cli.cli.compare import compare
 from iqa_cli.cli.convert import convert
 from iqa_cli.cli.doctor import doctor
 from iqa_cli.cli.eval import evaluate
+from iqa_cli.cli.gather import gather
 from iqa_cli.cli.graph_check import graph_check
 from iqa_cli.cli.labels import labels
 from iqa_cli.cli.pick import pick
+from iqa_cli.cli.plan import plan
+from iqa_cli.cli.run import run
 from iqa_cli.cli.signals import is_asked
 from iqa_cli.cli.split import split
 from iqa_cli.cli.streams import say, settle
 from iqa_cli.cli.train import train
+from iqa_cli.cli.verify import verify
 from iqa_cli.errors import ExitCode, InvalidInput, IqaError, OutputError, UsageError
 
 app = typer.Typer(
@@ -46,11 +50,15 @@ app.command("compare", cls=Command, short_help="Say whether B is better than A o
 app.command("convert", cls=Command, short_help="Turn a checkpoint of the published code into one of ours.")(convert)
 app.command("doctor", cls=Command, short_help="Say whether this installation works.")(doctor)
 app.command("eval", cls=Command, short_help="Say how good a model is on labelled photos.")(evaluate)
+app.command("gather", cls=Command, short_help="Write the reports of a run over object storage.")(gather)
 app.command("graph-check", cls=Command, short_help="Prove label graphs sound.")(graph_check)
 app.command("labels", cls=Command, short_help="Turn a list of issues into a label file.")(labels)
 app.command("pick", cls=Command, short_help="Act on photos of a report: list, link, copy, move them.")(pick)
+app.command("plan", cls=Command, short_help="Plan an audit of a bucket: list its photos, in shards.")(plan)
+app.command("run", cls=Command, short_help="Judge the photos of a plan, here or on a Ray cluster.")(run)
 app.command("split", cls=Command, short_help="Split a label file into train, val and test.")(split)
 app.command("train", cls=Command, short_help="Train a model of your own.")(train)
+app.command("verify", cls=Command, short_help="Prove that each planned photo has one row.")(verify)
 
 
 def _print_version(wanted: bool) -> None:

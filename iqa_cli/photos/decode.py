@@ -38,16 +38,18 @@ from iqa_cli.photos.pixels import (
     with_exponent,
 )
 from iqa_cli.photos.preview import MIN_SHORT_SIDE, read_checked_preview, read_preview
-from iqa_cli.records import Capture, Photo, PhotoRef, Unreadable
+from iqa_cli.records import Capture, Photo, PhotoRef, StoredPhoto, Unreadable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from PIL import ImageFile
 
 logger = logging.getLogger(__name__)
 
 Mode = Literal["scaled", "full", "thumbnail", "auto"]
 Decoded = Literal["scaled", "full"]
-Source = PhotoRef | bytes | bytearray | memoryview | Image.Image | NDArray[Any]
+Source = PhotoRef | StoredPhoto | bytes | bytearray | memoryview | Image.Image | NDArray[Any]
 
 # Above this size pictures are decoded one after the other, or each thread would hold a gigabyte. The common large
 # sensors (48 and 50 megapixels) stay below it.
@@ -70,8 +72,8 @@ def decode(source: Source, *, mode: Mode = "scaled") -> Photo | Unreadable:
 def read_photo(source: Source, *, mode: Mode = "scaled", side: int = 0) -> tuple[Photo | Unreadable, Capture]:
     """Picture and camera settings of a photo, the file opened once.
 
-    source   a found photo, the bytes of a file, a PIL image (any mode; its EXIF orientation is applied),
-             or an array (H, W), (H, W, 3) or (H, W, 4) of uint8, uint16 or floats in 0..1
+    source   a found photo, one that is stored elsewhere, the bytes of a file, a PIL image (any mode; its EXIF
+             orientation is applied), or an array (H, W), (H, W, 3) or (H, W, 4) of uint8, uint16 or floats in 0..1
     mode     "scaled" shrinks a JPEG while decoding it (1/2, 1/4, 1/8), "full" decodes every pixel first; both
              give a picture with a long side of at most 512 pixels, and their mean tone agrees. "thumbnail" takes
              the preview that the camera wrote, in a file or in the bytes of one, looks at the head only and so does
@@ -90,8 +92,8 @@ def read_photo(source: Source, *, mode: Mode = "scaled", side: int = 0) -> tuple
     if mode == "thumbnail" or mode == "auto":
         return _from_preview(source, side, mode == "auto")
     side = side if side > KEPT_SHORT_SIDE else 0
-    if isinstance(source, PhotoRef):
-        data = read_file(source.path)
+    if isinstance(source, PhotoRef | StoredPhoto):
+        data = read_file(source.path if isinstance(source, PhotoRef) else source)
         return (data, Capture()) if isinstance(data, Unreadable) else _from_bytes(data, mode, side)
     if isinstance(source, bytes | bytearray | memoryview):
         return _from_bytes(bytes(source), mode, side)
@@ -105,9 +107,15 @@ def read_photo(source: Source, *, mode: Mode = "scaled", side: int = 0) -> tuple
 
 
 def _from_preview(source: Source, side: int, is_checked: bool) -> tuple[Photo | Unreadable, Capture]:
-    if not isinstance(source, PhotoRef | bytes | bytearray | memoryview):
+    if not isinstance(source, PhotoRef | StoredPhoto | bytes | bytearray | memoryview):
         return read_photo(source, side=side)  # pixels already
-    file = source.path if isinstance(source, PhotoRef) else bytes(source)
+    file: Path | StoredPhoto | bytes
+    if isinstance(source, PhotoRef):
+        file = source.path
+    elif isinstance(source, StoredPhoto):
+        file = source
+    else:
+        file = bytes(source)
     seen = read_checked_preview(file, side) if is_checked else read_preview(file)
     # What is refused in one mode is refused in every one.
     if seen.photo is not None and _too_large(seen.photo.width, seen.photo.height) is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from iqa_cli.photos import jxl
 from iqa_cli.photos.limits import MAX_FILE_BYTES
-from iqa_cli.records import Unreadable
+from iqa_cli.records import StoredPhoto, Unreadable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +60,7 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
 )
 
 
-def read_file(path: Path, limit: int | None = None) -> bytes | Unreadable:
+def read_file(path: Path | StoredPhoto, limit: int | None = None) -> bytes | Unreadable:
     """The bytes of a photo file, or why there are none.
 
     limit   read at most so many bytes; None reads all
@@ -68,23 +68,27 @@ def read_file(path: Path, limit: int | None = None) -> bytes | Unreadable:
     a named pipe would wait for ever.
     """
     try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            return Unreadable("this is a folder, not a photo")
-        if not stat.S_ISREG(status.st_mode):
-            return Unreadable("not a regular file")
-        if status.st_size > MAX_FILE_BYTES and limit is None:
-            return Unreadable(f"the file has {status.st_size} bytes; the limit is {MAX_FILE_BYTES}")
+        if isinstance(path, StoredPhoto):
+            size = path.size
+        else:
+            status = path.stat()
+            if stat.S_ISDIR(status.st_mode):
+                return Unreadable("this is a folder, not a photo")
+            if not stat.S_ISREG(status.st_mode):
+                return Unreadable("not a regular file")
+            size = status.st_size
+        if size > MAX_FILE_BYTES and limit is None:
+            return Unreadable(f"the file has {size} bytes; the limit is {MAX_FILE_BYTES}")
         # Unbuffered and without a size: one piece of memory, as large as the file. A buffer would be copied, and with
         # the limit as size Python allocates that much first, which takes longer than reading the file.
-        with path.open("rb", buffering=0) as file:
+        with path.open() if isinstance(path, StoredPhoto) else path.open("rb", buffering=0) as file:
             head = file.read(SIGNATURE_BYTES)
             if sniff(head) is None:
                 return Unreadable(refusal(head))
             file.seek(0)
-            return file.readall() if limit is None else file.read(limit)
+            return file.read() if limit is None else file.read(limit)
     except FileNotFoundError:
-        dangling = path.is_symlink()
+        dangling = not isinstance(path, StoredPhoto) and path.is_symlink()
         return Unreadable("the link leads nowhere" if dangling else "the file is not there any more")
     except PermissionError:
         return Unreadable("permission denied")

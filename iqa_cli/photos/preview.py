@@ -23,7 +23,7 @@ from iqa_cli.photos.heif import HeifPicture
 from iqa_cli.photos.limits import MAX_FILE_BYTES
 from iqa_cli.photos.pixels import finish, upright_size
 from iqa_cli.photos.surroundings import without_bars
-from iqa_cli.records import Capture, Photo
+from iqa_cli.records import Capture, Photo, StoredPhoto
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -95,16 +95,16 @@ class _Opened:
     """How it was read."""
 
 
-def read_preview(source: Path | bytes) -> Preview:
+def read_preview(source: Path | StoredPhoto | bytes) -> Preview:
     """The camera's preview of a photo, and its settings.
 
-    source   a file, or the bytes of one
+    source   a file, a photo stored elsewhere, or the bytes of one
     returns  a Preview without photo for whatever cannot be read: `read_photo` says why
     """
     return _from(source, _read)
 
 
-def read_checked_preview(source: Path | bytes, side: int = 0) -> Preview:
+def read_checked_preview(source: Path | StoredPhoto | bytes, side: int = 0) -> Preview:
     """The thumbnail of a HEIC picture in tiles, if it agrees with some of them; its photo says that it was checked.
 
     source  as in `read_preview`
@@ -114,10 +114,15 @@ def read_checked_preview(source: Path | bytes, side: int = 0) -> Preview:
     return _from(source, lambda file: _checked(file, side))
 
 
-def _from(source: Path | bytes, read: Callable[[Windows], Preview]) -> Preview:
+def _from(source: Path | StoredPhoto | bytes, read: Callable[[Windows], Preview]) -> Preview:
     if isinstance(source, bytes):
         return _guarded(Windows(io.BytesIO(source), len(source)), read)
     try:
+        if isinstance(source, StoredPhoto):
+            if source.size > MAX_FILE_BYTES:
+                return Preview()
+            with source.open() as stored:
+                return _guarded(Windows(stored, source.size), read)
         status = source.stat()
         if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
             return Preview()

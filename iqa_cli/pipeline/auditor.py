@@ -221,7 +221,7 @@ class Auditor:
                 report = next(new) if known is None else known
                 if known is None and cache is not None:
                     cache.store(ref, report)
-                yield self._in_its_language(report)
+                yield in_its_language(report, self.lang)
 
         # In a small folder every worker gets some.
         at_once = min(AT_ONCE[self._decode], max(1, operator.length_hint(refs, 1 << 30) // (4 * self._jobs)))
@@ -250,17 +250,10 @@ class Auditor:
                 TypeError, ValueError  for any other source, or an array of another shape or range
         """
         if not isinstance(source, str | os.PathLike):
-            return self._in_its_language(self._judge().photo(source))
+            return in_its_language(self._judge().photo(source), self.lang)
         if os.path.isdir(source):  # noqa: PTH112 - Path's own raises for a locked folder before Python 3.14
             raise UsageError(f"{as_utf8(os.fspath(source))}: this is a folder", hint="assess([folder]) takes folders")
-        return self._in_its_language(self._judge().photos(discover([source]).photos)[0])
-
-    def _in_its_language(self, report: PhotoReport) -> PhotoReport:
-        """What those said who read the file, in the language of the report; the cache keeps it in English."""
-        if self.lang == "en":
-            return report
-        error = report.error and in_chinese(report.error)
-        return dataclasses.replace(report, error=error, notes=tuple(map(in_chinese, report.notes)))
+        return in_its_language(self._judge().photos(discover([source]).photos)[0], self.lang)
 
     def hurry(self) -> None:
         """Runs that are ended from now on do not wait for the photos in hand: for a process that is about to end.
@@ -325,6 +318,14 @@ def _groups(refs: Iterable[PhotoRef], cache: Cache | None, at_once: int) -> Iter
         if group:
             yield group
             group, unknown = [], 0
+
+
+def in_its_language(report: PhotoReport, lang: Language) -> PhotoReport:
+    """What those said who read the file, in the language of the report; a judge and the cache have it in English."""
+    if lang == "en":
+        return report
+    error = report.error and in_chinese(report.error)
+    return dataclasses.replace(report, error=error, notes=tuple(map(in_chinese, report.notes)))
 
 
 def assess(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from iqa_cli.checkpoint import Checkpoint
     from iqa_cli.pipeline.reading import Look, Pixels
-    from iqa_cli.records import Decode, Device, Language, PhotoRef, Status
+    from iqa_cli.records import Decode, Device, Language, PhotoRef, Status, StoredPhoto
 
 SMALLEST_SIDE = 32
 """Pixels. Below it a picture is an icon: what the model says about it means nothing."""
@@ -68,7 +68,9 @@ class Judge:
         self.device = self._model.device
         """Where the model computes: cpu or cuda."""
 
-    def photos(self, refs: Sequence[PhotoRef], should_stop: Callable[[], bool] = lambda: False) -> list[PhotoReport]:
+    def photos(
+        self, refs: Sequence[PhotoRef | StoredPhoto], should_stop: Callable[[], bool] = lambda: False
+    ) -> list[PhotoReport]:
         """The reports of some photos.
 
         should_stop  asked before each photo; once it says so nobody wants the reports any more, and fewer come back
@@ -90,7 +92,7 @@ class Judge:
         """
         return self._judged([look_at_source("", source, self._manner)], [source])[0]
 
-    def _judged(self, looks: Sequence[Look], sources: Sequence[PhotoRef | Pixels]) -> list[PhotoReport]:
+    def _judged(self, looks: Sequence[Look], sources: Sequence[PhotoRef | StoredPhoto | Pixels]) -> list[PhotoReport]:
         """Reports of what was looked at, in the order of the sources. An exception in here is our bug and nobody's
         photo.
         """
@@ -102,7 +104,7 @@ class Judge:
         return None if look.views is None else self._model.photo_scores(look.views)
 
     def _settled(
-        self, look: Look, scores: NDArray[np.float32] | None, source: PhotoRef | Pixels
+        self, look: Look, scores: NDArray[np.float32] | None, source: PhotoRef | StoredPhoto | Pixels
     ) -> tuple[Look, NDArray[np.float32] | None]:
         """The same, or the picture and its scores where those of the preview are too close to another level."""
         if self._margins is None or scores is None or not look.is_checked_preview:

@@ -12,7 +12,7 @@ from iqa_cli.models.prepare import views
 from iqa_cli.photometry import examine
 from iqa_cli.photos import read_photo
 from iqa_cli.pipeline.thumbnail import thumbnail_of
-from iqa_cli.records import Capture, Photo, PhotoRef, Unreadable
+from iqa_cli.records import Capture, Photo, PhotoRef, StoredPhoto, Unreadable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,7 +69,7 @@ class Manner:
     """Whether a small copy of each picture is kept."""
 
 
-def look_at(ref: PhotoRef, manner: Manner) -> Look:
+def look_at(ref: PhotoRef | StoredPhoto, manner: Manner) -> Look:
     """Read, measure and prepare one photo; whatever is wrong with it becomes its `error`.
 
     Stateless: everything it needs comes in, everything it found goes out, so it runs in any thread or
@@ -82,7 +82,7 @@ def look_at(ref: PhotoRef, manner: Manner) -> Look:
         return Look(ref.source_file, error=f"reading it failed ({type(error).__name__}: {error})")
 
 
-def look_at_source(source_file: str, source: PhotoRef | Pixels, manner: Manner) -> Look:
+def look_at_source(source_file: str, source: PhotoRef | StoredPhoto | Pixels, manner: Manner) -> Look:
     """The same for a photo from anywhere.
 
     source_file  as in `Look`
@@ -97,15 +97,17 @@ def look_at_source(source_file: str, source: PhotoRef | Pixels, manner: Manner) 
     return seen
 
 
-def looked_at_again(look: Look, source: PhotoRef | Pixels, manner: Manner) -> Look:
+def looked_at_again(look: Look, source: PhotoRef | StoredPhoto | Pixels, manner: Manner) -> Look:
     """The picture of a photo whose preview left it open what to say of it.
 
     source  what was looked at
     raises  as `look_at_source`, for nothing that is wrong with the photo if that is a file
     """
     manner = dataclasses.replace(manner, decode="scaled")
-    name = look.source_file
-    seen = look_at(source, manner) if isinstance(source, PhotoRef) else look_at_source(name, source, manner)
+    if isinstance(source, PhotoRef | StoredPhoto):
+        seen = look_at(source, manner)
+    else:
+        seen = look_at_source(look.source_file, source, manner)
     return seen if seen.error is not None else dataclasses.replace(seen, notes=(*seen.notes, TOO_CLOSE))
 
 

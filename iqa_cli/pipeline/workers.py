@@ -163,7 +163,7 @@ class _Place:
                 self._count(lost)
                 ended += lost.was_ready
                 if ended == TRIES:
-                    return [PhotoReport(ref.source_file, "unreadable", error=_reason(lost))]
+                    return [PhotoReport(ref.source_file, "unreadable", error=why_unread(lost))]
 
     def _ask(self, refs: Sequence[PhotoRef]) -> list[PhotoReport]:
         child = self._started()
@@ -222,7 +222,7 @@ def _photos_of(make: Callable[[], Judge]) -> Callable[[Sequence[PhotoRef]], list
     return make().photos
 
 
-def _reason(lost: Lost) -> str:
+def why_unread(lost: Lost) -> str:
     """Why a photo that ended the process cannot be read; how it begins is known to `iqa_cli.cache.store.PASSING`."""
     how = how_it_ended(lost.exit_code)
     if lost.is_crash:

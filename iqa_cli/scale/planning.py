@@ -1,0 +1,150 @@
+"""Plan a run: list the photos once, freeze them in shards, and write the card last.
+
+A plan that was interrupted goes on behind the last photo of its last shard. What is in front of that is frozen and not
+listed again, so no two listings overlap: each stretch of names is listed once, and a photo that comes or goes meanwhile
+is in the plan or not as if that stretch had been listed at that moment, as in any listing that takes hours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from typing import TYPE_CHECKING, Any
+
+from iqa_cli.errors import NothingReadable, RunError
+from iqa_cli.photos.left_out import LeftOut
+from iqa_cli.scale.card import (
+    CARD,
+    SETTINGS,
+    Run,
+    Shard,
+    add_left_out,
+    left_out_json,
+    load_run,
+    read_settings,
+    run_bytes,
+    settings_bytes,
+)
+from iqa_cli.scale.commit import write_once
+from iqa_cli.scale.manifest import FOLDER, pack_shard, shard_name, unpack_shard
+from iqa_cli.scale.sources import open_source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from iqa_cli.scale.card import Settings
+    from iqa_cli.scale.listing import Entry
+    from iqa_cli.scale.places import Place
+    from iqa_cli.scale.sources import Source
+
+
+def plan(
+    settings: Settings,
+    place: Place,
+    *,
+    source: Source | None = None,
+    tell: Callable[[int, int], object] = lambda _photos, _shards: None,
+) -> Run:
+    """The run of these settings, planned to its end, or further from where an earlier attempt was stopped.
+
+    settings  of the run; one that was begun before keeps its time
+    place     where it is kept
+    source    what is listed; None for that of the settings
+    tell      called with the photos and shards frozen so far
+    raises    RunError         if there is another run, or another plan is at work on this one
+              NothingReadable  if there are no photos
+              StoreError, InvalidInput  if something cannot be listed, read or written
+    """
+    if source is None:
+        source = open_source(settings.source, settings.root)
+    settings = _begun(settings, place)
+    if place.get(CARD) is not None:
+        return load_run(place)
+    shards: list[Shard] = []
+    counts = LeftOut()
+    last: str | None = None
+    skipped: list[tuple[str, str]] = []
+    for entries, shard, meta in _frozen(place):
+        shards.append(shard)
+        add_left_out(counts, meta["passed_over"])
+        skipped = [(folder, reason) for folder, reason in meta["skipped"]]
+        last = entries[-1].key
+    tell(sum(shard.rows for shard in shards), len(shards))
+    photos = sum(shard.rows for shard in shards)
+    new = LeftOut()
+    # A last shard that is not full was the end of the listing, with what was passed over behind it.
+    was_listed = bool(shards) and shards[-1].rows < settings.shard_rows
+    for entries in () if was_listed else _pieces(source.entries(last, new), settings.shard_rows):
+        skipped = [*source.skipped]
+        content = pack_shard(entries, new, skipped)
+        add_left_out(counts, left_out_json(new))
+        _empty(new)
+        name = shard_name(len(shards))
+        if not write_once(place, name, content):
+            raise _two_plans(place)
+        shards.append(_shard(entries, content))
+        photos += len(entries)
+        tell(photos, len(shards))
+    add_left_out(counts, left_out_json(new))  # behind the last photo
+    if not shards:
+        from iqa_cli.report.audit.left_out import left_out_line
+
+        line = left_out_line(counts, "en")
+        more = f"; {line[0].lower()}{line[1:]}" if line else ""
+        raise NothingReadable(f"no photos found in {settings.source}{more}", hint="check the prefix")
+    if not write_once(place, CARD, run_bytes(Run(settings, tuple(shards), counts, tuple(skipped)))):
+        raise _two_plans(place)
+    return load_run(place)
+
+
+def _begun(settings: Settings, place: Place) -> Settings:
+    """The settings as they were when planning began; raises RunError if they were others."""
+    write_once(place, SETTINGS, settings_bytes(settings))
+    where = place.where(SETTINGS)
+    before = read_settings(place.must_get(SETTINGS, "plan again with another --out"), where)
+    differences = [
+        f"{name}: {before.fixed[name]}, now {value}"
+        for name, value in settings.fixed.items()
+        if before.fixed[name] != value
+    ]
+    if differences:
+        raise RunError(
+            f"{place.url}: another run was planned here", problems=differences, hint="name another place with --out"
+        )
+    return before
+
+
+def _frozen(place: Place) -> Iterator[tuple[list[Entry], Shard, dict[str, Any]]]:
+    """The shards that an earlier attempt wrote."""
+    names = place.names(FOLDER)
+    for number, name in enumerate(names):
+        if name != shard_name(number):
+            raise RunError(
+                f"{place.where(shard_name(number))} is missing, and later ones are there",
+                hint="plan again with another --out",
+            )
+        content = place.must_get(name, "plan again with another --out")
+        entries, meta = unpack_shard(content, place.where(name))
+        yield entries, _shard(entries, content), meta
+
+
+def _shard(entries: list[Entry], content: bytes) -> Shard:
+    return Shard(len(entries), sum(entry.size for entry in entries), hashlib.sha256(content).hexdigest())
+
+
+def _pieces(entries: Iterator[Entry], rows: int) -> Iterator[list[Entry]]:
+    while piece := list(itertools.islice(entries, rows)):
+        yield piece
+
+
+def _empty(counts: LeftOut) -> None:
+    """Begin to count anew: what counts keeps the object."""
+    counts.kinds.clear()
+    counts.copies.clear()
+    counts.hidden = 0
+
+
+def _two_plans(place: Place) -> RunError:
+    return RunError(
+        f"{place.url}: another iqa plan is at work here", hint="let it finish; then the same command says what there is"
+    )

@@ -1,0 +1,218 @@
+"""The driver: what becomes of shards whose workers end, whose store is away, or that cost too much."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Self
+
+import pytest
+from drawn import DrawnSource, settings_for
+
+from iqa_cli.errors import RunError, WorkerLost
+from iqa_cli.scale import driver as driving
+from iqa_cli.scale.driver import ALONE, ATTEMPTS, DEATHS, ROUNDS, Driver
+from iqa_cli.scale.engines import Died, Done, Outcome, Task
+from iqa_cli.scale.places import Place
+from iqa_cli.scale.planning import plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from iqa_cli.scale.progress import Progress
+
+ROWS = 16
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    place = Place(str(tmp_path / "run"))
+    plan(settings_for(ROWS), place, source=DrawnSource([f"{number:03}.jpg" for number in range(5 * ROWS)]))
+    return place
+
+
+@pytest.fixture(autouse=True)
+def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driving, "_PAUSE_S", 0.0)
+
+
+class Scripted:
+    """An engine that answers as told, one task after the other."""
+
+    def __init__(self, answer: Callable[[Task], Done | Died], slots: int = 2) -> None:
+        self._answer = answer
+        self.slots = slots
+        self.tasks: list[Task] = []
+        self.most_in_hand = 0
+        self._in_hand: list[Task] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def submit(self, task: Task, deadline_s: float) -> None:
+        assert deadline_s > 0
+        self.tasks.append(task)
+        self._in_hand.append(task)
+        self.most_in_hand = max(self.most_in_hand, len(self._in_hand))
+
+    def wait(self, timeout_s: float) -> list[Outcome]:
+        assert timeout_s > 0
+        assert self._in_hand, "the driver waits for nothing"
+        task = self._in_hand.pop(0)
+        return [Outcome(task, self._answer(task))]
+
+
+def rows_of(task: Task) -> range:
+    return range(*(task.rows or (0, ROWS)))
+
+
+def done(task: Task) -> Done:
+    return Done(len(rows_of(task)), 1000, 20, 0.1, task.rows is None)
+
+
+def deadly(*poison: tuple[int, int]) -> Callable[[Task], Done | Died]:
+    """Workers end over these (shard, row), unless they are left out."""
+
+    def answer(task: Task) -> Done | Died:
+        found = [
+            row for shard, row in poison if shard == task.shard and row in rows_of(task) and row not in task.poisoned
+        ]
+        return Died(f"crashed over {found[0]}") if found else done(task)
+
+    return answer
+
+
+def test_every_shard_is_done_once_and_few_are_in_hand(place: Place) -> None:
+    engine = Scripted(done, slots=1)
+    told: list[Progress] = []
+    result = Driver(place, engine, tell=told.append).drive()
+    assert [task.shard for task in engine.tasks] == [0, 1, 2, 3, 4]
+    assert engine.most_in_hand == 2
+    assert result.is_complete
+    assert (result.progress.photos, result.progress.bytes_read) == (5 * ROWS, 5000)
+    line = json.loads(told[-1].line())
+    assert line["shards"] == 5
+    assert line["left_s"] == 0
+
+
+@pytest.mark.parametrize("poison", [[(1, 0)], [(1, ROWS - 1)], [(1, 5), (1, 6)], [(1, 3), (1, 12), (4, 7)]])
+def test_a_shard_that_ends_its_workers_is_halved_down_to_the_photos(
+    place: Place, poison: list[tuple[int, int]]
+) -> None:
+    engine = Scripted(deadly(*poison))
+    result = Driver(place, engine).drive()
+    assert result.is_complete
+    assert result.failed == ()
+    last = {task.shard: task for task in engine.tasks if task.rows is None}
+    for shard in range(5):
+        expected = {row: f"crashed over {row}" for of, row in poison if of == shard}
+        assert last[shard].poisoned == expected
+    whole = [task for task in engine.tasks if task.rows is None and task.shard == 1]
+    assert len(whole) == DEATHS + 1
+    alone = [task.rows for task in engine.tasks if task.rows is not None and len(rows_of(task)) == 1]
+    for _, row in poison:
+        assert alone.count((row, row + 1)) == ALONE
+
+
+def test_workers_that_end_by_chance_accuse_no_photo(place: Place) -> None:
+    left = {2: 4}
+
+    def answer(task: Task) -> Done | Died:
+        if task.rows is None and left.get(task.shard, 0):
+            left[task.shard] -= 1
+            return Died("killed")
+        return done(task)
+
+    engine = Scripted(answer)
+    assert Driver(place, engine).drive().is_complete
+    assert all(not task.poisoned for task in engine.tasks)
+
+
+def test_a_shard_that_no_photo_explains_is_given_up_and_the_others_are_done(place: Place) -> None:
+    engine = Scripted(lambda task: Died("killed") if task.shard == 3 and task.rows is None else done(task))
+    result = Driver(place, engine).drive()
+    assert result.failed == ((3, "killed"),)
+    assert not result.is_complete
+    assert result.progress.shards == 4
+    assert sum(task.shard == 3 and task.rows is None for task in engine.tasks) == DEATHS * (ROUNDS + 1)
+
+
+def test_a_store_that_is_away_for_a_while_costs_nothing(place: Place) -> None:
+    fails = {0: 3, 4: ATTEMPTS - 1}
+
+    def answer(task: Task) -> Done:
+        if fails.get(task.shard, 0):
+            fails[task.shard] -= 1
+            return Done(problem="the store cannot be reached", is_passing=True)
+        return done(task)
+
+    assert Driver(place, Scripted(answer)).drive().is_complete
+
+
+def test_a_store_that_stays_away_gives_up_and_one_that_refuses_at_once(place: Place) -> None:
+    def answer(task: Task) -> Done:
+        if task.shard in (1, 2):
+            return Done(problem=f"no {task.shard}\nhint: mend it", is_passing=task.shard == 1)
+        return done(task)
+
+    engine = Scripted(answer)
+    result = Driver(place, engine).drive()
+    assert result.failed == ((1, "no 1\nhint: mend it"), (2, "no 2\nhint: mend it"))
+    assert sum(task.shard == 1 for task in engine.tasks) == ATTEMPTS
+    assert sum(task.shard == 2 for task in engine.tasks) == 1
+
+
+def test_what_no_shard_can_do_ends_the_run_early(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driving, "MOST_FAILED", 3)
+    engine = Scripted(lambda _: Done(problem="other libraries"), slots=1)
+    result = Driver(place, engine).drive()
+    assert [number for number, _ in result.failed] == [0, 1, 2]
+    assert len(engine.tasks) <= 4
+
+
+def test_where_every_worker_ends_the_run_does(place: Place) -> None:
+    with pytest.raises(WorkerLost, match="one after the other"):
+        Driver(place, Scripted(lambda _: Died("killed"), slots=1)).drive()
+    with pytest.raises(WorkerLost, match="one after the other"):
+        Driver(place, Scripted(lambda _: Died("did not start", was_ready=False), slots=1)).drive()
+
+
+def test_a_run_with_results_goes_on_only_when_asked_to(place: Place) -> None:
+    place.put("part/00001.parquet", b"x")
+    place.put("part/00003.parquet", b"x")
+    with pytest.raises(RunError, match="2 of 5 shards are done"):
+        Driver(place, Scripted(done)).drive()
+    engine = Scripted(done)
+    result = Driver(place, engine, resume=True).drive()
+    assert sorted(task.shard for task in engine.tasks) == [0, 2, 4]
+    assert result.is_complete
+    assert result.progress.photos_before == 2 * ROWS
+
+
+def test_max_bytes_begins_no_shard_beyond_it(place: Place) -> None:
+    from iqa_cli.scale.card import load_run
+
+    size = load_run(place).shards[0].bytes
+    engine = Scripted(lambda _: Done(ROWS, size, ROWS, 0.1, True), slots=1)
+    result = Driver(place, engine, max_bytes=3 * size + size // 2).drive()
+    assert result.is_over_budget
+    assert 2 <= len(engine.tasks) <= 3
+    assert result.progress.bytes_read <= 3.5 * size
+
+
+def test_a_run_of_another_version_is_refused(tmp_path: Path) -> None:
+    place = Place(str(tmp_path / "old"))
+    plan(settings_for(ROWS, iqa="0.0.1"), place, source=DrawnSource(["a.jpg"]))
+    with pytest.raises(RunError, match=r"planned by iqa 0\.0\.1"):
+        Driver(place, Scripted(done))
+
+
+def test_a_driver_that_was_taken_for_dead_stops(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    from iqa_cli.scale.lease import Lease
+
+    monkeypatch.setattr(Lease, "is_lost", property(lambda _self: True))
+    with pytest.raises(RunError, match="took over"):
+        Driver(place, Scripted(done)).drive()
