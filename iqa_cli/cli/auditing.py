@@ -63,11 +63,15 @@ def provenance_of(auditor: Auditor, places: Iterable[str], *, is_written: bool) 
     is_written  whether a document will tell it: looking at the machine takes as long as judging a photo
     """
     from iqa_cli.machine import this_machine
+
+    return auditor.provenance(places, command=command_line(), machine=this_machine() if is_written else None)
+
+
+def command_line() -> tuple[str, ...]:
+    """The words of this command, without the path of the program, which may tell who typed them."""
     from iqa_cli.photos.discover import as_utf8
 
-    # Without the path of the program, which may tell who typed the words.
-    command = ("iqa", *map(as_utf8, sys.argv[1:]))
-    return auditor.provenance(places, command=command, machine=this_machine() if is_written else None)
+    return ("iqa", *map(as_utf8, sys.argv[1:]))
 
 
 def opened_cache(auditor: Auditor, wanted: bool) -> contextlib.AbstractContextManager[Cache | None]:

@@ -115,7 +115,7 @@ def gather(
                         file=sys.stdout,
                         left_out=run.left_out,
                     )
-            outputs.finish(lambda ended: audit_json(tally, graph, found, about, ended), ending)
+            outputs.finish(lambda: audit_json(tally, graph, found, about, ending), ending)
     except KeyboardInterrupt:
         say(f"interrupted: {tally.photos} photos gathered")
         raise typer.Exit(ExitCode.INTERRUPTED) from None

@@ -168,6 +168,8 @@ class Driver:
                     f"{self._place.url}: another iqa took over this run, which seemed to have been left",
                     hint="let it finish; what was done here is kept",
                 )
+            if len(self._failed) >= MOST_FAILED and not progress.shards:
+                return is_over_budget
             self._wake()
             most = AHEAD * engine.slots
             while sum(self._in_hand.values()) < most:
@@ -188,8 +190,6 @@ class Driver:
             progress.elapsed_s = time.monotonic() - started
             self._tell(progress)
             if not in_hand and not self._later and not self._ready:
-                return is_over_budget
-            if len(self._failed) >= MOST_FAILED and not progress.shards:
                 return is_over_budget
             for outcome in engine.wait(_TICK_S):
                 self._settle(outcome, progress, engine.slots)

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from iqa_cli.errors import IqaError, StoreError
+from iqa_cli.provenance import STRICTNESS
 from iqa_cli.records import PhotoReport
 from iqa_cli.scale.card import load_model, load_run
 from iqa_cli.scale.commit import write_once
@@ -34,7 +35,6 @@ REQUESTS = 16
 BYTES_AHEAD = 64 * 1024 * 1024
 """Of photos that are fetched before their turn."""
 CHANGED = "changed since the plan: it was not judged (plan again to judge it as it is now)"
-_STRICTNESS = {"lenient": -1.0, "normal": 0.0, "strict": 1.0}
 
 
 class Task(NamedTuple):
@@ -84,7 +84,7 @@ class Worker:
             load_model(settings),
             self._decode,
             self._lang,
-            strictness=_STRICTNESS[settings.strictness],
+            strictness=STRICTNESS[settings.strictness],
             explain=settings.pages,
             thumbnails=settings.pages,
         )

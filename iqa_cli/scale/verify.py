@@ -54,12 +54,8 @@ def verify(place: Place, tell: Callable[[int, int], object] = lambda _done, _of:
     check_version(run.settings)
     found = Verified(shards=len(run.shards), photos=run.photos)
     there = set(place.names(PARTS))
-    foreign = [
-        name
-        for folder, known in ((MANIFEST, shard_name), (PARTS, part_name))
-        for name in (there if folder == PARTS else place.names(MANIFEST))
-        if name not in {known(number) for number in range(len(run.shards))}
-    ]
+    numbers = range(len(run.shards))
+    foreign = {*place.names(MANIFEST)}.difference(map(shard_name, numbers)) | there.difference(map(part_name, numbers))
     found.problems += [f"{place.where(name)}: no shard of this run has that name" for name in sorted(foreign)]
     last = ""
     for number in range(len(run.shards)):
