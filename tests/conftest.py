@@ -26,9 +26,11 @@ from iqa_cli.writing import placing
 
 _FOLDER = str(Path(__file__).parent)
 if _FOLDER not in sys.path:
-    sys.path.insert(0, _FOLDER)  # makes `drawn_checkpoints` importable
+    sys.path.insert(0, _FOLDER)  # makes `drawn_checkpoints`, `needs` and `servers` importable
 
 from drawn_checkpoints import write_good  # noqa: E402 - see above
+from needs import need_libraries  # noqa: E402 - as above
+from servers import BUCKET, environment, s3_server, with_path  # noqa: E402 - as above
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -139,3 +141,53 @@ def roll(tmp_path: Path, save_grey: Callable[..., Path]) -> Path:
     (tmp_path / "roll" / "g_empty.jpg").write_bytes(b"")
     (tmp_path / "roll" / "h_text.jpg").write_text("not a photo at all", encoding="utf-8")
     return tmp_path / "roll"
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """URL of a server that speaks S3."""
+    need_libraries("moto", "obstore")
+    with s3_server() as url:
+        yield url
+
+
+@pytest.fixture
+def store(server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """A prefix of its own in the server's bucket, which this process can reach."""
+    for name, value in environment(server).items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{BUCKET}/{tmp_path.name}"
+
+
+@pytest.fixture
+def upload() -> Callable[[Path, str], None]:
+    """Copies a folder into a bucket."""
+
+    def copy(folder: Path, url: str) -> None:
+        from iqa_cli.stores.places import Place
+
+        place = Place(url)
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                place.put(path.relative_to(folder).as_posix(), path.read_bytes())
+
+    return copy
+
+
+@pytest.fixture
+def iqa() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the command in a process of its own."""
+
+    def run(*arguments: object, code: int = 0, **more: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "iqa_cli", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            env={**with_path(), **more},
+            check=False,
+            timeout=300,
+        )
+        assert done.returncode == code, done.stderr + done.stdout
+        return done
+
+    return run

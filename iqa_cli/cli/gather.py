@@ -68,7 +68,7 @@ def gather(
     from iqa_cli.report.output import told_as_output_error
     from iqa_cli.scale.card import load_model, load_run
     from iqa_cli.scale.gather import reports
-    from iqa_cli.scale.places import Place
+    from iqa_cli.stores.places import Place
 
     end_quickly()
     if csv_bom and csv is None:

@@ -58,9 +58,9 @@ def plan(
     from iqa_cli.paths import find_checkpoint
     from iqa_cli.report.audit.left_out import left_out_line
     from iqa_cli.report.text import shown
-    from iqa_cli.scale.places import Place
     from iqa_cli.scale.planning import plan as make_plan
     from iqa_cli.scale.settings import settings_of
+    from iqa_cli.stores.places import Place
     from iqa_cli.wording import counted, shortened
 
     end_quickly()

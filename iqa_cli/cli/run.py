@@ -73,7 +73,7 @@ def run(
     from iqa_cli.cli.scale_view import watching
     from iqa_cli.cli.streams import say
     from iqa_cli.scale.driver import Driver
-    from iqa_cli.scale.places import Place
+    from iqa_cli.stores.places import Place
     from iqa_cli.wording import counted
 
     end_quickly()

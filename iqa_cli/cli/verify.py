@@ -18,8 +18,8 @@ def verify(place: Annotated[str, typer.Argument(metavar="RUN", help="What `iqa r
     """
     from iqa_cli.cli.scale_view import counting
     from iqa_cli.cli.streams import say
-    from iqa_cli.scale.places import Place
     from iqa_cli.scale.verify import verify as look
+    from iqa_cli.stores.places import Place
     from iqa_cli.wording import counted, shortened
 
     end_quickly()

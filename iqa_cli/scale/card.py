@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from iqa_cli.checkpoint import Checkpoint
-    from iqa_cli.scale.places import Place
+    from iqa_cli.stores.places import Place
 
 FORMAT_VERSION = 1
 SETTINGS = "plan.json"

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from iqa_cli.scale.card import Run
     from iqa_cli.scale.engines import Engine
-    from iqa_cli.scale.places import Place
     from iqa_cli.scale.shard import Done
+    from iqa_cli.stores.places import Place
 
 logger = logging.getLogger(__name__)
 

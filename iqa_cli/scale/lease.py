@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from iqa_cli.errors import RunError, StoreError
-from iqa_cli.scale.commit import write_once
+from iqa_cli.stores.once import write_once
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from iqa_cli.scale.places import Place
+    from iqa_cli.stores.places import Place
 
 BEAT_S = 5.0
 """Between two signs of life."""

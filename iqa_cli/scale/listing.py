@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from iqa_cli.errors import StoreError
 from iqa_cli.photos.discover import SUFFIXES
 from iqa_cli.photos.left_out import MARKED, NO_MEDIA, LeftOut, keeper_of
-from iqa_cli.scale.places import explained
+from iqa_cli.stores.places import explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from iqa_cli.scale.places import Place
+    from iqa_cli.stores.places import Place
 
 PAGE = 1000
 """Keys that a store gives at once."""

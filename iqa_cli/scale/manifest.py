@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from iqa_cli.photos.left_out import LeftOut
     from iqa_cli.scale.card import Run
-    from iqa_cli.scale.places import Place
+    from iqa_cli.stores.places import Place
 
 FOLDER = "manifest"
 SHARD_ROWS = 10_000

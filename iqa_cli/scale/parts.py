@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from iqa_cli.records import PhotoReport
     from iqa_cli.scale.card import Run
     from iqa_cli.scale.listing import Entry
-    from iqa_cli.scale.places import Place
+    from iqa_cli.stores.places import Place
 
 FOLDER = "part"
 

@@ -25,17 +25,17 @@ from iqa_cli.scale.card import (
     run_bytes,
     settings_bytes,
 )
-from iqa_cli.scale.commit import write_once
 from iqa_cli.scale.manifest import FOLDER, pack_shard, shard_name, unpack_shard
 from iqa_cli.scale.sources import open_source
+from iqa_cli.stores.once import write_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from iqa_cli.scale.card import Settings
     from iqa_cli.scale.listing import Entry
-    from iqa_cli.scale.places import Place
     from iqa_cli.scale.sources import Source
+    from iqa_cli.stores.places import Place
 
 
 def plan(

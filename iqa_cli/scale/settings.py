@@ -10,7 +10,7 @@ from iqa_cli.cache.codec import records_key
 from iqa_cli.checkpoint import load_checkpoint
 from iqa_cli.machine import this_machine
 from iqa_cli.scale.card import Settings
-from iqa_cli.scale.places import folder_of, is_bucket
+from iqa_cli.stores.places import folder_of, is_bucket
 
 if TYPE_CHECKING:
     import datetime as dt

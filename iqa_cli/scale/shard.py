@@ -14,12 +14,12 @@ from iqa_cli.errors import IqaError, StoreError
 from iqa_cli.provenance import STRICTNESS
 from iqa_cli.records import PhotoReport
 from iqa_cli.scale.card import load_model, load_run
-from iqa_cli.scale.commit import write_once
 from iqa_cli.scale.manifest import read_shard
 from iqa_cli.scale.parts import Row, pack_part, part_name, row_of
-from iqa_cli.scale.places import Place
-from iqa_cli.scale.reading import HEAD_BYTES, RemotePhoto
 from iqa_cli.scale.sources import open_source
+from iqa_cli.stores.once import write_once
+from iqa_cli.stores.places import Place
+from iqa_cli.stores.remote import HEAD_BYTES, RemotePhoto
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from iqa_cli.pipeline.judge import Judge
     from iqa_cli.records import Decode, Language
     from iqa_cli.scale.listing import Entry
-    from iqa_cli.scale.reading import Failure
     from iqa_cli.scale.sources import Photo
+    from iqa_cli.stores.remote import Failure
 
 REQUESTS = 16
 """Photos of one worker that are fetched side by side."""

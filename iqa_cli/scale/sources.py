@@ -11,8 +11,8 @@ from iqa_cli.errors import InvalidInput
 from iqa_cli.photos.discover import as_utf8, discover
 from iqa_cli.records import PhotoRef, StoredPhoto
 from iqa_cli.scale.listing import BucketLister, Entry, photos_of
-from iqa_cli.scale.places import Place, folder_of, is_bucket
-from iqa_cli.scale.reading import RemotePhoto
+from iqa_cli.stores.places import Place, folder_of, is_bucket
+from iqa_cli.stores.remote import RemotePhoto
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

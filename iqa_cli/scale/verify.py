@@ -17,7 +17,7 @@ from iqa_cli.scale.parts import part_name, read_part
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from iqa_cli.scale.places import Place
+    from iqa_cli.stores.places import Place
 
 
 @dataclasses.dataclass(slots=True)

@@ -12,8 +12,8 @@ from iqa_cli.errors import RunError, WorkerLost
 from iqa_cli.scale import driver as driving
 from iqa_cli.scale.driver import ALONE, ATTEMPTS, DEATHS, ROUNDS, Driver
 from iqa_cli.scale.engines import Died, Done, Outcome, Task
-from iqa_cli.scale.places import Place
 from iqa_cli.scale.planning import plan
+from iqa_cli.stores.places import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,8 +22,8 @@ from iqa_cli.scale.card import load_run
 from iqa_cli.scale.driver import Driver
 from iqa_cli.scale.engines.local import LocalEngine
 from iqa_cli.scale.parts import read_part
-from iqa_cli.scale.places import Place
 from iqa_cli.scale.verify import verify
+from iqa_cli.stores.places import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ import pytest
 from iqa_cli.errors import RunError
 from iqa_cli.scale import lease
 from iqa_cli.scale.lease import Lease
-from iqa_cli.scale.places import Place
+from iqa_cli.stores.places import Place
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +57,7 @@ def test_a_process_of_this_machine_that_was_killed_is_known_at_once(
 ) -> None:
     monkeypatch.setattr(lease, "WATCHED_S", 3600.0)
     code = (
-        "import os; from iqa_cli.scale.lease import Lease; from iqa_cli.scale.places import Place; "
+        "import os; from iqa_cli.scale.lease import Lease; from iqa_cli.stores.places import Place; "
         f"Lease(Place({place.url!r})).__enter__(); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", code], check=False)

@@ -10,8 +10,8 @@ from drawn import DrawnSource, settings_for
 from iqa_cli.errors import NothingReadable, RunError
 from iqa_cli.scale.card import load_run
 from iqa_cli.scale.manifest import read_shard, shard_name
-from iqa_cli.scale.places import Place
 from iqa_cli.scale.planning import plan
+from iqa_cli.stores.places import Place
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,8 @@ import pytest
 from needs import need_libraries
 from servers import with_path
 
-from iqa_cli.scale.places import Place
 from iqa_cli.scale.verify import verify
+from iqa_cli.stores.places import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,9 +13,9 @@ from servers import FaultProxy, Faults
 from iqa_cli.scale.card import load_run
 from iqa_cli.scale.gather import reports
 from iqa_cli.scale.parts import pack_part, part_name, read_part, unpack_part
-from iqa_cli.scale.places import Place
 from iqa_cli.scale.shard import Task, Worker
 from iqa_cli.scale.verify import verify
+from iqa_cli.stores.places import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,9 +104,9 @@ def test_a_refused_photo_is_a_row_and_refused_credentials_are_not(
 
 
 def test_a_store_that_is_away_is_nobodys_photo(planned: Place, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from iqa_cli.scale import places, reading
+    from iqa_cli.stores import places, remote
 
-    monkeypatch.setattr(reading, "TRIES", 1)
+    monkeypatch.setattr(remote, "TRIES", 1)
     monkeypatch.setattr(places, "RETRIES", {**places.RETRIES, "max_retries": 0})
     with FaultProxy(server, Faults()) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)

@@ -13,8 +13,8 @@ from iqa_cli.errors import WorkerLost
 from iqa_cli.pipeline.workers import why_unread
 from iqa_cli.scale.card import load_model, load_run
 from iqa_cli.scale.engines import Died, Done, Outcome, Task
-from iqa_cli.scale.places import Place
 from iqa_cli.scale.shard import work
+from iqa_cli.stores.places import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,11 +12,11 @@ import time
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 from iqa_cli.records import StoredPhoto
-from iqa_cli.scale.places import explained
+from iqa_cli.stores.places import explained
 
 if TYPE_CHECKING:
     from iqa_cli.errors import StoreError
-    from iqa_cli.scale.places import Place
+    from iqa_cli.stores.places import Place
 
 Failure = Literal["changed", "vanished", "denied", "unreachable"]
 """Why an object could not be read: it is another one than planned, there is none, we may not, or nobody knows."""

@@ -9,8 +9,8 @@ import pytest
 from servers import FaultProxy, Faults
 
 from iqa_cli.errors import StoreError
-from iqa_cli.scale.commit import write_once
-from iqa_cli.scale.places import Place
+from iqa_cli.stores.once import write_once
+from iqa_cli.stores.places import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,10 +10,10 @@ import time
 from typing import TYPE_CHECKING
 
 from iqa_cli.errors import StoreError
-from iqa_cli.scale.places import explained
+from iqa_cli.stores.places import explained
 
 if TYPE_CHECKING:
-    from iqa_cli.scale.places import Place
+    from iqa_cli.stores.places import Place
 
 TRIES = 5
 """Of one write, beside what the client tries again by itself."""

@@ -10,8 +10,8 @@ from servers import FaultProxy, Faults
 
 from iqa_cli.photos.files import read_file
 from iqa_cli.records import Unreadable
-from iqa_cli.scale.places import Place
-from iqa_cli.scale.reading import HEAD_BYTES, NEXT_BYTES, RemotePhoto
+from iqa_cli.stores.places import Place
+from iqa_cli.stores.remote import HEAD_BYTES, NEXT_BYTES, RemotePhoto
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -195,6 +195,6 @@ class FaultProxy:
 
 def with_path() -> dict[str, str]:
     """This environment, for a process that imports the package and the tests' modules as this one does."""
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
     before = os.environ.get("PYTHONPATH")
     return {**os.environ, "PYTHONPATH": root + (os.pathsep + before if before else "")}
