@@ -100,6 +100,8 @@ class FaultProxy:
         self._chance = random.Random(seed)  # noqa: S311 - drawn faults
         self.counts: dict[str, int] = {"requests": 0, "503": 0, "reset": 0, "lost": 0, "ranges ignored": 0, "403": 0}
         self.bytes_out = 0
+        self.lines: list[str] = []
+        """First lines of all requests."""
         self._port = free_port()
         self.url = f"http://{HOST}:{self._port}"
         self._loop = asyncio.new_event_loop()
@@ -143,6 +145,7 @@ class FaultProxy:
         body = await reader.readexactly(int(length[1])) if length else b""
         self.counts["requests"] += 1
         method, path = head.split(b" ", 2)[:2]
+        self.lines.append(head.partition(b"\r\n")[0].decode())
         is_write = method == b"PUT"
         if self.faults.refused and re.search(self.faults.refused, path.decode()):
             self._spoil("403")

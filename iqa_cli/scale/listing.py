@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from iqa_cli.errors import StoreError
 from iqa_cli.photos.discover import SUFFIXES
 from iqa_cli.photos.left_out import MARKED, NO_MEDIA, LeftOut, keeper_of
-from iqa_cli.stores.places import explained
+from iqa_cli.stores.places import TRIES, explained, pause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -74,25 +74,26 @@ class BucketLister:
         self._place = place
 
     def pages(self, prefix: str, after: str | None) -> Iterator[Sequence[Entry]]:
-        """See `Lister`; raises StoreError."""
-        try:
-            listed = self._place.store.list(prefix.rstrip("/") or None, offset=after, chunk_size=PAGE)
-            for page in listed:
-                yield [_entry(found) for found in page]
-        except Exception as error:  # noqa: BLE001 - whatever a store answers
-            raise explained(error, self._place.url, "listed") from None
+        """See `Lister`; raises StoreError. An answer that breaks off is asked for again from where it did."""
+        attempt = 0
+        while True:
+            try:
+                for page in self._place.store.list(prefix.rstrip("/") or None, offset=after, chunk_size=PAGE):
+                    entries = [_entry(found) for found in page]
+                    yield entries
+                    attempt, after = 0, entries[-1].key if entries else after
+            except Exception as error:
+                problem = explained(error, self._place.url, "listed")
+                attempt += 1
+                if attempt == TRIES or not problem.is_passing:
+                    raise problem from error
+                pause(attempt)
+            else:
+                return
 
     def has(self, key: str) -> bool:
         """See `Lister`; raises StoreError."""
-        from obstore import exceptions
-
-        try:
-            self._place.store.head(key)
-        except (exceptions.NotFoundError, FileNotFoundError):
-            return False
-        except Exception as error:  # noqa: BLE001 - whatever a store answers
-            raise explained(error, self._place.where(key), "read") from None
-        return True
+        return self._place.has(key)
 
 
 def _entry(found: Any) -> Entry:

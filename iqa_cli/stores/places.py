@@ -7,17 +7,22 @@ What a store needs beside its name (keys, region, endpoint) comes from the usual
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import itertools
 import os
 import re
+import time
 import urllib.parse
 import urllib.request
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from iqa_cli.errors import MissingExtra, RunError, StoreError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://")
 _BUCKETS = ("s3", "gs", "az")
@@ -38,6 +43,9 @@ RETRIES: Any = {
     "backoff": {"init_backoff": dt.timedelta(milliseconds=100), "max_backoff": dt.timedelta(seconds=8), "base": 2},
 }
 """Of one request after 5xx, 429 and broken connections; a shard that fails all the same is tried again as a whole."""
+TRIES = 5
+"""Of one request beside that: no client tries again by itself where an answer breaks off in the middle."""
+_FIRST_PAUSE_S = 0.2
 
 
 def is_bucket(text: str) -> bool:
@@ -128,12 +136,24 @@ class Place:
         """
         from obstore import exceptions
 
-        try:
-            return bytes(self.store.get(name).bytes())
-        except (exceptions.NotFoundError, FileNotFoundError):
+        def ask() -> bytes | None:
+            with contextlib.suppress(exceptions.NotFoundError, FileNotFoundError):
+                return bytes(self.store.get(name).bytes())
             return None
-        except Exception as error:  # noqa: BLE001 - whatever a store answers
-            raise explained(error, self.where(name), "read") from None
+
+        return patiently(ask, self.where(name), "read")
+
+    def has(self, name: str) -> bool:
+        """Whether there is an object; raises StoreError if the store does not say."""
+        from obstore import exceptions
+
+        def ask() -> bool:
+            with contextlib.suppress(exceptions.NotFoundError, FileNotFoundError):
+                self.store.head(name)
+                return True
+            return False
+
+        return patiently(ask, self.where(name), "read")
 
     def must_get(self, name: str, hint: str) -> bytes:
         """The same of one that has to be there.
@@ -150,27 +170,47 @@ class Place:
 
         raises  StoreError  if it cannot be written
         """
-        try:
-            self.store.put(name, content, use_multipart=False)
-        except Exception as error:  # noqa: BLE001 - whatever a store answers
-            raise explained(error, self.where(name), "written") from None
+        patiently(lambda: self.store.put(name, content, use_multipart=False), self.where(name), "written")
 
     def names(self, folder: str) -> list[str]:
         """Names of all objects in a folder of this place, sorted, with the folder's in front.
 
         raises  StoreError  if it cannot be listed
         """
-        try:
-            pages: Iterator[Any] = self.store.list(folder, chunk_size=1000)
-            return sorted(str(entry["path"]) for page in pages for entry in page)
-        except FileNotFoundError:
+
+        def ask() -> list[str]:
+            with contextlib.suppress(FileNotFoundError):
+                pages: Iterator[Any] = self.store.list(folder, chunk_size=1000)
+                return sorted(str(entry["path"]) for page in pages for entry in page)
             return []
-        except Exception as error:  # noqa: BLE001 - whatever a store answers
-            raise explained(error, self.where(folder), "listed") from None
+
+        return patiently(ask, self.where(folder), "listed")
 
     def where(self, name: str) -> str:
         """What a person calls an object of this place."""
         return f"{self.url.rstrip('/')}/{name}"
+
+
+def patiently(ask: Callable[[], T], where: str, verb: str) -> T:
+    """What a store answers, asked again after a growing pause where that may help.
+
+    where, verb  as of `explained`
+    raises       StoreError  if it does not answer, or asking again would not help
+    """
+    for attempt in itertools.count(1):
+        try:
+            return ask()
+        except Exception as error:
+            problem = explained(error, where, verb)
+            if attempt == TRIES or not problem.is_passing:
+                raise problem from error
+            pause(attempt)
+    raise AssertionError
+
+
+def pause(attempt: int) -> None:
+    """Wait after so many attempts that failed."""
+    time.sleep(_FIRST_PAUSE_S * 2 ** (attempt - 1))
 
 
 def explained(error: BaseException, where: str, verb: str) -> StoreError:

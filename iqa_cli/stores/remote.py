@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import errno
 import io
-import time
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 from iqa_cli.records import StoredPhoto
-from iqa_cli.stores.places import explained
+from iqa_cli.stores.places import TRIES, explained, pause
 
 if TYPE_CHECKING:
     from iqa_cli.errors import StoreError
@@ -25,9 +24,6 @@ HEAD_BYTES = 69_632
 """17 blocks of 4 KiB: the first that hold an APP1 segment of full length behind a JFIF header."""
 NEXT_BYTES = 32 * 1024
 """The least that a later request asks for: half of what travels is a request's own time."""
-TRIES = 4
-"""Of one request, beside what the client tries again by itself: answers that break off in the middle."""
-_FIRST_PAUSE_S = 0.2
 
 
 class RemotePhoto(StoredPhoto):
@@ -128,7 +124,7 @@ class RemotePhoto(StoredPhoto):
         attempt = 0
         while attempt < TRIES:
             if problem is not None:
-                time.sleep(_FIRST_PAUSE_S * 2 ** (attempt - 1))
+                pause(attempt)
             try:
                 return self._request(part)
             except (exceptions.NotFoundError, FileNotFoundError):

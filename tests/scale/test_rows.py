@@ -107,6 +107,7 @@ def test_a_store_that_is_away_is_nobodys_photo(planned: Place, server: str, monk
     from iqa_cli.stores import places, remote
 
     monkeypatch.setattr(remote, "TRIES", 1)
+    monkeypatch.setattr(places, "_FIRST_PAUSE_S", 0.0)
     monkeypatch.setattr(places, "RETRIES", {**places.RETRIES, "max_retries": 0})
     with FaultProxy(server, Faults()) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)

@@ -86,3 +86,21 @@ def test_a_run_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
     with pytest.raises(StoreError, match="cannot be opened"):
         Place(str(tmp_path / "file" / "run")).get("run.json")
+
+
+def test_answers_that_break_off_are_asked_for_again(store: str, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    direct = Place(store)
+    names = [f"{number:03}.jpg" for number in range(40)]
+    for name in names:
+        direct.put(name, name.encode())
+    with FaultProxy(server, Faults(reset=0.3), seed=4) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        through = Place(store)
+        for name in names[:10]:
+            assert through.get(name) == name.encode()
+            assert through.has(name)
+        assert not through.has("other")
+        for _ in range(5):
+            assert through.names("") == names
+            assert [entry.key for page in BucketLister(through).pages("", "007.jpg") for entry in page] == names[8:]
+        assert proxy.counts["reset"] >= 5

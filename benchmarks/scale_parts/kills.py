@@ -1,0 +1,152 @@
+"""Drivers, workers and nodes that are killed at random moments, and drivers that stop breathing for a while."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from servers import with_path
+
+from scale_parts.bed import TIMEOUT_S, Bed, iqa, is_whole, same_rows, start
+
+if TYPE_CHECKING:
+    import random
+
+JOBS = 2
+SHARD = 5
+
+
+def drivers(bed: Bed, count: int, chance: random.Random) -> str:
+    """`kill -9` of the driver, then `--resume`, until there were so many."""
+    killed = rounds = redone = 0
+    sound = True
+    while killed < count:
+        name = f"drivers{rounds}"
+        rounds += 1
+        run = planned(bed, name)
+        while True:
+            process = start("run", run, "--resume", "--jobs", JOBS, log=bed.work / "drivers.log")
+            try:
+                process.wait(chance.uniform(0.5, 4.0) if killed < count else TIMEOUT_S)
+                break
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                killed += 1
+        redone += again(bed, name)
+        sound = sound and is_whole(run) and same_rows(bed, run)
+    return row("kill -9 of the driver", killed, rounds, sound, redone, killed * JOBS)
+
+
+def workers(bed: Bed, count: int, chance: random.Random) -> str:
+    """`kill -9` of a process that judges."""
+    killed = rounds = redone = 0
+    sound = True
+    while killed < count:
+        name = f"workers{rounds}"
+        rounds += 1
+        run = planned(bed, name)
+        process = start("run", run, "--jobs", JOBS, log=bed.work / "workers.log")
+        while process.poll() is None:
+            time.sleep(chance.uniform(0.3, 1.5))
+            children = children_of(process.pid) if bed.shards_read(name) else []
+            if killed < count and children and process.poll() is None:
+                with contextlib.suppress(OSError):
+                    os.kill(chance.choice(children), signal.SIGKILL)
+                    killed += 1
+        redone += again(bed, name)
+        sound = sound and process.returncode == 0 and is_whole(run) and same_rows(bed, run)
+    return row("kill -9 of a worker", killed, rounds, sound, redone, killed)
+
+
+def nodes(bed: Bed, count: int, chance: random.Random) -> str:
+    """The end of a node of a Ray cluster of two, without a word; another one joins."""
+    script = Path(__file__).parents[2] / "tests" / "scale" / "cluster.py"
+    killed = rounds = redone = 0
+    sound = True
+    with (bed.work / "cluster.log").open("ab") as log:
+        cluster = subprocess.Popen(
+            [sys.executable, str(script)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=with_path(),
+        )
+    if cluster.stdin is None or cluster.stdout is None:
+        raise RuntimeError("the cluster takes no commands")
+    address = cluster.stdout.readline().strip()
+    while killed < count:
+        name = f"nodes{rounds}"
+        rounds += 1
+        run = planned(bed, name)
+        process = start("run", run, "--engine", "ray", "--address", address, log=bed.work / "nodes.log")
+        while process.poll() is None:
+            time.sleep(chance.uniform(1.0, 6.0))
+            if killed < count and process.poll() is None and bed.shards_read(name):
+                print("kill", file=cluster.stdin, flush=True)
+                cluster.stdout.readline()
+                killed += 1
+        redone += again(bed, name)
+        sound = sound and process.returncode == 0 and is_whole(run) and same_rows(bed, run)
+    cluster.communicate("end\n", timeout=120)
+    return row("end of a Ray node", killed, rounds, sound, redone, killed)
+
+
+def zombies(bed: Bed, count: int) -> str:
+    """A driver and its workers are stopped for longer than a lease lasts; they go on beside the one that took over."""
+    sound = True
+    refused = redone = 0
+    for number in range(count):
+        name = f"zombies{number}"
+        run = planned(bed, name)
+        log = bed.work / f"zombie{number}.log"
+        first = start("run", run, "--jobs", JOBS, log=log)
+        while not bed.shards_read(name):
+            time.sleep(0.05)
+        time.sleep(0.3)
+        os.killpg(first.pid, signal.SIGSTOP)
+        second = start("run", run, "--resume", "--jobs", JOBS, log=bed.work / "second.log")
+        time.sleep(24 + number)  # a lease is watched for 20 s
+        os.killpg(first.pid, signal.SIGCONT)
+        sound = sound and second.wait(TIMEOUT_S) == 0
+        refused += first.wait(TIMEOUT_S) == 3 and b"took over" in log.read_bytes()
+        redone += again(bed, name)
+        sound = sound and is_whole(run) and same_rows(bed, run)
+    return row(f"a driver stopped for 24 s or more ({refused} gave way)", count, count, sound, redone, count * JOBS * 3)
+
+
+def planned(bed: Bed, name: str) -> str:
+    """A new run over all photos."""
+    run = bed.place(name)
+    iqa("plan", bed.source, "--out", run, "--shard", SHARD)
+    return run
+
+
+def again(bed: Bed, name: str) -> int:
+    """Shards that a worker began though one had begun them before."""
+    begun = bed.shards_read(name)
+    return sum(begun.values()) - len(begun)
+
+
+def children_of(pid: int) -> list[int]:
+    """Processes that a process started to judge; not the one by which Python looks after what they share."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, IndexError):
+            parent = int(stat.read_bytes().rpartition(b")")[2].split()[1])
+            if parent == pid and b"spawn_main" in stat.with_name("cmdline").read_bytes():
+                found.append(int(stat.parent.name))
+    return found
+
+
+def row(what: str, count: int, rounds: int, sound: bool, redone: int, most: int) -> str:
+    """A row of the table."""
+    said = "every row once, the CSV of assess" if sound else "WRONG"
+    return f"| {what} | {count} in {rounds} runs | {said} | {redone} (at most {most}) |"
