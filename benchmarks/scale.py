@@ -21,13 +21,10 @@ import random
 import sys
 import tempfile
 from pathlib import Path
-
-ROOT = Path(__file__).parents[1]
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-
 from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from scale_parts import faults, kills, memory, pace, reads
 from scale_parts.bed import bed, iqa, is_whole, same_rows

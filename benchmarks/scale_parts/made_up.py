@@ -6,9 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if __name__ == "__main__":  # a process of its own
-    sys.path.insert(0, str(Path(__file__).parents[2]))
-    sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "scale"))
+sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "scale"))
 
 from drawn import settings_for
 
