@@ -69,10 +69,15 @@ def lines(part: str, options: argparse.Namespace, work: Path) -> Iterator[str]:
         chance = random.Random(options.seed)  # noqa: S311 - drawn moments
         yield "| what | how often | at the end | shards begun again |\n|---|---|---|---|"
         with bed(work, 600) as ground:
-            yield kills.drivers(ground, options.kills[0], chance)
-            yield kills.workers(ground, options.kills[1], chance)
-            yield kills.nodes(ground, options.kills[2], chance)
-            yield kills.zombies(ground, options.kills[3])
+            drivers, workers, nodes, stops = options.kills
+            if drivers:
+                yield kills.drivers(ground, drivers, chance)
+            if workers:
+                yield kills.workers(ground, workers, chance)
+            if nodes:
+                yield kills.nodes(ground, nodes, chance)
+            if stops:
+                yield kills.zombies(ground, stops)
     elif part == "faults":
         yield "| runs | requests | faults met | whole, and the CSV of assess |\n|---|---|---|---|"
         with bed(work, 600) as ground:

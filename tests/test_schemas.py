@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import io
 import json
 import shutil
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from needs import need_libraries
 from PIL import Image
 
 from iqa_cli.cli.app import main
@@ -30,7 +33,10 @@ WRITERS = {
     ("doctor", "--json"): "doctor-1",
     ("eval", "--json"): "evaluation-1",
     ("eval --summary", "--json"): "evaluation-summary-1",
+    ("gather", "--json"): "audit-1",
+    ("gather", "--jsonl"): "audit-lines-2",
     ("graph-check", "--json"): "graph-check-1",
+    ("run", "--progress"): "run-progress-1",
 }
 Documents = dict[str, list[dict[str, Any]]]
 
@@ -71,26 +77,31 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def run(workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
-    """Runs a command in the workplace; its stdout as JSON if there is any."""
-    monkeypatch.chdir(workplace)
+@pytest.fixture(scope="module")
+def documents(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Documents]:
+    """Real output by schema; made once, so who changes one copies it."""
+    need_libraries("obstore", "pyarrow")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(workplace)
+        patch.setenv("IQA_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
 
-    def _run(*arguments: str) -> Any:
-        monkeypatch.setattr("sys.argv", ["iqa", *arguments])
-        with pytest.raises(SystemExit) as left:
-            main()
-        out, err = capsys.readouterr()
-        assert left.value.code in (0, None, 1, 3), err
-        return json.loads(out) if out.startswith("{") else None
+        def run(*arguments: str) -> Any:
+            patch.setattr("sys.argv", ["iqa", *arguments])
+            stdout, stderr = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+            with (
+                pytest.raises(SystemExit) as left,
+                contextlib.redirect_stdout(stdout),
+                contextlib.redirect_stderr(stderr),
+            ):
+                main()
+            out, err = (stream.buffer.getvalue().decode() for stream in (stdout, stderr))  # type: ignore[attr-defined]
+            assert left.value.code in (0, None, 1, 3), err
+            return json.loads(out) if out.startswith("{") else None
 
-    return _run
+        yield _written(run, workplace)
 
 
-@pytest.fixture
-def documents(run: Callable[..., Any], workplace: Path) -> Documents:
-    """Real output by schema."""
-
+def _written(run: Callable[..., Any], workplace: Path) -> Documents:
     def read(name: str) -> dict[str, Any]:
         loaded: dict[str, Any] = json.loads((workplace / name).read_text("utf-8"))
         return loaded
@@ -98,6 +109,11 @@ def documents(run: Callable[..., Any], workplace: Path) -> Documents:
     files = ("--json", "audit.json", "--jsonl", "audit.jsonl", "--csv", "audit.csv", "--html", "audit.html")
     run("assess", "a", "--no-cache", *files, "--by", "camera", "--by", "iso,lens")
     lines = [json.loads(line) for line in (workplace / "audit.jsonl").read_text("utf-8").splitlines()]
+    run("plan", "a", "--out", "planned", "--shard", "3")
+    run("run", "planned", "--jobs", "1", "--progress", "progress.jsonl")
+    run("gather", "planned", "--json", "gathered.json", "--jsonl", "gathered.jsonl", "--csv", "gathered.csv")
+    gathered = [json.loads(line) for line in (workplace / "gathered.jsonl").read_text("utf-8").splitlines()]
+    progress = [json.loads(line) for line in (workplace / "progress.jsonl").read_text("utf-8").splitlines()]
     run("compare", "a", "b", "--no-cache", "--json", "folders.json", "--by", "iso")
     run("compare", "audit.jsonl", "b", "--no-cache", "--decode", "full", "--json", "report.json")
     run("eval", "labels.csv", "--images", "a", "--predictions", "p.csv", "--json", "e1.json")
@@ -105,9 +121,9 @@ def documents(run: Callable[..., Any], workplace: Path) -> Documents:
     run("eval", "labels.csv", "--images", "a", "--against", "default", "--json", "e3.json")
     run("eval", "--summary", "e1.json", "e2.json", "--json", "summary.json")
     return {
-        "audit-1": [read("audit.json")],
-        "audit-lines-2": lines,
-        "audit-sidecar-1": [read("audit.csv.meta.json")],
+        "audit-1": [read("audit.json"), read("gathered.json")],
+        "audit-lines-2": lines + gathered,
+        "audit-sidecar-1": [read("audit.csv.meta.json"), read("gathered.csv.meta.json")],
         "checkpoint-check-1": [run("checkpoint-check", "default", "damaged", "nowhere", "--json")],
         "comparison-1": [read("folders.json"), read("report.json")],
         "doctor-1": [run("doctor", "--json")],
@@ -116,6 +132,7 @@ def documents(run: Callable[..., Any], workplace: Path) -> Documents:
         "graph-check-1": [
             run("graph-check", "smartphone-6", "smartphone-12", "broken.json", "contradiction.json", "--json")
         ],
+        "run-progress-1": progress,
     }
 
 

@@ -23,7 +23,7 @@ SHARD = 5
 
 
 def drivers(bed: Bed, count: int, chance: random.Random) -> str:
-    """`kill -9` of the driver, then `--resume`, until there were so many."""
+    """`kill -9` of the driver, then `--resume`, until there were so many; each while shards are in hand."""
     killed = rounds = redone = 0
     sound = True
     while killed < count:
@@ -31,9 +31,12 @@ def drivers(bed: Bed, count: int, chance: random.Random) -> str:
         rounds += 1
         run = planned(bed, name)
         while True:
+            begun = bed.shards_read(name).total()
             process = start("run", run, "--resume", "--jobs", JOBS, log=bed.work / "drivers.log")
+            while killed < count and process.poll() is None and bed.shards_read(name).total() == begun:
+                time.sleep(0.02)
             try:
-                process.wait(chance.uniform(0.5, 4.0) if killed < count else TIMEOUT_S)
+                process.wait(chance.uniform(0.0, 1.0) if killed < count else TIMEOUT_S)
                 break
             except subprocess.TimeoutExpired:
                 process.kill()

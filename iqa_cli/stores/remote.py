@@ -23,8 +23,8 @@ Failure = Literal["changed", "vanished", "denied", "unreachable"]
 HEAD_BYTES = 69_632
 """17 blocks of 4 KiB: the first that hold an APP1 segment of full length behind a JFIF header."""
 NEXT_BYTES = 8 * 1024
-"""The least that a later request asks for. Who looks for segments behind a long one jumps, so more would be for nothing: a
-phone's photo with three of them between EXIF and picture costs 94 KB, by 32 KiB it would 135."""
+"""The least that a later request asks for. Who looks for segments behind a long one jumps, so more would be for
+nothing: a phone's photo with three of them between EXIF and picture costs 94 KB, by 32 KiB it would 135."""
 
 
 class RemotePhoto(StoredPhoto):

@@ -69,7 +69,7 @@ def test_a_key_that_the_client_cannot_address_is_named(store: str, server: str) 
     assert "rename" in (error.hint or "")
 
 
-@pytest.mark.parametrize("url", ["ftp://host/DCIM", "http://host/x", "s3://", "s3:///DCIM"])
+@pytest.mark.parametrize("url", ["ftp://photos.example/DCIM", "http://photos.example/x", "s3://", "s3:///DCIM"])
 def test_what_names_no_store_is_wrong_usage(url: str) -> None:
     with pytest.raises(UsageError) as caught:
         is_bucket(url)
