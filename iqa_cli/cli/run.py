@@ -72,6 +72,7 @@ def run(
     """
     from iqa_cli.cli.scale_view import watching
     from iqa_cli.cli.streams import say
+    from iqa_cli.report.text import shown
     from iqa_cli.scale.driver import Driver
     from iqa_cli.stores.places import Place
     from iqa_cli.wording import counted
@@ -97,10 +98,11 @@ def run(
     counts = result.progress
     done = counts.shards_before + counts.shards
     if progress != "-":
-        typer.echo(
-            f"{done} of {counted(counts.shards_total, 'shard')} done, {counted(counts.photos, 'photo')} judged now "
-            f"({counts.photos_per_s:.1f} a second, {counts.bytes_read / 1e9:.2f} GB read)"
-        )
+        now = f"{counted(counts.photos, 'photo')} judged now ({counts.photos_per_s:.1f} a second"
+        read = f", {counts.bytes_read / 1e9:.2f} GB read" if counts.bytes_read else ""
+        said = f"{now}{read})" if counts.shards else "none of them now"
+        then = f": iqa verify {shown(place)}" if result.is_complete else ""
+        typer.echo(f"{done} of {counted(counts.shards_total, 'shard')} done, {said}{then}")
     _end(result, done)
 
 

@@ -96,7 +96,7 @@ class Driver:
 
     place       of the run
     engine      not entered yet
-    resume      go on with a run that has results; without it such a run is refused
+    resume      go on with a run that has some results; without it such a run is refused
     max_bytes   begin no shard that would probably lead beyond so many bytes read of photos; None for any
     deadline_s  that a shard may take
     tell        is shown the progress about twice a second
@@ -134,13 +134,13 @@ class Driver:
     def drive(self) -> Result:
         """Do what is left.
 
-        raises  RunError    if there are results and nobody said `resume`, if another driver is alive or took over
+        raises  RunError    if there are some results and nobody said `resume`, if another driver is alive or took over
                 StoreError  if the store does not answer at the start
                 WorkerLost  if one worker after the other ends
         """
         with Lease(self._place) as lease:
             done = done_shards(self._place, self._run)
-            if done and not self._resume:
+            if 0 < len(done) < len(self._run.shards) and not self._resume:
                 raise RunError(
                     f"{self._place.url}: {len(done)} of {len(self._run.shards)} shards are done",
                     hint="--resume goes on with the others",

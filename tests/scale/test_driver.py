@@ -192,6 +192,16 @@ def test_a_run_with_results_goes_on_only_when_asked_to(place: Place) -> None:
     assert result.progress.photos_before == 2 * ROWS
 
 
+def test_a_run_that_is_done_has_nothing_left_to_ask(place: Place) -> None:
+    for number in range(5):
+        place.put(f"part/{number:05}.parquet", b"x")
+    engine = Scripted(done)
+    result = Driver(place, engine).drive()
+    assert result.is_complete
+    assert engine.tasks == []
+    assert result.progress.shards == 0
+
+
 def test_max_bytes_begins_no_shard_beyond_it(place: Place) -> None:
     from iqa_cli.scale.card import load_run
 
