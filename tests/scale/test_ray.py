@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -12,6 +13,9 @@ import pytest
 from needs import need_libraries
 from servers import with_path
 
+from iqa_cli.cache.codec import unpack
+from iqa_cli.scale.card import load_run
+from iqa_cli.scale.parts import read_part
 from iqa_cli.scale.verify import verify
 from iqa_cli.stores.places import Place
 
@@ -85,6 +89,42 @@ def test_a_cluster_that_loses_nodes_judges_each_photo_once(
     iqa("assess", tmp_path / "photos", "--no-cache", "--checkpoint", checkpoint_folder, "--csv", tmp_path / "local.csv")
     expected = (tmp_path / "local.csv").read_bytes()
     assert out.read_bytes().replace(f"{store}/photos/".encode(), f"{tmp_path}/photos/".encode()) == expected
+
+
+def test_a_photo_that_ends_its_workers_is_found_by_ray_too(
+    tmp_path: Path, save_grey: Callable[..., Path], iqa: Callable[..., object], checkpoint_folder: Path
+) -> None:
+    """In a process of its own: Ray leaves threads behind in whoever started it."""
+    need_libraries("ray")
+    for number in range(6):
+        save_grey(f"photos/{number}{'-deadly' if number == 4 else ''}.png", 60 + number)
+    run = tmp_path / "run"
+    iqa("plan", tmp_path / "photos", "--out", run, "--shard", 6, "--checkpoint", checkpoint_folder)
+    script = """
+import sys
+import deadly
+from iqa_cli.scale.driver import Driver
+from iqa_cli.scale.engines.ray import RayEngine
+from iqa_cli.stores.places import Place
+if __name__ == "__main__":
+    result = Driver(Place(sys.argv[1]), RayEngine(sys.argv[1], "local", 1, deadly.die_over_deadly)).drive()
+    sys.exit(not result.is_complete)
+"""
+    known = with_path()
+    beside = str(Path(__file__).parent)
+    subprocess.run(
+        [sys.executable, "-c", script, str(run)],
+        check=True,
+        timeout=240,
+        env={**known, "PYTHONPATH": beside + os.pathsep + known["PYTHONPATH"]},
+    )
+    place = Place(str(run))
+    found = verify(place)
+    assert found.is_whole
+    assert found.states == {"ok": 5, "error": 1}
+    (row,) = (row for row in read_part(place, load_run(place), 0) if row.state == "error")
+    assert row.key == "4-deadly.png"
+    assert "of Ray" in (unpack(row.report, row.key).error or "")
 
 
 def test_no_ray_at_an_address_is_one_sentence(
