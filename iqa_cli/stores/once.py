@@ -25,12 +25,16 @@ def write_once(place: Place, name: str, content: bytes) -> bool:
     from obstore import exceptions
 
     where = place.where(name)
+    place.make()
 
     def ask() -> bool:
         try:
             place.store.put(name, content, mode="create", use_multipart=False)
         except (exceptions.AlreadyExistsError, FileExistsError):
-            return place.get(name) == content
+            there = place.get(name)
+            if there is None:  # two at once, of which neither won
+                raise StoreError(f"{where}: somebody wrote it, and it is not there", is_passing=True) from None
+            return there == content
         except (exceptions.NotSupportedError, NotImplementedError):
             raise StoreError(
                 f"{where}: this store cannot write an object only if it is not there",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import errno
 import itertools
 import os
 import re
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_URL = re.compile(r"([a-z][a-z0-9+.-]*)://")
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(//|/(?!/))")
+"""A scheme has two letters at least: one is a drive."""
 _BUCKETS = ("s3", "gs", "az")
 _VARIABLES = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (aws configure export-credentials --format env prints them)",
@@ -32,8 +34,13 @@ _VARIABLES = {
     "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN",
 }
 _ENDPOINTS = {"s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"), "az": ("AZURE_ENDPOINT",), "gs": ()}
-_ROLES = ("/api/token", "meta-data/iam", "computeMetadata", "metadata/identity", "169.254.")
+_ROLES = re.compile(r"https?://[^/\s]+/(latest/(api/token|meta-data/iam)|computeMetadata|metadata/identity)")
 """Where a client looks last for credentials: at what tells a machine its role."""
+_STATUS = re.compile(r"non-2xx status code: (\d{3})")
+_CODE = re.compile(r"<Code>([^<]+)</Code>")
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
+_REFUSED = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "AuthenticationFailed")
+_NO_BUCKET = ("NoSuchBucket", "ContainerNotFound")
 _TIMEOUT = dt.timedelta(seconds=60)
 """For one request, a whole photo included."""
 _CONNECTING = dt.timedelta(seconds=10)
@@ -51,23 +58,34 @@ _FIRST_PAUSE_S = 0.2
 def is_bucket(text: str) -> bool:
     """Whether this names a bucket, not a folder.
 
-    raises  UsageError  for a URL of another kind
+    raises  UsageError  for nothing, and for a URL of another kind
     """
+    if not text:
+        raise UsageError("a place needs a name", hint="s3://bucket/prefix, gs://, az://, file:// or a folder")
     found = _URL.match(text)
-    if found is None or found[1] == "file":
+    if found is None:
         return False
-    if found[1] not in _BUCKETS:
-        raise UsageError(f"{text}: iqa knows no {found[1]}://", hint="s3://, gs://, az://, file:// or a folder")
-    if not urllib.parse.urlsplit(text).netloc:
-        raise UsageError(f"{text}: this names no bucket", hint=f"{found[1]}://bucket/prefix")
+    scheme, slashes = found[1], found[2]
+    if scheme == "file" and slashes == "//":
+        folder_of(text)
+        return False
+    if scheme not in _BUCKETS or slashes != "//":
+        known = scheme.lower() if scheme.lower() in (*_BUCKETS, "file") else ""
+        hint = f"{known}://{text[found.end() :]}" if known else "s3://, gs://, az://, file:// or a folder"
+        raise UsageError(f"{text}: iqa knows no {found[0]}", hint=hint)
+    if not text[found.end() :].partition("/")[0]:
+        raise UsageError(f"{text}: this names no bucket", hint=f"{scheme}://bucket/prefix")
     return True
 
 
 def folder_of(text: str) -> str:
-    """The folder that a path or a `file://` URL names."""
+    """The folder that a path or a `file://` URL names; raises UsageError for one of another machine."""
     if not text.startswith("file://"):
         return text
-    return urllib.request.url2pathname(urllib.parse.urlsplit(text).path)
+    host, slash, path = text.removeprefix("file://").partition("/")
+    if host not in ("", "localhost") or not slash:
+        raise UsageError(f"{text}: this names a folder of the machine {host!r}", hint="file:///folder has three slashes")
+    return urllib.request.url2pathname("/" + path)
 
 
 class Place:
@@ -100,13 +118,10 @@ class Place:
         except ImportError:
             raise MissingExtra("an audit over object storage", "obstore", "scale") from None
         if not self.is_bucket:
-            folder = os.path.abspath(folder_of(self.url))  # noqa: PTH100 - a plain string
             try:
-                os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - see above
-                return store.LocalStore(folder)
+                return store.LocalStore(self._folder)
             except (OSError, exceptions.BaseError) as error:
-                reason = error.strerror if isinstance(error, OSError) else str(error)
-                raise StoreError(f"{self.url}: cannot be opened ({reason})", hint="name another folder") from None
+                raise self._no_folder(error) from None
         # Not by `from_url`: what a prefix has in common with an escape of URLs would be taken for one.
         scheme, _, rest = self.url.partition("://")
         bucket, _, prefix = rest.partition("/")
@@ -125,6 +140,28 @@ class Place:
             raise explained(error, self.url, "opened") from None
 
     @property
+    def _folder(self) -> str:
+        return os.path.abspath(folder_of(self.url))  # noqa: PTH100 - a plain string
+
+    def _no_folder(self, error: Exception) -> StoreError:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        return StoreError(f"{self.url}: cannot be opened ({reason})", hint="name another folder")
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is such a folder; of a bucket nobody knows before asking."""
+        return self.is_bucket or os.path.isdir(self._folder)  # noqa: PTH112 - a plain string
+
+    def make(self) -> None:
+        """Make the folder, if it is one and not there yet; raises StoreError if it cannot be made."""
+        if self._opened is not None or self.is_bucket:
+            return
+        try:
+            os.makedirs(self._folder, exist_ok=True)  # noqa: PTH103 - a plain string
+        except OSError as error:
+            raise self._no_folder(error) from None
+
+    @property
     def _endpoint(self) -> str | None:
         names = _ENDPOINTS.get(self.url.partition(":")[0], ())
         return next((os.environ[name] for name in names if os.environ.get(name)), None)
@@ -136,16 +173,25 @@ class Place:
         """
         from obstore import exceptions
 
-        def ask() -> bytes | None:
-            with contextlib.suppress(exceptions.NotFoundError, FileNotFoundError):
-                return bytes(self.store.get(name).bytes())
+        if not self.is_there:
             return None
+
+        def ask() -> bytes | None:
+            try:
+                return bytes(self.store.get(name).bytes())
+            except (exceptions.NotFoundError, FileNotFoundError) as error:
+                if is_no_bucket(error):
+                    raise
+                return None
 
         return patiently(ask, self.where(name), "read")
 
     def has(self, name: str) -> bool:
         """Whether there is an object; raises StoreError if the store does not say."""
         from obstore import exceptions
+
+        if not self.is_there:
+            return False
 
         def ask() -> bool:
             with contextlib.suppress(exceptions.NotFoundError, FileNotFoundError):
@@ -170,6 +216,7 @@ class Place:
 
         raises  StoreError  if it cannot be written
         """
+        self.make()
         patiently(lambda: self.store.put(name, content, use_multipart=False), self.where(name), "written")
 
     def names(self, folder: str) -> list[str]:
@@ -177,6 +224,9 @@ class Place:
 
         raises  StoreError  if it cannot be listed
         """
+
+        if not self.is_there:
+            return []
 
         def ask() -> list[str]:
             with contextlib.suppress(FileNotFoundError):
@@ -218,36 +268,39 @@ def explained(error: BaseException, where: str, verb: str) -> StoreError:
 
     where  what was asked for
     verb   what was to be done with it: "listed", "read", "written"
+
+    By what the answer is, never by words that may be part of a name: messages hold URLs and names of objects.
     """
     from obstore import exceptions
 
     if isinstance(error, StoreError):
         return error
     text = str(error).partition("\n\nDebug source")[0]
+    status, code, os_error = _status(text), code_of(error), _number(_OS_ERROR, text)
     scheme = where.partition("://")[0]
     start = f"{where}: cannot be {verb}"
-    if _says(text, *_ROLES) or isinstance(error, exceptions.UnauthenticatedError):
+    in_brackets = f" ({code})" if code else ""
+    if _ROLES.search(text) or (isinstance(error, exceptions.UnauthenticatedError) and not code):
         return StoreError(f"{start} without credentials", hint=f"set {_VARIABLES.get(scheme, 'them')}")
-    if _says(text, "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "401"):
-        return StoreError(
-            f"{start}: the credentials are refused ({_code(text)})", hint=f"set {_VARIABLES.get(scheme, 'others')}"
-        )
-    if isinstance(error, exceptions.PermissionDeniedError | PermissionError) or _says(text, "os error 13", "403 Forb"):
-        return StoreError(f"{start}: permission denied{_in_brackets(text)}", hint="ask its owner for that permission")
-    if _says(text, "os error 28", "os error 122"):
+    if code in _REFUSED or status == 401 or isinstance(error, exceptions.UnauthenticatedError):  # noqa: PLR2004 - HTTP
+        return StoreError(f"{start}: the credentials are refused{in_brackets}", hint=f"set {_VARIABLES.get(scheme, '')}")
+    if isinstance(error, exceptions.PermissionDeniedError | PermissionError) or status == 403 or os_error == errno.EACCES:  # noqa: PLR2004 - HTTP
+        return StoreError(f"{start}: permission denied{in_brackets}", hint="ask its owner for that permission")
+    if os_error in (errno.ENOSPC, errno.EDQUOT):
         return StoreError(f"{start}: no room is left", hint="make room there; then the same command goes on")
-    if _says(text, "os error 30"):
+    if os_error == errno.EROFS:
         return StoreError(f"{start}: it may only be read", hint="name another place with --out, or allow writing")
-    if _says(text, "NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist"):
+    if code in _NO_BUCKET:
         return StoreError(f"{start}: there is no such bucket", hint="check its name, and the endpoint and region")
-    if _says(text, "PermanentRedirect", "AuthorizationHeaderMalformed", "301 Moved"):
+    if code in ("PermanentRedirect", "AuthorizationHeaderMalformed") or status == 301:  # noqa: PLR2004 - HTTP
         return StoreError(f"{start}: the bucket is in another region", hint="set AWS_REGION to it")
     if isinstance(error, exceptions.InvalidPathError):
         return StoreError(
             f"{start}: {text.removeprefix('Encountered object with invalid path: ')}",
-            hint="rename that key: the storage client reads no key with an empty part, `.` or `..` between slashes",
+            hint="rename that key: the storage client reads no key with an empty part, `.` or `..` between slashes, and "
+            "none with control characters",
         )
-    if _says(text, "error sending request", "HTTP error", "connect", "timed out", "dns"):
+    if status is None and "HTTP error" in text:
         return StoreError(
             f"{start}: the store cannot be reached ({_brief(text)})",
             hint="check the network and the endpoint (AWS_ENDPOINT_URL, AZURE_ENDPOINT)",
@@ -256,19 +309,24 @@ def explained(error: BaseException, where: str, verb: str) -> StoreError:
     return StoreError(f"{start} ({_brief(text)})", hint="try again later", is_passing=True)
 
 
-def _says(text: str, *signs: str) -> bool:
-    return any(sign.lower() in text.lower() for sign in signs)
+def code_of(error: BaseException) -> str:
+    """What a store calls its answer, such as "SlowDown"; empty if it does not."""
+    found = _CODE.search(str(error))
+    return found[1] if found else ""
 
 
-def _code(text: str) -> str:
-    """The code of an answer in XML, else what is known of it."""
-    found = re.search(r"<Code>([^<]+)</Code>", text)
-    return found[1] if found else _brief(text)
+def is_no_bucket(error: BaseException) -> bool:
+    """Whether it is the bucket that is not there, not the object."""
+    return code_of(error) in _NO_BUCKET
 
 
-def _in_brackets(text: str) -> str:
-    found = re.search(r"<Code>([^<]+)</Code>", text)
-    return f" ({found[1]})" if found else ""
+def _status(text: str) -> int | None:
+    return _number(_STATUS, text)
+
+
+def _number(pattern: re.Pattern[str], text: str) -> int | None:
+    found = pattern.search(text)
+    return int(found[1]) if found else None
 
 
 def _brief(text: str) -> str:

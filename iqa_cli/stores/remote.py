@@ -11,7 +11,7 @@ import io
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 from iqa_cli.records import StoredPhoto
-from iqa_cli.stores.places import TRIES, explained, pause
+from iqa_cli.stores.places import TRIES, code_of, explained, is_no_bucket, pause
 
 if TYPE_CHECKING:
     from iqa_cli.errors import StoreError
@@ -48,6 +48,8 @@ class RemotePhoto(StoredPhoto):
         self.failure: Failure | None = None
         self.problem: StoreError | None = None
         """What the store said, if the failure is nobody's photo."""
+        self.code = ""
+        """What the store calls that answer, if it does."""
         self.bytes_read = 0
         self.requests = 0
 
@@ -55,17 +57,20 @@ class RemotePhoto(StoredPhoto):
         """See `StoredPhoto`; streams share what was read."""
         return cast("BinaryIO", _Stream(self))
 
-    def is_still_allowed(self) -> bool:
-        """Whether its first byte can be read once more."""
-        from obstore import exceptions
-
+    def can_be_read(self) -> bool:
+        """Whether its first byte comes, whatever was read before."""
+        if not self.size:
+            return False
         try:
             self._request((0, 1))
-        except exceptions.PermissionDeniedError:
+        except Exception:  # noqa: BLE001 - whatever a store answers
             return False
-        except Exception:  # noqa: BLE001 - it is about the permission alone
-            return True
         return True
+
+    @property
+    def first_bytes(self) -> int:
+        """What `prefetch` reads."""
+        return self.size if self._whole else min(HEAD_BYTES, self.size)
 
     def release(self) -> None:
         """Forget what was read."""
@@ -74,7 +79,7 @@ class RemotePhoto(StoredPhoto):
     def prefetch(self) -> None:
         """Read what will be asked for first. What goes wrong is told to whoever reads."""
         try:
-            self.read(0, self.size if self._whole else min(HEAD_BYTES, self.size))
+            self.read(0, self.first_bytes)
         except OSError:
             return
 
@@ -128,7 +133,10 @@ class RemotePhoto(StoredPhoto):
                 pause(attempt)
             try:
                 return self._request(part)
-            except (exceptions.NotFoundError, FileNotFoundError):
+            except (exceptions.NotFoundError, FileNotFoundError) as error:
+                if is_no_bucket(error):
+                    self.problem = explained(error, self.source_file, "read")
+                    raise self._failed("unreachable") from None
                 raise self._failed("vanished") from None
             except (exceptions.PreconditionError, _Changed):
                 raise self._failed("changed") from None
@@ -143,6 +151,7 @@ class RemotePhoto(StoredPhoto):
                 attempt += 1
         assert problem is not None  # noqa: S101 - for the type checker
         self.problem = explained(problem, self.source_file, "read")
+        self.code = code_of(problem)
         raise self._failed("unreachable")
 
     def _request(self, part: tuple[int, int] | None) -> tuple[int, bytes]:
