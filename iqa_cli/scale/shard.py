@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import concurrent.futures
 import functools
 import itertools
 import os
@@ -17,9 +16,10 @@ from iqa_cli.scale.card import load_model, load_run
 from iqa_cli.scale.manifest import read_shard
 from iqa_cli.scale.parts import Row, pack_part, part_name, row_of
 from iqa_cli.scale.sources import open_source
+from iqa_cli.stores.ahead import fetched
 from iqa_cli.stores.once import write_once
 from iqa_cli.stores.places import Place
-from iqa_cli.stores.remote import HEAD_BYTES, RemotePhoto
+from iqa_cli.stores.remote import RemotePhoto
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,10 +30,6 @@ if TYPE_CHECKING:
     from iqa_cli.scale.sources import Photo
     from iqa_cli.stores.remote import Failure
 
-REQUESTS = 16
-"""Photos of one worker that are fetched side by side."""
-BYTES_AHEAD = 64 * 1024 * 1024
-"""Of photos that are fetched before their turn."""
 CHANGED = "changed since the plan: it was not judged (plan again to judge it as it is now)"
 
 
@@ -159,32 +155,9 @@ class Worker:
         self._check_denied(denied, seen)
 
     def _fetched(self, entries: Iterator[Entry]) -> Iterator[Photo]:
-        """Photos in order, what is needed first of them fetched before their turn, a bounded number at a time."""
+        """Photos in order, what is needed first of them fetched before their turn."""
         whole = self._decode != "thumbnail"  # auto looks for holes in all of a HEIC file
-        waiting: collections.deque[tuple[Photo, concurrent.futures.Future[None] | None]] = collections.deque()
-        ahead = 0
-        with concurrent.futures.ThreadPoolExecutor(REQUESTS, thread_name_prefix="iqa-fetch") as pool:
-            try:
-                while True:
-                    while len(waiting) < 2 * REQUESTS and (ahead < BYTES_AHEAD or not waiting):
-                        entry = next(entries, None)
-                        if entry is None:
-                            break
-                        photo = self._source.photo(entry, whole=whole)
-                        fetching = None
-                        if isinstance(photo, RemotePhoto):
-                            ahead += _first_bytes(photo, whole=whole)
-                            fetching = pool.submit(photo.prefetch)
-                        waiting.append((photo, fetching))
-                    if not waiting:
-                        return
-                    photo, fetching = waiting.popleft()
-                    if fetching is not None and isinstance(photo, RemotePhoto):
-                        fetching.result()
-                        ahead -= _first_bytes(photo, whole=whole)
-                    yield photo
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+        return fetched(self._source.photo(entry, whole=whole) for entry in entries)
 
     def _check_denied(self, denied: Sequence[RemotePhoto], seen: Sequence[Photo]) -> None:
         """Raise StoreError if it is not some photos that may not be read, but all: credentials may have run out."""
@@ -196,10 +169,6 @@ class Worker:
             return
         if problem is not None:
             raise problem
-
-
-def _first_bytes(photo: RemotePhoto, *, whole: bool) -> int:
-    return photo.size if whole else min(photo.size, HEAD_BYTES)
 
 
 @functools.lru_cache(maxsize=1)

@@ -12,7 +12,7 @@ import os
 import re
 import urllib.parse
 import urllib.request
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iqa_cli.errors import MissingExtra, RunError, StoreError, UsageError
 
@@ -40,6 +40,11 @@ RETRIES: Any = {
 """Of one request after 5xx, 429 and broken connections; a shard that fails all the same is tried again as a whole."""
 
 
+def is_url(text: str) -> bool:
+    """Whether this is a URL of any kind, not a path."""
+    return _URL.match(text) is not None
+
+
 def is_bucket(text: str) -> bool:
     """Whether this names a bucket, not a folder.
 
@@ -60,6 +65,17 @@ def folder_of(text: str) -> str:
     if not text.startswith("file://"):
         return text
     return urllib.request.url2pathname(urllib.parse.urlsplit(text).path)
+
+
+class Listed(NamedTuple):
+    """An object as a listing tells of it."""
+
+    name: str
+    """Below the place that was listed."""
+    size: int
+    """Bytes."""
+    etag: str
+    """By which the store tells this content from another; empty if it does not."""
 
 
 class Place:
@@ -90,7 +106,7 @@ class Place:
         try:
             from obstore import exceptions, store
         except ImportError:
-            raise MissingExtra("an audit over object storage", "obstore", "scale") from None
+            raise MissingExtra("reading object storage", "obstore", "scale") from None
         if not self.is_bucket:
             folder = os.path.abspath(folder_of(self.url))  # noqa: PTH100 - a plain string
             try:
@@ -155,18 +171,28 @@ class Place:
         except Exception as error:  # noqa: BLE001 - whatever a store answers
             raise explained(error, self.where(name), "written") from None
 
+    def listed(self, folder: str = "") -> Iterator[Listed]:
+        """All objects in a folder of this place, in the order that the store gives them.
+
+        raises  StoreError  if it cannot be listed
+        """
+        store = self.store
+        try:
+            pages: Iterator[Any] = store.list(folder or None, chunk_size=1000)
+            for page in pages:
+                for entry in page:
+                    yield Listed(str(entry["path"]), entry["size"], entry["e_tag"] or "")
+        except FileNotFoundError:
+            return
+        except Exception as error:  # noqa: BLE001 - whatever a store answers
+            raise explained(error, self.where(folder) if folder else self.url, "listed") from None
+
     def names(self, folder: str) -> list[str]:
         """Names of all objects in a folder of this place, sorted, with the folder's in front.
 
         raises  StoreError  if it cannot be listed
         """
-        try:
-            pages: Iterator[Any] = self.store.list(folder, chunk_size=1000)
-            return sorted(str(entry["path"]) for page in pages for entry in page)
-        except FileNotFoundError:
-            return []
-        except Exception as error:  # noqa: BLE001 - whatever a store answers
-            raise explained(error, self.where(folder), "listed") from None
+        return sorted(entry.name for entry in self.listed(folder))
 
     def where(self, name: str) -> str:
         """What a person calls an object of this place."""
