@@ -188,7 +188,10 @@ def test_a_checkpoint_needs_a_folder_that_can_be_named(tmp_path: Path, out: str)
                 "data.good_join: goes with data.ladder and data.labels together",
             ],
         ),
-        ('labels = "labels.csv"', ["data.images: missing, the folder of the photographs in data.labels, or their bucket"]),
+        (
+            'labels = "labels.csv"',
+            ["data.images: missing, the folder of the photographs in data.labels, or their bucket"],
+        ),
         (
             'ladder = "photos"\nimages = "photos"\ntest = "test.csv"\nscene = "time:5"',
             [

@@ -7,6 +7,7 @@ is replaced later is refused and not learned from. Nothing is asked about single
 from __future__ import annotations
 
 import collections
+import contextlib
 import functools
 import hashlib
 from pathlib import Path
@@ -70,7 +71,8 @@ class ImageBucket(Images):
         self, names: Sequence[str], look: Callable[[PhotoRef | StoredPhoto], Seen], *, whole: bool = True
     ) -> Iterator[Seen]:
         """See `Images`; what is read of an object is forgotten when it was looked at."""
-        return looked_at(fetched(self._photo(name, whole=whole) for name in names), functools.partial(_seen, look))
+        with contextlib.closing(fetched(self._photo(name, whole=whole) for name in names)) as photos:
+            yield from looked_at(photos, functools.partial(_seen, look))
 
     def _photo(self, name: str, *, whole: bool) -> RemotePhoto:
         found = self._found(name)

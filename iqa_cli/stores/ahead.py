@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from iqa_cli.stores.remote import RemotePhoto
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable
 
 REQUESTS = 16
 """Photos of one process that are fetched side by side."""
@@ -19,7 +19,7 @@ BYTES_AHEAD = 64 * 1024 * 1024
 Photo = TypeVar("Photo")
 
 
-def fetched(photos: Iterable[Photo]) -> Iterator[Photo]:
+def fetched(photos: Iterable[Photo]) -> Generator[Photo, None, None]:
     """Photos in order, what is needed first of objects fetched before their turn, a bounded number at a time.
 
     What is no object passes as it is. What goes wrong is told to whoever reads.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from torchruns import photographs, table, two
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 pytest.importorskip("safetensors", reason="training needs the train extra")
@@ -24,7 +24,6 @@ from iqa_cli.config import load_config  # noqa: E402
 from iqa_cli.training.trainer import Trainer  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
 CONFIG = """
@@ -47,31 +46,6 @@ batch_size = {batch_size}
 out = "{out}"
 keep = "last"
 """
-
-
-def photographs(folder: Path, scenes: Path, count: int) -> None:
-    """Every photograph has its own brightness: the same one on two sides would be refused."""
-    files = sorted(scenes.iterdir())
-    for number in range(count):
-        with Image.open(files[number % len(files)]) as scene:
-            factor = (20 + 2 * number) / (60 if number % 2 else 60 * 3)
-            scene.point(lambda value, factor=factor: value * factor).save(folder / f"{number}.png")
-
-
-def table(path: Path, numbers: Iterable[int]) -> None:
-    """Every other one is dark."""
-    rows = [f"{number}.png,{2 * (number % 2)}\n" for number in numbers]
-    path.write_text("filename,dark\n" + "".join(rows), encoding="utf-8")
-
-
-def two(*command: object) -> subprocess.CompletedProcess[str]:
-    """A Python command in two processes."""
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [sys.executable, *launch, *map(str, command)], capture_output=True, encoding="utf-8", timeout=600, check=False
-    )
-    assert done.returncode == 0, done.stderr[:6000]
-    return done
 
 
 def figures(folder: Path) -> dict[str, Any]:
