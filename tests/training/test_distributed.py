@@ -105,15 +105,19 @@ from pathlib import Path
 import torch
 from iqa_cli.config import load_config
 from iqa_cli.crf.torch_crf import TorchCRF
+from iqa_cli.errors import InvalidInput, LabelsError, StoreError
 from iqa_cli.hexgraph.plan import compile_plan
 from iqa_cli.hexgraph.read import read_graph
+from iqa_cli.labels import read_labels
 from iqa_cli.models.tone_model import ToneModel
 from iqa_cli.paths import find_graph
-from iqa_cli.training.distributed import join, launched_share, leave
+from iqa_cli.records import Unreadable
+from iqa_cli.training.distributed import by_first, join, launched_share, leave
 from iqa_cli.training.judging import judge
 from iqa_cli.training.labelled_data import LabelledData
 from iqa_cli.training.ladder_data import LadderData
 from iqa_cli.training.measured import measured
+from iqa_cli.training.pictures import load_pictures
 
 folder = Path(sys.argv[1])
 share = launched_share()
@@ -142,6 +146,34 @@ for kind in ("pixels", "drawn"):
         "measured": measured(data, graph, share),
     }
     (folder / f"{kind}-{share.world}-{share.rank}.json").write_text(json.dumps(told))
+
+
+class Broken:
+    # One process cannot read what it needs.
+
+    def each(self, names, look):
+        if share.rank == share.world - 1:
+            raise StoreError("s3://b/a.jpg: is gone", hint="start again")
+        return (Unreadable("no picture") for _ in names)
+
+
+def first():
+    if share.rank or share.world == 1:
+        return share.world
+    raise LabelsError("the split leaks", problems=("a.jpg",), hint="join the files")
+
+
+table = read_labels(folder / "train.csv", graph)
+said = [by_first(lambda: share.rank, share)]
+for task in (
+    lambda: load_pictures(table, range(9), Broken(), graph, model.preprocessing, folder, share),
+    lambda: by_first(first, share),
+):
+    try:
+        said.append(task())
+    except InvalidInput as error:
+        said.append(str(error))
+(folder / f"said-{share.world}-{share.rank}.json").write_text(json.dumps(said))
 leave(share)
 """
 PIXELS = """
@@ -185,6 +217,11 @@ def test_every_picture_is_in_one_share_and_the_scores_are_those_of_one_process(
     script.write_text(SHARES, encoding="utf-8")
     two(script, tmp_path)
     subprocess.run([sys.executable, script, tmp_path], check=True)
+    # What one of them cannot go on with ends all of them, with the same words.
+    told = ["s3://b/a.jpg: is gone\nhint: start again", "the split leaks\n  a.jpg\nhint: join the files"]
+    for process in ("2-0", "2-1"):
+        assert json.loads((tmp_path / f"said-{process}.json").read_text(encoding="utf-8")) == [0, *told]
+    assert json.loads((tmp_path / "said-1-0.json").read_text(encoding="utf-8")) == [0, told[0], 1]
     for kind in ("pixels", "drawn"):
         alone, first, second = (
             json.loads((tmp_path / f"{kind}-{name}.json").read_text(encoding="utf-8")) for name in ("1-0", "2-0", "2-1")
