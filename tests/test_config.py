@@ -188,7 +188,10 @@ def test_a_checkpoint_needs_a_folder_that_can_be_named(tmp_path: Path, out: str)
                 "data.good_join: goes with data.ladder and data.labels together",
             ],
         ),
-        ('labels = "labels.csv"', ["data.images: missing, the folder of the photographs in data.labels"]),
+        (
+            'labels = "labels.csv"',
+            ["data.images: missing, the folder of the photographs in data.labels, or their bucket"],
+        ),
         (
             'ladder = "photos"\nimages = "photos"\ntest = "test.csv"\nscene = "time:5"',
             [
@@ -204,6 +207,20 @@ def test_sources_of_data_come_with_all_that_belongs_to_them(tmp_path: Path, data
     with pytest.raises(ConfigError) as error:
         load_config(write(tmp_path, f'[data]\n{data}\n[run]\nout = "mine"\n'))
     assert list(error.value.problems) == problems
+
+
+def test_photographs_may_be_in_a_bucket(tmp_path: Path) -> None:
+    text = '[data]\nlabels = "labels.csv"\nimages = "{}"\n[run]\nout = "mine"\n'
+    for url in ("s3://bucket/a b/%20", "gs://bucket", "az://container/prefix/"):
+        config = load_config(write(tmp_path, text.format(url)))
+        assert config.data.images == url
+        assert config.as_document(tmp_path)["data"]["images"] == url.rstrip("/").rpartition("/")[2]
+    assert load_config(write(tmp_path, text.format((tmp_path / "x").as_uri()))).data.images == tmp_path / "x"
+    for wrong in ("https://example.org/photos", "s3://", "s4://bucket"):
+        with pytest.raises(ConfigError, match=r"data\.images: expected a bucket .* or a path, got"):
+            load_config(write(tmp_path, text.format(wrong)))
+    with pytest.raises(ConfigError, match=r"data\.ladder: expected a path, got 's3://bucket'"):
+        load_config(write(tmp_path, '[data]\nladder = "s3://bucket"\n[run]\nout = "mine"\n'))
 
 
 def test_a_config_with_labels_finds_its_files_from_its_folder(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import typer
 from iqa_cli.cli import completion
 from iqa_cli.cli.options import Device, choice_of
 from iqa_cli.errors import ExitCode, UsageError
+from iqa_cli.stores.places import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -153,6 +154,10 @@ def evaluate(
         raise UsageError(
             f"{labels_csv}: where are its photos? --images DIR is missing",
             hint="iqa eval --predictions FILE alone evaluates predictions that were made before",
+        )
+    elif is_url(images):
+        raise UsageError(
+            f"--images {images}: iqa eval judges photos in a folder", hint="mount the bucket, or copy it here"
         )
     elif labels is not None:
         raise UsageError("--labels names the positions of a --predictions file; LABELS.csv names its own")

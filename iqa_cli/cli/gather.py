@@ -75,6 +75,9 @@ def gather(
         raise UsageError("--csv-bom is about the file of --csv, which is missing", hint="--csv audit.csv --csv-bom")
     groupings = tuple(map(grouping_of, by or ()))
     where = Place(place)
+    for option, name in {"--csv": csv, "--jsonl": jsonl, "--json": json, "--parquet": parquet, "--html": html}.items():
+        if name is not None and where.holds(name):
+            raise UsageError(f"{option} {name}: this is inside the run", hint="name a file beside it")
     run = load_run(where)
     if html is not None and not run.settings.pages:
         raise UsageError(

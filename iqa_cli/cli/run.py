@@ -142,5 +142,6 @@ def _end(result: Result, done: int) -> None:
     if result.is_over_budget:
         say(
             f"note: --max-bytes: {total - done} of {counted(total, 'shard')} were not begun; --resume goes on with them"
+            + ("" if result.progress.shards else ", and none fits in: allow more, or plan with a smaller --shard")
         )
         raise typer.Exit(ExitCode.FINDINGS)

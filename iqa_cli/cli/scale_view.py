@@ -44,11 +44,14 @@ def watching(lines: str | None) -> Iterator[Callable[[Progress], None]]:
         last: Progress | None = None
 
         def write(progress: Progress) -> None:
+            nonlocal sink
             if sink is None:
                 return
             try:
                 sink.write(progress.line().encode() + b"\n")
                 sink.flush()
+            except BrokenPipeError:
+                sink = None  # as in `| head`: the run goes on
             except OSError as error:
                 raise OutputError(f"--progress {lines}: cannot be written ({error.strerror})") from None
 
@@ -61,9 +64,11 @@ def watching(lines: str | None) -> Iterator[Callable[[Progress], None]]:
                 written = time.monotonic()
                 write(progress)
 
-        yield tell
-        if last is not None:
-            write(last)
+        try:
+            yield tell
+        finally:
+            if last is not None:
+                write(last)
 
 
 def words(progress: Progress) -> str:
@@ -99,7 +104,7 @@ def _opened(name: str) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         return
     try:
-        file = Path(name).open("ab")  # noqa: SIM115 - closed below; a resumed run goes on in the same file
+        file = Path(name).open("ab", buffering=0)  # noqa: SIM115 - closed below; a resumed run goes on in the same file
     except OSError as error:
         raise OutputError(f"--progress {name}: cannot be opened ({error.strerror})") from None
     with file:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from iqa_cli.hexgraph import HexGraph
-    from iqa_cli.labels import LabelTable
+    from iqa_cli.labels import Images, LabelTable
     from iqa_cli.labels.scenes import SceneRule
 
 
@@ -31,10 +31,11 @@ def split(
         ),
     ],
     images: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            metavar="DIR",
-            help="Folder of the photos: they have to be there, and copies under two names count as one photo.",
+            metavar="DIR|URL",
+            help="Folder or bucket (s3://, gs://, az://) of the photos: they have to be there, and copies under two "
+            "names count as one photo.",
         ),
     ] = None,
     graph: Annotated[
@@ -93,6 +94,7 @@ def split(
     from iqa_cli.cli.streams import say
     from iqa_cli.errors import ExitCode, UsageError
     from iqa_cli.hexgraph import read_graph
+    from iqa_cli.labels import images_at
     from iqa_cli.labels.scenes import scene_rule
     from iqa_cli.labels.split import parse_fractions
     from iqa_cli.paths import find_graph
@@ -103,10 +105,11 @@ def split(
         label_graph = read_graph(find_graph(graph))
         if allow_shared and not check:
             raise UsageError("--allow-shared goes with --check: iqa split itself puts no photo into two parts")
+        photos = None if images is None else images_at(images)
         if check:
-            _check(labels, label_graph, rule, images, allow_shared=allow_shared)
+            _check(labels, label_graph, rule, photos, allow_shared=allow_shared)
         else:
-            _split(labels, label_graph, rule, images, shares, seeds=range(seed, seed + repeat), out=out, force=force)
+            _split(labels, label_graph, rule, photos, shares, seeds=range(seed, seed + repeat), out=out, force=force)
     except KeyboardInterrupt:
         say("interrupted")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
@@ -116,7 +119,7 @@ def _split(
     labels: list[Path],
     graph: HexGraph,
     rule: SceneRule | None,
-    images: Path | None,
+    images: Images | None,
     shares: Mapping[str, float],
     *,
     seeds: range,
@@ -169,7 +172,7 @@ def _split(
 
 
 def _check(
-    labels: list[Path], graph: HexGraph, rule: SceneRule | None, images: Path | None, *, allow_shared: bool
+    labels: list[Path], graph: HexGraph, rule: SceneRule | None, images: Images | None, *, allow_shared: bool
 ) -> None:
     """Compare parts that exist."""
     from iqa_cli.cli.streams import say

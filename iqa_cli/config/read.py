@@ -11,8 +11,9 @@ import typing
 from pathlib import Path
 from typing import Any, Literal
 
-from iqa_cli.config.sections import TrainConfig, conflicts
-from iqa_cli.errors import ConfigError
+from iqa_cli.config.sections import BucketUrl, TrainConfig, conflicts
+from iqa_cli.errors import ConfigError, UsageError
+from iqa_cli.stores.places import folder_of, is_bucket, is_url
 
 _RANGES: dict[tuple[str, str], tuple[float, float]] = {
     ("data", "samples"): (2, 1e9),  # batch normalisation needs two
@@ -140,9 +141,13 @@ def _converted(value: Any, hint: Any, base: Path) -> Any:
         raise TypeError(" or ".join("false" if choice is False else repr(choice) for choice in choices))
     if typing.get_origin(hint) is tuple and isinstance(value, list):
         return tuple(_converted(entry, typing.get_args(hint)[0], base) for entry in value)
+    if hint is BucketUrl and isinstance(value, str) and _is_bucket(value):
+        return BucketUrl(value)
     if hint is Path and isinstance(value, str):
         _refuse_impossible_path(value)
-        return (base / value).resolve()
+        if is_url(value) and not value.startswith("file://"):
+            raise TypeError("a path")
+        return (base / folder_of(value)).resolve()
     if hint is bool and isinstance(value, bool):
         return value
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
@@ -156,12 +161,20 @@ def _converted(value: Any, hint: Any, base: Path) -> Any:
 
 
 _EXPECTED: dict[Any, str] = {
+    BucketUrl: "a bucket (s3://, gs:// or az://, and its name)",
     Path: "a path",
     bool: "true or false",
     float: "a number",
     int: "a whole number",
     str: "a text",
 }
+
+
+def _is_bucket(value: str) -> bool:
+    try:
+        return is_bucket(value)
+    except UsageError:
+        return False
 
 
 def _refuse_impossible_path(value: str) -> None:

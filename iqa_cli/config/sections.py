@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NewType
 
 from iqa_cli.errors import ConfigError
+
+BucketUrl = NewType("BucketUrl", str)
+"""A prefix of a bucket: `s3://bucket/prefix`, `gs://`, `az://`."""
 
 CHECKPOINT_PREFIX = "checkpoint:"
 """How `pretrained` says that it means one of our checkpoints, and neither a tag nor a file of weights."""
@@ -33,8 +36,9 @@ class DataConfig:
     apart_from: tuple[Path, ...] = ()
     """Folders of photographs that must not be learned from, such as those you will judge the model by. A photograph
     that shows a scene of theirs, found by content, ends the run before it begins."""
-    images: Path | None = None
-    """The folder that the file names of the label CSVs are in. Goes with `labels`."""
+    images: BucketUrl | Path | None = None
+    """Where the photographs of the label CSVs are, whose file names start from there: a folder, or a prefix of a bucket
+    (`s3://`, `gs://`, `az://`). Goes with `labels`."""
     validation: Path | None = None
     """Label CSV of the photographs that choose the best epoch. Without it a `holdout` share of `labels` is taken."""
     test: Path | None = None
@@ -82,7 +86,7 @@ class DataConfig:
         if self.ladder is None and self.labels is None:
             problems.append("data: expected data.ladder or data.labels, neither is given")
         if self.labels is not None and self.images is None:
-            problems.append("data.images: missing, the folder of the photographs in data.labels")
+            problems.append("data.images: missing, the folder of the photographs in data.labels, or their bucket")
         problems += [
             f"data.{key}: goes with data.labels, not with data.ladder alone"
             for key in ("images", "validation", "test", "scene", "allow_shared", "weak_zeros", "min_positives")
@@ -332,7 +336,7 @@ class TrainConfig:
         return self.run.work or self.run.out.with_name(self.run.out.name + "-run")
 
     def as_document(self, relative_to: Path) -> dict[str, Any]:
-        """Plain values for the card; a path outside the config's folder is told by its last part alone."""
+        """Plain values for the card; a path outside the config's folder, and a bucket, is told by its last part."""
 
         def plain(value: Any) -> Any:
             if isinstance(value, dict):
@@ -347,4 +351,6 @@ class TrainConfig:
             return value.as_posix() if isinstance(value, Path) else value
 
         document: dict[str, Any] = plain(dataclasses.asdict(self))
+        if isinstance(self.data.images, str):
+            document["data"]["images"] = self.data.images.rstrip("/").rpartition("/")[2]
         return document

@@ -11,10 +11,8 @@ import numpy as np
 
 from iqa_cli.errors import LabelsError, NothingReadable
 from iqa_cli.hexgraph.problems import quote
-from iqa_cli.labels import LabelTable, image_path, read_labels, require_images
+from iqa_cli.labels import ImageFolder, LabelTable, read_labels
 from iqa_cli.metrics.records import Predictions
-from iqa_cli.photos.discover import as_utf8
-from iqa_cli.records import PhotoRef
 from iqa_cli.wording import counted, shortened
 
 if TYPE_CHECKING:
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
 
     from iqa_cli.hexgraph.graph import HexGraph
     from iqa_cli.pipeline import Auditor
+    from iqa_cli.records import PhotoRef
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -61,16 +60,15 @@ def labelled_photos(
         table = _of_split(table, split)
     elif table.split is not None:
         notes.append(f"photos of every split are taken ({', '.join(table.parts())}); --split NAME takes one")
-    folder = Path(images)
-    require_images(table, folder)
+    folder = ImageFolder(Path(images))
+    folder.require(table)
     partial = int(table.at_least.sum())
     if partial:
         notes.append(f'{counted(partial, "label")} left out: "or worse" does not say which level')
-    paths = [image_path(folder, name) for name in table.names]
     return LabelledPhotos(
         source=str(labels) if split is None else f"{labels}, split {split}",
         names=table.names,
-        photos=tuple(PhotoRef(path, as_utf8(str(path))) for path in paths),
+        photos=tuple(map(folder.ref, table.names)),
         truth=table.known_positions,
         notes=tuple(notes),
     )

@@ -4,8 +4,10 @@
 library of the split extra imports it inside its function.
 """
 
-from iqa_cli.labels.images import image_path, missing_images, require_images
+from iqa_cli.labels.bucket import ImageBucket, images_at
+from iqa_cli.labels.folder import ImageFolder
+from iqa_cli.labels.images import Images
 from iqa_cli.labels.read import read_labels
 from iqa_cli.labels.table import LabelTable
 
-__all__ = ["LabelTable", "image_path", "missing_images", "read_labels", "require_images"]
+__all__ = ["ImageBucket", "ImageFolder", "Images", "LabelTable", "images_at", "read_labels"]

@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING
 
 from iqa_cli.errors import LabelsError
 from iqa_cli.hexgraph.problems import quote
-from iqa_cli.labels.copies import content_keys
-from iqa_cli.labels.images import image_path
 from iqa_cli.labels.scenes import is_alone, scenes_across
 from iqa_cli.labels.table import same_file_key
 from iqa_cli.wording import SHOWN, counted, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
+    from iqa_cli.labels.images import Images
     from iqa_cli.labels.scenes import SceneRule
     from iqa_cli.labels.table import LabelTable
 
@@ -125,13 +123,14 @@ class Leakage:
         return f"{part} line {self.tables[part].lines[row]}"
 
 
-def leakage(tables: Mapping[str, LabelTable], by: SceneRule | None = None, images: Path | None = None) -> Leakage:
+def leakage(tables: Mapping[str, LabelTable], by: SceneRule | None = None, images: Images | None = None) -> Leakage:
     """Compare the parts of a split.
 
     tables  the parts by name, train first; of one file with a `split` column: `table.parts()`
     by      how to tell scenes; None takes the `scene` column if every part has one, else scenes are not compared
-    images  the folder of photos; with it, copies (equal bytes under two names) count as the same photo
-    raises  LabelsError  if a scene rule fits nothing, or a photo is missing from the folder
+    images  where the photos are; with it, copies (equal bytes under two names) count as the same photo
+    raises  LabelsError  if a scene rule fits nothing, or a photo is not there
+            StoreError   if a bucket does not give what it listed
     """
     parts = list(tables.values())
     scenes = scenes_across(parts, by, images)
@@ -166,7 +165,7 @@ def leakage(tables: Mapping[str, LabelTable], by: SceneRule | None = None, image
     return Leakage(dict(tables), tuple(photos), tuple(overlaps), told, notes)
 
 
-def _shared(tables: Mapping[str, LabelTable], images: Path | None) -> Iterator[SharedPhoto]:
+def _shared(tables: Mapping[str, LabelTable], images: Images | None) -> Iterator[SharedPhoto]:
     """Photos in more than one part, each once: those of one name first, then those with copies under other names."""
     rows = [(part, row, same_file_key(name)) for part, table in tables.items() for row, name in enumerate(table.names)]
     by_name: dict[str, list[tuple[str, int]]] = {}
@@ -182,13 +181,13 @@ def _shared(tables: Mapping[str, LabelTable], images: Path | None) -> Iterator[S
 
 
 def _copies(
-    tables: Mapping[str, LabelTable], by_name: Mapping[str, Sequence[tuple[str, int]]], images: Path
+    tables: Mapping[str, LabelTable], by_name: Mapping[str, Sequence[tuple[str, int]]], images: Images
 ) -> list[list[str]]:
     """The names of each content that has several."""
-    files = {key: image_path(images, tables[part].names[row]) for key, ((part, row), *_) in by_name.items()}
-    contents = content_keys(files.values())
+    names = {key: tables[part].names[row] for key, ((part, row), *_) in by_name.items()}
+    contents = images.content_keys(names.values())
     by_content: dict[str, list[str]] = {}
-    for key, file in files.items():
-        if file in contents:
-            by_content.setdefault(contents[file], []).append(key)
+    for key, name in names.items():
+        if name in contents:
+            by_content.setdefault(contents[name], []).append(key)
     return [keys for keys in by_content.values() if len(keys) > 1]

@@ -17,25 +17,20 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
 from iqa_cli.errors import LabelsError, UsageError
 from iqa_cli.hexgraph.problems import Suggester, quote, suggested
-from iqa_cli.labels.copies import content_keys
-from iqa_cli.labels.images import image_path, require_images
 from iqa_cli.labels.table import same_file_key
-from iqa_cli.photos.discover import as_utf8
 from iqa_cli.photos.exif import read_capture
 from iqa_cli.photos.spelling import one_spelling
-from iqa_cli.records import PhotoRef
 from iqa_cli.wording import counted
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
-    from pathlib import Path
 
+    from iqa_cli.labels.images import Images
     from iqa_cli.labels.table import LabelTable
     from iqa_cli.records import Capture
 
@@ -50,7 +45,7 @@ class SceneRule(Protocol):
     def lacking(self) -> str:
         """What is said of photos that the rule cannot place: "have no time"."""
 
-    def of(self, tables: Sequence[LabelTable], images: Path | None) -> list[list[str]]:
+    def of(self, tables: Sequence[LabelTable], images: Images | None) -> list[list[str]]:
         """The scene of every row of every table, "" where the rule says nothing."""
 
 
@@ -66,7 +61,7 @@ class ByName:
         """What is said of photos that the rule cannot place."""
         return f"do not match {self.pattern.pattern}"
 
-    def of(self, tables: Sequence[LabelTable], images: Path | None) -> list[list[str]]:  # noqa: ARG002 - of the names alone
+    def of(self, tables: Sequence[LabelTable], images: Images | None) -> list[list[str]]:  # noqa: ARG002 - of the names alone
         """The scene of every row of every table, "" where the rule says nothing."""
         return [[self._scene(name) for name in table.names] for table in tables]
 
@@ -87,13 +82,12 @@ class ByTime:
         """What is said of photos that the rule cannot place."""
         return "have no time (EXIF DateTimeOriginal)"
 
-    def of(self, tables: Sequence[LabelTable], images: Path | None) -> list[list[str]]:
+    def of(self, tables: Sequence[LabelTable], images: Images | None) -> list[list[str]]:
         """The scene of every row of every table, "" where the rule says nothing."""
         if images is None:
             raise UsageError("scenes by time need the photos", hint="name their folder: --images DIR")
-        paths = [image_path(images, name) for table in tables for name in table.names]
-        with ThreadPoolExecutor() as pool:
-            captures = list(pool.map(lambda path: read_capture(PhotoRef(path, as_utf8(str(path)))), paths))
+        names = [name for table in tables for name in table.names]
+        captures = list(images.each(names, read_capture, whole=False))
         scenes = iter(self.group(captures))
         return [[next(scenes) for _ in table.names] for table in tables]
 
@@ -128,7 +122,7 @@ class ByColumn:
         """What is said of photos that the rule cannot place."""
         return f"have nothing in column {quote(self.name)}"
 
-    def of(self, tables: Sequence[LabelTable], images: Path | None) -> list[list[str]]:  # noqa: ARG002 - of the cells alone
+    def of(self, tables: Sequence[LabelTable], images: Images | None) -> list[list[str]]:  # noqa: ARG002 - of the cells alone
         """The scene of every row of every table, "" where the rule says nothing."""
         return [[cell.strip() for cell in self._cells(table)] for table in tables]
 
@@ -188,25 +182,26 @@ def scene_rule(text: str) -> SceneRule:
     raise UsageError(f"--by {text}: expected regex:PATTERN, time:SECONDS or column:NAME")
 
 
-def scenes(table: LabelTable, by: SceneRule | None = None, images: Path | None = None) -> Scenes:
+def scenes(table: LabelTable, by: SceneRule | None = None, images: Images | None = None) -> Scenes:
     """The scene of every row of one table; see `scenes_across`."""
     return scenes_across([table], by, images)[0]
 
 
 def scenes_across(
-    tables: Sequence[LabelTable], by: SceneRule | None = None, images: Path | None = None
+    tables: Sequence[LabelTable], by: SceneRule | None = None, images: Images | None = None
 ) -> tuple[Scenes, ...]:
     """The scenes of several tables, equal texts where they are the same scene.
 
     by      None takes the `scene` column if every table has one; else every photo is a scene of its own
-    images  the folder of photos; with it, copies (equal bytes under two names) share a scene
+    images  where the photos are; with it, copies (equal bytes under two names) share a scene
     raises  LabelsError  if the rule fits nothing: no name matches, there is no such column or nothing in it; or if a
-                         photo is not in the folder
-            UsageError   for a rule by time without a folder
+                         photo is not there
+            UsageError   for a rule by time without photos
+            StoreError   if a bucket does not give what it listed
     """
     if images is not None:
         for table in tables:
-            require_images(table, images)
+            images.require(table)
     if by is None and tables and all(table.scene is not None for table in tables):
         by = ByColumn("scene")
     told = [[""] * len(table) for table in tables] if by is None else by.of(tables, images)
@@ -234,10 +229,9 @@ def scenes_across(
     return tuple(found)
 
 
-def _with_copies_together(tables: Sequence[LabelTable], placed: list[list[str]], images: Path) -> list[list[str]]:
+def _with_copies_together(tables: Sequence[LabelTable], placed: list[list[str]], images: Images) -> list[list[str]]:
     """The scenes with those made one that hold copies of one photo."""
-    paths = [[image_path(images, name) for name in table.names] for table in tables]
-    contents = content_keys(path for column in paths for path in column)
+    contents = images.content_keys([name for table in tables for name in table.names])
     parent: dict[str, str] = {}
 
     def root(scene: str) -> str:
@@ -246,10 +240,10 @@ def _with_copies_together(tables: Sequence[LabelTable], placed: list[list[str]],
         return scene
 
     first: dict[str, str] = {}
-    for column, scenes_of_table in zip(paths, placed, strict=True):
-        for path, scene in zip(column, scenes_of_table, strict=True):
-            if path in contents:
-                a, b = root(first.setdefault(contents[path], scene)), root(scene)
+    for table, scenes_of_table in zip(tables, placed, strict=True):
+        for name, scene in zip(table.names, scenes_of_table, strict=True):
+            if name in contents:
+                a, b = root(first.setdefault(contents[name], scene)), root(scene)
                 if a != b:
                     parent[max(a, b)] = min(a, b)
     return [[root(scene) for scene in column] for column in placed]

@@ -19,7 +19,7 @@ from iqa_cli.photos.metadata import MAX_XMP_BYTES
 from iqa_cli.photos.settings import Settings, settings_of
 from iqa_cli.photos.tiff import camera_tags
 from iqa_cli.photos.xmp import tags_of_xmp
-from iqa_cli.records import Capture, PhotoRef, Unreadable
+from iqa_cli.records import Capture, PhotoRef, StoredPhoto, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,6 +36,8 @@ TURNED_BY_XMP = "only XMP says that the picture is to be turned, which viewers d
 # EXIF lies in the first 64 KiB of a JPEG, after at most a JFIF header and sometimes a preview of the same
 # size.
 _HEAD_BYTES = 256 * 1024
+_FIRST_BYTES = 68 * 1024
+"""Where a byte costs more than on disk: enough for nearly all."""
 
 # Where Pillow puts an XMP packet: as bytes, and as text from PNG.
 _XMP_KEYS = ("xmp", "XML:com.adobe.xmp")
@@ -43,22 +45,25 @@ _XMP_KEYS = ("xmp", "XML:com.adobe.xmp")
 _ALL_FIELDS = len(dataclasses.fields(Capture)) - len(("image_width", "image_height"))
 
 
-def read_capture(source: PhotoRef | bytes | Image.Image) -> Capture:
+def read_capture(source: PhotoRef | StoredPhoto | bytes | Image.Image) -> Capture:
     """The camera settings of a photo, without decoding it.
 
-    source   a found photo, the bytes of a file, or a PIL image
+    source   a found photo, one that is stored elsewhere, the bytes of a file, or a PIL image
     returns  a Capture; fields that are missing, damaged or out of range are None, and so are all of them when the
              file cannot be read
     raises   TypeError  for any other source
 
-    Of a JPEG on disk only the first 256 KiB are read.
+    Of a JPEG on disk only the first 256 KiB are read; of one that is stored elsewhere 68 KiB, if they show all of it.
     """
     if isinstance(source, Image.Image):
         return capture_of_image(source)[0]
-    if isinstance(source, PhotoRef):
-        data = read_file(source.path, limit=_HEAD_BYTES)
-        if not isinstance(data, Unreadable) and not _shows_header(data):
-            data = read_file(source.path)
+    if isinstance(source, PhotoRef | StoredPhoto):
+        file = source.path if isinstance(source, PhotoRef) else source
+        data: bytes | Unreadable = b""
+        for limit in (_HEAD_BYTES, None) if isinstance(source, PhotoRef) else (_FIRST_BYTES, _HEAD_BYTES, None):
+            data = read_file(file, limit)
+            if isinstance(data, Unreadable) or (limit is not None and _shows_header(data, limit)):
+                break
         return Capture() if isinstance(data, Unreadable) else _capture_of_bytes(data)
     if isinstance(source, bytes | bytearray | memoryview):
         return _capture_of_bytes(bytes(source))
@@ -144,8 +149,8 @@ def _xmp_of(image: Image.Image) -> bytes | None:
     return data[:MAX_XMP_BYTES] if isinstance(data, bytes) else None
 
 
-def _shows_header(head: bytes) -> bool:
-    if len(head) < _HEAD_BYTES:
+def _shows_header(head: bytes, limit: int) -> bool:
+    if len(head) < limit:
         return True
     return head.startswith(b"\xff\xd8") and bool(read_layout(head).scans)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import hashlib
 import json
 from typing import TYPE_CHECKING, Any
@@ -138,7 +139,7 @@ def read_settings(content: bytes, where: str) -> Settings:
     document = _read(content, where)
     try:
         return _settings(document)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise _damaged(where, error) from None
 
 
@@ -220,7 +221,25 @@ def check_version(settings: Settings) -> None:
 
 
 def _settings(document: Mapping[str, Any]) -> Settings:
-    return Settings(**{field.name: document[field.name] for field in dataclasses.fields(Settings)})
+    """Raises KeyError for what is missing, TypeError for what is of another type."""
+    values = {field.name: document[field.name] for field in dataclasses.fields(Settings)}
+    for name, value in values.items():
+        expected = _TYPES.get(name, (str,))
+        if not isinstance(value, expected):
+            raise TypeError(f"{name} is {value!r}")
+    if not all(isinstance(version, str) for version in values["libraries"].values()):
+        raise TypeError(f"libraries are {values['libraries']!r}")
+    dt.datetime.fromisoformat(values["planned"])
+    return Settings(**values)
+
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "root": (str, type(None)),
+    "pages": (bool,),
+    "shard_rows": (int,),
+    "libraries": (dict,),
+}
+"""Of the settings that are no text."""
 
 
 def _written(document: Mapping[str, Any]) -> bytes:

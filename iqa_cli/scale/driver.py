@@ -3,7 +3,7 @@
 State lies in the store alone. A driver that is killed leaves nothing behind but shards in hand, and the next one lists
 what is done. A shard whose store does not answer is tried again after a pause. One that ends its worker three times is
 halved: halves are only looked at, until the photo is found that ends whoever reads it. Then the shard is done with that
-photo as a row that says so.
+photo as a row that says so. So it is with a photo that the store does not give though it gives others.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from iqa_cli.errors import RunError, WorkerLost
+from iqa_cli.errors import RunError, UsageError, WorkerLost
 from iqa_cli.scale.card import check_version, load_run
 from iqa_cli.scale.engines import Died, Outcome, Task
 from iqa_cli.scale.lease import Lease
@@ -47,7 +47,9 @@ ATTEMPTS = 6
 ROUNDS = 2
 """Times that a shard is looked at closely before it is given up."""
 MOST_FAILED = 20
-"""Shards given up before one is done: what is wrong is wrong with all of them."""
+"""Shards given up in a row: what is wrong is wrong with all of them."""
+MOST_HOPELESS = 3
+"""The same of those for which trying again would not help, such as a full disk or credentials that are refused."""
 MOST_LOST = 32
 """Workers lost in a row, for each place, without one shard done: no photo is to blame."""
 _TICK_S = 0.5
@@ -92,7 +94,7 @@ class Result:
 
 
 class Driver:
-    """Drives a run to its end, once.
+    """Drives a run to its end, once; raises UsageError for a bound that means nothing.
 
     place       of the run
     engine      not entered yet
@@ -120,6 +122,11 @@ class Driver:
         self._tell = tell
         self._run: Run = load_run(place)
         check_version(self._run.settings)
+        if max_bytes is not None and self._run.settings.root is not None:
+            raise UsageError(
+                f"--max-bytes counts what is read of a bucket, and {self._run.settings.source} is a folder",
+                hint="leave it out",
+            )
         self._states: dict[int, _State] = collections.defaultdict(_State)
         self._failed: dict[int, str] = {}
         self._ready: collections.deque[Task] = collections.deque()
@@ -127,6 +134,8 @@ class Driver:
         self._number = itertools.count()
         self._in_hand: dict[int, int] = collections.defaultdict(int)
         self._lost_in_a_row = 0
+        self._failed_in_a_row = 0
+        self._hopeless_in_a_row = 0
         self._most_per_byte = 0.0
         """Bytes read for a byte of photos, the most of a shard so far; 0 before the first."""
         self._chance = random.Random()  # noqa: S311 - pauses that do not coincide
@@ -157,6 +166,13 @@ class Driver:
                     is_over_budget = self._loop(engine, todo, progress, lease, started)
             progress.elapsed_s = time.monotonic() - started
             self._tell(progress)
+            there = len(done_shards(self._place, self._run))
+            if there < progress.shards_before + progress.shards:
+                raise RunError(
+                    f"{self._place.url}: {progress.shards_before + progress.shards - there} results that were written "
+                    "are not there any more",
+                    hint="see who removes them; --resume makes them anew",
+                )
             return Result(progress, tuple(sorted(self._failed.items())), is_over_budget)
 
     def _loop(self, engine: Engine, todo: Iterator[int], progress: Progress, lease: Lease, started: float) -> bool:
@@ -168,7 +184,7 @@ class Driver:
                     f"{self._place.url}: another iqa took over this run, which seemed to have been left",
                     hint="let it finish; what was done here is kept",
                 )
-            if len(self._failed) >= MOST_FAILED and not progress.shards:
+            if self._failed_in_a_row >= MOST_FAILED or self._hopeless_in_a_row >= MOST_HOPELESS:
                 return is_over_budget
             self._wake()
             most = AHEAD * engine.slots
@@ -230,6 +246,7 @@ class Driver:
             progress.retries += 1
             self._let_down(task, result, progress)
         elif task.rows is None:
+            self._failed_in_a_row = self._hopeless_in_a_row = 0
             progress.shards += 1
             progress.photos += result.photos
             progress.lost_races += not result.won
@@ -244,10 +261,11 @@ class Driver:
         state = self._states[task.shard]
         state.attempts += 1
         state.last = result.problem or ""
-        if not result.is_passing or state.attempts >= ATTEMPTS:
-            self._give_up(task.shard, progress)
+        if result.is_passing and state.attempts < ATTEMPTS:
+            self._again(task._replace(is_last=state.attempts == ATTEMPTS - 1), state.attempts)
         else:
-            self._again(task, state.attempts)
+            self._hopeless_in_a_row += not result.is_passing
+            self._give_up(task.shard, progress)
 
     def _again(self, task: Task, attempts: int) -> None:
         pause = min(_LONGEST_PAUSE_S, _PAUSE_S * 2 ** (attempts - 1)) * self._chance.uniform(0.5, 1.5)
@@ -299,5 +317,6 @@ class Driver:
     def _give_up(self, shard: int, progress: Progress) -> None:
         if shard not in self._failed:
             progress.failed += 1
+            self._failed_in_a_row += 1
             self._failed[shard] = self._states[shard].last
             logger.debug("shard %d is given up: %s", shard, self._failed[shard])

@@ -30,6 +30,7 @@ BEAT_S = 5.0
 """Between two signs of life."""
 WATCHED_S = 4 * BEAT_S
 """How long one has to give no sign before it is taken for dead."""
+_LEAVING_S = 5.0
 _FOLDER = "lease"
 _START = 19
 """Which field of `/proc/PID/stat` behind the state it is (proc(5), `starttime`)."""
@@ -71,9 +72,15 @@ class Lease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._over.set()
+        # A store that does not answer holds nobody up who wants to leave: then the next one waits a little.
+        leaving = threading.Thread(target=self._leave, name="iqa-lease", daemon=True)
+        leaving.start()
+        leaving.join(_LEAVING_S)
+
+    def _leave(self) -> None:
         self._beating.join()
         if not self.is_lost:
-            with contextlib.suppress(StoreError):  # then the next one waits a little
+            with contextlib.suppress(StoreError):
                 self._run.put(_name(self._number), self._content(is_over=True))
 
     def _content(self, *, is_over: bool = False) -> bytes:

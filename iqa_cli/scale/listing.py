@@ -1,8 +1,9 @@
 """The keys of a bucket in order, listed in parallel by prefix, in memory that does not grow with them.
 
-A store lists keys in the order of their bytes, a thousand a request, one request after the other. So the folders of a
-level are found first, by asking for what comes behind each of them, and listed side by side; what they give is put one
-behind the other again. A bucket without folders is one long list.
+A store lists keys in the order of their bytes, a thousand a request, one request after the other. So where a page ends
+within a folder, what comes behind that folder is asked for at the same time as the rest of it; what they give is put
+one behind the other again. Folders that fit into a page cost nothing of their own. A bucket without folders is one
+long list.
 
 What is passed over is what a search of a folder passes over (`photos.left_out`): names that begin with a dot, folders
 in which programs keep copies, folders with a `.nomedia`.
@@ -23,10 +24,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from iqa_cli.errors import StoreError
 from iqa_cli.photos.discover import SUFFIXES
 from iqa_cli.photos.left_out import MARKED, NO_MEDIA, LeftOut, keeper_of
-from iqa_cli.stores.places import TRIES, explained, pause
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from iqa_cli.stores.places import Place
 
@@ -56,6 +56,11 @@ class Entry(NamedTuple):
     raw: bytes | None = None
     """The name as the file system has it, where it is not UTF-8."""
 
+    @property
+    def place(self) -> tuple[str, bytes]:
+        """By which entries are ordered: two that are shown alike are two."""
+        return self.key, self.raw or b""
+
 
 class Lister(Protocol):
     """What lists a store."""
@@ -68,40 +73,22 @@ class Lister(Protocol):
 
 
 class BucketLister:
-    """Lists a place by obstore."""
+    """Lists a place by its client."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
 
     def pages(self, prefix: str, after: str | None) -> Iterator[Sequence[Entry]]:
-        """See `Lister`; raises StoreError. An answer that breaks off is asked for again from where it did."""
-        attempt = 0
-        while True:
-            try:
-                for page in self._place.store.list(prefix.rstrip("/") or None, offset=after, chunk_size=PAGE):
-                    entries = [_entry(found) for found in page]
-                    yield entries
-                    attempt, after = 0, entries[-1].key if entries else after
-            except Exception as error:
-                problem = explained(error, self._place.url, "listed")
-                attempt += 1
-                if attempt == TRIES or not problem.is_passing:
-                    raise problem from error
-                pause(attempt)
-            else:
-                return
+        """See `Lister`; raises StoreError."""
+        for page in self._place.pages(prefix.rstrip("/"), after):
+            yield [Entry(*found) for found in page]
 
     def has(self, key: str) -> bool:
         """See `Lister`; raises StoreError."""
         return self._place.has(key)
 
 
-def _entry(found: Any) -> Entry:
-    modified = int(found["last_modified"].timestamp() * 1_000_000)
-    return Entry(found["path"], found["size"], found["e_tag"] or "", modified)
-
-
-def photos_of(lister: Lister, after: str | None, left_out: LeftOut, url: str) -> Iterator[Entry]:
+def photos_of(lister: Lister, after: str | None, left_out: LeftOut, url: str) -> Generator[Entry, None, None]:
     """The photos of a store in order.
 
     after     the last one that is known already: what comes behind it is given
@@ -111,10 +98,11 @@ def photos_of(lister: Lister, after: str | None, left_out: LeftOut, url: str) ->
     """
     passing = _Passing(lister, after, left_out)
     last = after
-    for page in _in_order(lister, after):
-        for entry in page:
+    # Closed here: a pool that is left to the garbage collector may be ended in one of its own threads.
+    with contextlib.closing(_in_order(lister, after)) as pages:
+        for entry in itertools.chain.from_iterable(pages):
             if last is not None and entry.key <= last:
-                if entry.size == 0:  # a folder that a console made: `a/`, which the client calls `a`
+                if entry.size == 0:  # a folder that somebody made: `a/`, which the client calls `a`
                     continue
                 raise StoreError(
                     f"{url}: the store lists its keys out of order ({entry.key!r} after {last!r})",
@@ -152,6 +140,8 @@ class _Passing:
                 return True
         self._open = folders
         suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - a plain string, hot path
+        if entry.size == 0 and (not suffix or (suffix in SUFFIXES and not self._lister.has(key))):
+            return True  # a folder that somebody made, as above
         if name.startswith("."):
             self._left_out.hidden += suffix in SUFFIXES
             return True
@@ -190,32 +180,32 @@ class _Folder:
 _Part = _Folder | list[Entry]
 
 
-def _in_order(lister: Lister, after: str | None) -> Iterator[Sequence[Entry]]:
+def _in_order(lister: Lister, after: str | None) -> Generator[Sequence[Entry], None, None]:
     """All pages behind this key, folders listed side by side."""
     over = threading.Event()
-    with concurrent.futures.ThreadPoolExecutor(PARALLEL + 1, thread_name_prefix="iqa-list") as pool:
-        waiting: collections.deque[Sequence[Entry] | queue.Queue[Any]] = collections.deque()
-        parts = _parts(lister, "", after, _DEEPEST)
-        try:
-            while True:
-                while len(waiting) < 2 * PARALLEL and (part := next(parts, None)) is not None:
-                    if isinstance(part, _Folder):
-                        pages: queue.Queue[Any] = queue.Queue(_PAGES_AHEAD)
-                        pool.submit(_list, lister, part, pages, over)
-                        waiting.append(pages)
-                    else:
-                        waiting.append(part)
-                        break  # keys between folders come one page at a time: nothing is gained by having more
-                if not waiting:
-                    return
-                first = waiting.popleft()
-                if isinstance(first, queue.Queue):
-                    yield from _taken(first)
+    pool = concurrent.futures.ThreadPoolExecutor(PARALLEL + 1, thread_name_prefix="iqa-list")
+    waiting: collections.deque[Sequence[Entry] | queue.Queue[Any]] = collections.deque()
+    parts = _parts(lister, "", after, _DEEPEST)
+    try:
+        while True:
+            while len(waiting) < 2 * PARALLEL and (part := next(parts, None)) is not None:
+                if isinstance(part, _Folder):
+                    pages: queue.Queue[Any] = queue.Queue(_PAGES_AHEAD)
+                    pool.submit(_list, lister, part, pages, over)
+                    waiting.append(pages)
                 else:
-                    yield first
-        finally:
-            over.set()
-            pool.shutdown(wait=False, cancel_futures=True)
+                    waiting.append(part)
+                    break  # keys between folders come one page at a time: nothing is gained by having more
+            if not waiting:
+                return
+            first = waiting.popleft()
+            if isinstance(first, queue.Queue):
+                yield from _taken(first)
+            else:
+                yield first
+    finally:
+        over.set()
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _parts(lister: Lister, prefix: str, after: str | None, depth: int) -> Iterator[_Part]:
@@ -231,29 +221,25 @@ def _parts(lister: Lister, prefix: str, after: str | None, depth: int) -> Iterat
 
 
 def _level(lister: Lister, prefix: str, after: str | None) -> Iterator[_Part]:
-    """The same without looking into folders: each costs one request, by which the next one is found."""
-    known = None  # the folder that was found last
+    """A folder page by page, without looking into folders of which a page does not show the end.
+
+    A page costs one request. What begins and ends in it is given as it is, however many folders that are; of the last
+    folder of a page it is not known how much more there is, so it is a part of its own.
+    """
     while True:
         with contextlib.closing(lister.pages(prefix, after)) as pages:  # type: ignore[type-var]
             page = next(pages, None)
-        if not page:
+        keys = [entry for entry in page or () if after is None or entry.key > after]
+        if not keys:
             return
-        keys: list[Entry] = []
-        found: str | None = None
-        start = after
-        for entry in page:
-            folder, slash, _ = entry.key[len(prefix) :].partition("/")
-            if not slash:
-                keys.append(entry)
-            elif prefix + folder + "/" != known:
-                found = prefix + folder + "/"
-                break
-            start = after = entry.key
-        if keys:
-            yield keys
-        if found is not None:
-            yield _Folder(found, start if start is not None and start.startswith(found) else None)
-            known, after = found, found + _LAST
+        yield keys
+        last = keys[-1].key
+        folder, slash, _ = last[len(prefix) :].partition("/")
+        if slash:
+            yield _Folder(f"{prefix}{folder}/", last)
+            after = f"{prefix}{folder}/{_LAST}"
+        else:
+            after = last
 
 
 def _list(lister: Lister, folder: _Folder, pages: queue.Queue[Any], over: threading.Event) -> None:

@@ -3,7 +3,8 @@
     part/00042.parquet   key, raw, etag (as in the manifest, in its order), state, report
 
 state   what became of the photo: ok, uncertain, damaged or unreadable as in the report; changed or vanished since the
-        plan; denied, if it may not be read; error, if it ended or held up whoever read it. The last four are reports
+        plan; denied, if it may not be read; error, if it ended or held up whoever read it, or the store
+        gives others and not it. The last four are reports
         with the status unreadable
 report  JSON of the whole `PhotoReport` but its path, as `cache.codec` writes it
 """
@@ -19,7 +20,7 @@ from iqa_cli.scale.card import FORMAT_VERSION
 from iqa_cli.scale.manifest import arrow, packed_table, unpacked_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from iqa_cli.records import PhotoReport
     from iqa_cli.scale.card import Run
@@ -108,8 +109,8 @@ def read_part(place: Place, run: Run, number: int) -> list[Row]:
 
 def done_shards(place: Place, run: Run) -> set[int]:
     """Numbers of the shards that have a result."""
-    numbers: Iterator[str] = (name.rpartition("/")[2].removesuffix(".parquet") for name in place.names(FOLDER))
-    return {int(number) for number in numbers if number.isdigit() and int(number) < len(run.shards)}
+    there = set(place.names(FOLDER))
+    return {number for number in range(len(run.shards)) if part_name(number) in there}
 
 
 def _digest(rows: Sequence[Row]) -> str:

@@ -7,8 +7,10 @@ is in the plan or not as if that stretch had been listed at that moment, as in a
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
+import re
 from typing import TYPE_CHECKING, Any
 
 from iqa_cli.errors import NothingReadable, RunError
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
     from iqa_cli.stores.places import Place
 
 
+_NUMBER = re.compile(rf"{FOLDER}/(\d+)\.parquet")
+
+
 def plan(
     settings: Settings,
     place: Place,
@@ -62,29 +67,30 @@ def plan(
         return load_run(place)
     shards: list[Shard] = []
     counts = LeftOut()
-    last: str | None = None
+    last: Entry | None = None
     skipped: list[tuple[str, str]] = []
     for entries, shard, meta in _frozen(place):
         shards.append(shard)
         add_left_out(counts, meta["passed_over"])
         skipped = [(folder, reason) for folder, reason in meta["skipped"]]
-        last = entries[-1].key
+        last = entries[-1]
     tell(sum(shard.rows for shard in shards), len(shards))
     photos = sum(shard.rows for shard in shards)
     new = LeftOut()
     # A last shard that is not full was the end of the listing, with what was passed over behind it.
     was_listed = bool(shards) and shards[-1].rows < settings.shard_rows
-    for entries in () if was_listed else _pieces(source.entries(last, new), settings.shard_rows):
-        skipped = [*source.skipped]
-        content = pack_shard(entries, new, skipped)
-        add_left_out(counts, left_out_json(new))
-        _empty(new)
-        name = shard_name(len(shards))
-        if not write_once(place, name, content):
-            raise _two_plans(place)
-        shards.append(_shard(entries, content))
-        photos += len(entries)
-        tell(photos, len(shards))
+    with contextlib.closing(source.entries(last, new)) as found:
+        for entries in () if was_listed else _pieces(found, settings.shard_rows):
+            skipped = [*source.skipped]
+            content = pack_shard(entries, new, skipped)
+            add_left_out(counts, left_out_json(new))
+            _empty(new)
+            name = shard_name(len(shards))
+            if not write_once(place, name, content):
+                raise _two_plans(place)
+            shards.append(_shard(entries, content))
+            photos += len(entries)
+            tell(photos, len(shards))
     add_left_out(counts, left_out_json(new))  # behind the last photo
     if not shards:
         from iqa_cli.report.audit.left_out import left_out_line
@@ -116,12 +122,15 @@ def _begun(settings: Settings, place: Place) -> Settings:
 
 def _frozen(place: Place) -> Iterator[tuple[list[Entry], Shard, dict[str, Any]]]:
     """The shards that an earlier attempt wrote."""
-    names = place.names(FOLDER)
-    for number, name in enumerate(names):
-        if name != shard_name(number):
+    there = set(place.names(FOLDER))
+    numbers = [
+        int(found[1]) for name in there if (found := _NUMBER.fullmatch(name)) and shard_name(int(found[1])) == name
+    ]
+    for number in range(max(numbers, default=-1) + 1):
+        name = shard_name(number)
+        if name not in there:
             raise RunError(
-                f"{place.where(shard_name(number))} is missing, and later ones are there",
-                hint="plan again with another --out",
+                f"{place.where(name)} is missing, and later ones are there", hint="plan again with another --out"
             )
         content = place.must_get(name, "plan again with another --out")
         entries, meta = unpack_shard(content, place.where(name))

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import collections
-import concurrent.futures
+import contextlib
 import functools
 import itertools
 import os
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from iqa_cli.errors import IqaError, StoreError
+from iqa_cli.photos.limits import MAX_FILE_BYTES
 from iqa_cli.provenance import STRICTNESS
 from iqa_cli.records import PhotoReport
 from iqa_cli.scale.card import load_model, load_run
+from iqa_cli.scale.health import Health, failure_of
 from iqa_cli.scale.manifest import read_shard
 from iqa_cli.scale.parts import Row, pack_part, part_name, row_of
 from iqa_cli.scale.sources import open_source
+from iqa_cli.stores.ahead import fetched
 from iqa_cli.stores.once import write_once
 from iqa_cli.stores.places import Place
-from iqa_cli.stores.remote import HEAD_BYTES, RemotePhoto
+from iqa_cli.stores.remote import RemotePhoto
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
 
     from iqa_cli.pipeline.judge import Judge
     from iqa_cli.records import Decode, Language
@@ -30,12 +35,6 @@ if TYPE_CHECKING:
     from iqa_cli.scale.sources import Photo
     from iqa_cli.stores.remote import Failure
 
-REQUESTS = 16
-"""Photos of one worker that are fetched side by side."""
-BYTES_AHEAD = 64 * 1024 * 1024
-"""Of photos that are fetched before their turn."""
-LOOKED_AT = 8
-"""Shards in which a photo is looked for that can be read, where none of a shard can."""
 NOT_GIVEN = "the store does not give it"
 CHANGED = "changed since the plan: it was not judged (plan again to judge it as it is now)"
 
@@ -84,8 +83,7 @@ class Worker:
         settings = self._run.settings
         self._source = open_source(settings.source, settings.root)
         self._lang: Language = "zh" if settings.lang == "zh" else "en"
-        self._given: Photo | None = None
-        """The last photo that could be read."""
+        self._health = Health(run, self._run, self._source)
         self._decode: Decode = settings.decode  # type: ignore[assignment]  # checked when it was planned
         self._judge: Judge = Judge(
             load_model(settings),
@@ -95,6 +93,8 @@ class Worker:
             explain=settings.pages,
             thumbnails=settings.pages,
         )
+        # A machine on which judging ends the process shows it here, where no photo is to blame.
+        self._judge.photo(np.full((64, 64, 3), 128, np.uint8))
 
     def __call__(self, task: Task) -> Done:
         """Judge a shard and write its result, or look at some of its rows."""
@@ -103,8 +103,8 @@ class Worker:
         try:
             entries = read_shard(self._place, self._run, task.shard)
             first, last = task.rows or (0, len(entries))
-            with contextlib.closing(self._rows(entries[first:last], first, task, counts)) as judged:
-                rows = list(judged)
+            self._health = Health(self._place, self._run, self._source, self._health.given)
+            rows = self._rows(entries[first:last], first, task, counts)
             won = False
             if task.rows is None:
                 won = write_once(self._place, part_name(task.shard), pack_part(self._run, task.shard, rows))
@@ -120,131 +120,62 @@ class Worker:
             )
         return Done(len(rows), counts["bytes"], counts["requests"], time.perf_counter() - started, won)
 
-    def _rows(self, entries: Sequence[Entry], first: int, task: Task, counts: collections.Counter[str]) -> Iterator[Row]:
+    def _rows(self, entries: Sequence[Entry], first: int, task: Task, counts: collections.Counter[str]) -> list[Row]:
         """A row for each photo, in order.
 
         first   number of the first one in its shard
         raises  StoreError  if the store does not answer, or gives nothing: that is nobody's photo
         """
-        from iqa_cli.pipeline.auditor import AT_ONCE, in_its_language
+        from iqa_cli.pipeline.auditor import AT_ONCE
 
-        numbered = enumerate(entries, first)
-        lost = _Lost()
+        rows: list[Row] = []
         sound = (entry for number, entry in enumerate(entries, first) if number not in task.poisoned)
-        # Closed here and now: its pool must not be left to the garbage collector, which may run in a thread that it waits for.
-        with contextlib.closing(self._fetched(sound)) as fetched:
+        # Closed here: see `fetched`.
+        with contextlib.closing(self._fetched(sound)) as photos:
+            numbered = enumerate(entries, first)
             while part := list(itertools.islice(numbered, AT_ONCE[self._decode])):
                 here = [(number, entry) for number, entry in part if number not in task.poisoned]
-                photos = list(itertools.islice(fetched, len(here)))
+                taken = list(itertools.islice(photos, len(here)))
                 changed = {number for number, entry in here if self._source.is_changed(entry)}
-                reports = iter(self._judge.photos(photos))
-                by_number = dict(zip((number for number, _ in here), zip(photos, reports, strict=True), strict=True))
+                reports = zip(here, taken, self._judge.photos(taken), strict=True)
+                by_number = {number: (photo, report) for (number, _), photo, report in reports}
                 for number, entry in part:
                     if number in task.poisoned:
                         report = PhotoReport(self._source.name + entry.key, "unreadable", error=task.poisoned[number])
-                        yield row_of(entry, "error", report)
+                        rows.append(row_of(entry, "error", report))
                         continue
                     photo, report = by_number[number]
-                    failure: Failure | None = "changed" if number in changed or self._source.is_changed(entry) else None
+                    is_changed = number in changed or self._source.is_changed(entry)
+                    failure = "changed" if is_changed else failure_of(photo, report)
+                    rows.append(self._row(entry, photo, report, failure, is_last=task.is_last))
                     if isinstance(photo, RemotePhoto):
                         counts["bytes"] += photo.bytes_read
                         counts["requests"] += photo.requests
                         photo.release()
-                        failure = photo.failure
-                    elif report.error is not None and report.error.startswith("the file is not there"):
-                        failure = "vanished"
-                    if failure == "unreachable" and isinstance(photo, RemotePhoto):
-                        if photo.problem is not None and not (task.is_last and photo.problem.is_passing):
-                            raise photo.problem
-                        code = f" ({photo.code})" if photo.code else ""
-                        report = PhotoReport(report.source_file, "unreadable", error=NOT_GIVEN + code)
-                    elif failure == "changed":
-                        report = PhotoReport(report.source_file, "unreadable", error=CHANGED)
-                    if failure is None:
-                        self._given = photo
-                        lost.is_any_given = True
-                    elif failure != "changed":
-                        lost.photos.append((photo, failure))
-                    state = "error" if failure == "unreachable" else failure or report.status
-                    yield row_of(entry, state, in_its_language(report, self._lang))
-        self._check(lost)
+        self._health.check()
+        return rows
 
-    def _check(self, lost: _Lost) -> None:
-        """Raise StoreError if it is not some photos that cannot be had, but all: credentials may have run out, or a
-        disk may be gone.
-        """
-        failures = {failure: photo for photo, failure in lost.photos}
-        if not failures:
-            return
-        if self._given is None or not can_be_had(self._given):
-            self._given = next(self._others(), None)
-        if self._given is not None:
-            return
-        if failures.keys() == {"vanished"}:
-            if lost.is_any_given or self._source.has_any():
-                return
-            raise StoreError(
-                f"{self._source.name}: nothing is there any more",
-                hint="is it mounted, and is the bucket there? If it is empty for good, plan again",
-                is_passing=True,
-            )
-        problem = next((photo.problem for photo in failures.values() if isinstance(photo, RemotePhoto) and photo.problem), None)
-        if problem is not None:
-            raise problem
+    def _row(self, entry: Entry, photo: Photo, report: PhotoReport, failure: Failure | None, *, is_last: bool) -> Row:
+        """The row of a photo that was judged, or could not be had."""
+        from iqa_cli.pipeline.auditor import in_its_language
 
-    def _others(self) -> Iterator[Photo]:
-        """Photos of other shards that can be read, of a few that are looked at."""
-        shards = len(self._run.shards)
-        for number in sorted({shards * part // LOOKED_AT for part in range(LOOKED_AT)}):
-            entries = read_shard(self._place, self._run, number)
-            for entry in (entries[0], entries[len(entries) // 2], entries[-1]):
-                photo = self._source.photo(entry, whole=False)
-                if can_be_had(photo):
-                    yield photo
+        self._health.note(photo, failure)
+        state: str = failure or report.status
+        if failure == "unreachable" and isinstance(photo, RemotePhoto):
+            if photo.problem is not None and not (is_last and photo.problem.is_passing):
+                raise photo.problem
+            state = "error"
+            error = NOT_GIVEN + (f" ({photo.code})" if photo.code else "")
+            report = PhotoReport(report.source_file, "unreadable", error=error)
+        elif failure == "changed":
+            report = PhotoReport(report.source_file, "unreadable", error=CHANGED)
+        return row_of(entry, state, in_its_language(report, self._lang))
 
     def _fetched(self, entries: Iterator[Entry]) -> Generator[Photo, None, None]:
-        """Photos in order, what is needed first of them fetched before their turn, a bounded number at a time."""
+        """Photos in order, what is needed first of them fetched before their turn."""
         whole = self._decode != "thumbnail"  # auto looks for holes in all of a HEIC file
-        waiting: collections.deque[tuple[Photo, concurrent.futures.Future[None] | None]] = collections.deque()
-        ahead = 0
-        pool = concurrent.futures.ThreadPoolExecutor(REQUESTS, thread_name_prefix="iqa-fetch")
-        try:
-            while True:
-                while len(waiting) < 2 * REQUESTS and (ahead < BYTES_AHEAD or not waiting):
-                    entry = next(entries, None)
-                    if entry is None:
-                        break
-                    # A file that is refused for its size is not fetched.
-                    photo = self._source.photo(entry, whole=whole and entry.size <= MAX_FILE_BYTES)
-                    fetching = None
-                    if isinstance(photo, RemotePhoto):
-                        ahead += photo.first_bytes
-                        fetching = pool.submit(photo.prefetch)
-                    waiting.append((photo, fetching))
-                if not waiting:
-                    return
-                photo, fetching = waiting.popleft()
-                if fetching is not None and isinstance(photo, RemotePhoto):
-                    fetching.result()
-                    ahead -= photo.first_bytes
-                yield photo
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-@dataclasses.dataclass(slots=True)
-class _Lost:
-    """What could not be had of a shard."""
-
-    photos: list[tuple[Photo, Failure]] = dataclasses.field(default_factory=list)
-    is_any_given: bool = False
-
-
-def can_be_had(photo: Photo) -> bool:
-    """Whether it is there and can be read."""
-    if isinstance(photo, RemotePhoto):
-        return photo.can_be_read()
-    return isinstance(photo, PhotoRef) and os.access(photo.path, os.R_OK)
+        # A file that is refused for its size is not fetched.
+        return fetched(self._source.photo(entry, whole=whole and entry.size <= MAX_FILE_BYTES) for entry in entries)
 
 
 @functools.lru_cache(maxsize=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 from pathlib import Path
@@ -15,7 +16,7 @@ from iqa_cli.stores.places import Place, folder_of, is_bucket
 from iqa_cli.stores.remote import RemotePhoto
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from iqa_cli.photos.left_out import LeftOut
 
@@ -30,8 +31,8 @@ class Source(Protocol):
     skipped: list[tuple[str, str]]
     """Folders that could not be searched, and why."""
 
-    def entries(self, after: str | None, left_out: LeftOut) -> Iterator[Entry]:
-        """All photos in order, those behind this key; counts what is passed over before each."""
+    def entries(self, after: Entry | None, left_out: LeftOut) -> Generator[Entry, None, None]:
+        """All photos in order of `Entry.place`, those behind this one; counts what is passed over before each."""
 
     def photo(self, entry: Entry, *, whole: bool) -> Photo:
         """One of them, to be read."""
@@ -48,9 +49,9 @@ class BucketSource:
         self.skipped: list[tuple[str, str]] = []
         self._place = Place(url)
 
-    def entries(self, after: str | None, left_out: LeftOut) -> Iterator[Entry]:
+    def entries(self, after: Entry | None, left_out: LeftOut) -> Generator[Entry, None, None]:
         """See `Source`; raises StoreError."""
-        return photos_of(BucketLister(self._place), after, left_out, self._place.url)
+        return photos_of(BucketLister(self._place), None if after is None else after.key, left_out, self._place.url)
 
     def photo(self, entry: Entry, *, whole: bool) -> RemotePhoto:
         """See `Source`."""
@@ -73,7 +74,7 @@ class FolderSource:
         self.skipped: list[tuple[str, str]] = []
         self._root = root
 
-    def entries(self, after: str | None, left_out: LeftOut) -> Iterator[Entry]:
+    def entries(self, after: Entry | None, left_out: LeftOut) -> Generator[Entry, None, None]:
         """See `Source`; raises InvalidInput if there is no such folder."""
         found = discover([self._root])
         self.skipped = [(self._shown(folder), reason) for folder, reason in found.skipped]
@@ -82,19 +83,18 @@ class FolderSource:
             left_out.kinds.update(found.left_out.kinds)
             left_out.copies.update(found.left_out.copies)
             left_out.hidden += found.left_out.hidden
-        for ref in found.photos:
-            path = os.fspath(ref.path)[base:]
-            key = as_utf8(path)
-            if after is not None and key <= after:
-                continue
-            size, modified_ns = _seen(ref.path)
-            yield Entry(
-                key,
-                size,
-                _etag(size, modified_ns),
-                modified_ns // 1000,
-                None if _is_utf8(path) else os.fsencode(path),
-            )
+        entries = (self._entry(ref.path, base) for ref in found.photos)
+        for _, same in itertools.groupby(entries, key=lambda entry: entry.key):  # bytes that are shown alike
+            for entry in sorted(same, key=lambda entry: entry.place):
+                if after is None or entry.place > after.place:
+                    yield entry
+
+    def _entry(self, path: Path, base: int) -> Entry:
+        """A file; its name begins at `base` of its path."""
+        name = os.fspath(path)[base:]
+        size, modified_ns = _seen(path)
+        raw = None if _is_utf8(name) else os.fsencode(name)
+        return Entry(as_utf8(name), size, _etag(size, modified_ns), modified_ns // 1000, raw)
 
     def _shown(self, path: str) -> str:
         root = as_utf8(self._root)

@@ -57,15 +57,15 @@ def verify(place: Place, tell: Callable[[int, int], object] = lambda _done, _of:
     numbers = range(len(run.shards))
     foreign = {*place.names(MANIFEST)}.difference(map(shard_name, numbers)) | there.difference(map(part_name, numbers))
     found.problems += [f"{place.where(name)}: no shard of this run has that name" for name in sorted(foreign)]
-    last = ""
+    last = ("", b"")
     for number in range(len(run.shards)):
         tell(number, len(run.shards))
         try:
             entries = read_shard(place, run, number)
-            keys = [entry.key for entry in entries]
-            if any(before >= key for before, key in itertools.pairwise([last, *keys])):
+            places = [entry.place for entry in entries]
+            if any(before >= place for before, place in itertools.pairwise([last, *places])):
                 found.problems.append(f"{place.where(shard_name(number))}: a photo stands there twice, or out of order")
-            last = keys[-1]
+            last = places[-1]
             if part_name(number) not in there:
                 found.missing.append(number)
                 continue

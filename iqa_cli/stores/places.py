@@ -16,7 +16,8 @@ import re
 import time
 import urllib.parse
 import urllib.request
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from iqa_cli.errors import MissingExtra, RunError, StoreError, UsageError
 
@@ -50,9 +51,16 @@ RETRIES: Any = {
     "backoff": {"init_backoff": dt.timedelta(milliseconds=100), "max_backoff": dt.timedelta(seconds=8), "base": 2},
 }
 """Of one request after 5xx, 429 and broken connections; a shard that fails all the same is tried again as a whole."""
+PAGE = 1000
+"""Names that a store gives at once."""
 TRIES = 5
 """Of one request beside that: no client tries again by itself where an answer breaks off in the middle."""
 _FIRST_PAUSE_S = 0.2
+
+
+def is_url(text: str) -> bool:
+    """Whether this is a URL of any kind, not a path."""
+    return _URL.match(text) is not None
 
 
 def is_bucket(text: str) -> bool:
@@ -84,8 +92,23 @@ def folder_of(text: str) -> str:
         return text
     host, slash, path = text.removeprefix("file://").partition("/")
     if host not in ("", "localhost") or not slash:
-        raise UsageError(f"{text}: this names a folder of the machine {host!r}", hint="file:///folder has three slashes")
+        raise UsageError(
+            f"{text}: this names a folder of the machine {host!r}", hint="file:///folder has three slashes"
+        )
     return urllib.request.url2pathname("/" + path)
+
+
+class Listed(NamedTuple):
+    """An object as a listing tells of it."""
+
+    name: str
+    """Below the place that was listed."""
+    size: int
+    """Bytes."""
+    etag: str
+    """By which the store tells this content from another; empty if it does not."""
+    modified_us: int
+    """When it was written: microseconds since 1970, UTC."""
 
 
 class Place:
@@ -116,7 +139,7 @@ class Place:
         try:
             from obstore import exceptions, store
         except ImportError:
-            raise MissingExtra("an audit over object storage", "obstore", "scale") from None
+            raise MissingExtra("reading object storage", "obstore", "scale") from None
         if not self.is_bucket:
             try:
                 return store.LocalStore(self._folder)
@@ -151,6 +174,10 @@ class Place:
     def is_there(self) -> bool:
         """Whether there is such a folder; of a bucket nobody knows before asking."""
         return self.is_bucket or os.path.isdir(self._folder)  # noqa: PTH112 - a plain string
+
+    def holds(self, path: str) -> bool:
+        """Whether a path of this machine leads into this folder; never into a bucket."""
+        return not self.is_bucket and Path(self._folder).resolve() in Path(path).resolve().parents
 
     def make(self) -> None:
         """Make the folder, if it is one and not there yet; raises StoreError if it cannot be made."""
@@ -219,26 +246,60 @@ class Place:
         self.make()
         patiently(lambda: self.store.put(name, content, use_multipart=False), self.where(name), "written")
 
+    def pages(self, folder: str = "", after: str | None = None) -> Iterator[list[Listed]]:
+        """All objects in a folder of this place behind a name, `PAGE` at a time, as the store gives them.
+
+        after   any name; None for all. A bucket is listed in order of names, a folder is not
+        raises  StoreError  if it cannot be listed
+
+        An answer of a bucket that breaks off is asked for again from where it did.
+        """
+        if not self.is_there:
+            return
+        where = self.where(folder) if folder else self.url
+        attempt = 0
+        while True:
+            try:
+                for page in self.store.list(folder or None, offset=after, chunk_size=PAGE):
+                    found = [_listed(entry) for entry in page]
+                    if after is not None and any(entry.name < after and entry.size for entry in found):
+                        raise StoreError(
+                            f"{where}: the store gave names before the one that it was to list from",
+                            hint="copy it into a store that lists from a name on, as S3 does, or mount it as a folder",
+                        )
+                    yield found
+                    attempt = 0
+                    after = found[-1].name if found and self.is_bucket else after
+            except FileNotFoundError:
+                return
+            except Exception as error:
+                problem = explained(error, where, "listed")
+                attempt += 1
+                if attempt == TRIES or not problem.is_passing or not self.is_bucket:
+                    raise problem from error
+                pause(attempt)
+            else:
+                return
+
+    def listed(self, folder: str = "") -> Iterator[Listed]:
+        """The same, one after the other."""
+        return (entry for page in self.pages(folder) for entry in page)
+
     def names(self, folder: str) -> list[str]:
         """Names of all objects in a folder of this place, sorted, with the folder's in front.
 
         raises  StoreError  if it cannot be listed
         """
-
-        if not self.is_there:
-            return []
-
-        def ask() -> list[str]:
-            with contextlib.suppress(FileNotFoundError):
-                pages: Iterator[Any] = self.store.list(folder, chunk_size=1000)
-                return sorted(str(entry["path"]) for page in pages for entry in page)
-            return []
-
-        return patiently(ask, self.where(folder), "listed")
+        return sorted(entry.name for entry in self.listed(folder))
 
     def where(self, name: str) -> str:
         """What a person calls an object of this place."""
         return f"{self.url.rstrip('/')}/{name}"
+
+
+def _listed(entry: Any) -> Listed:
+    modified = int(entry["last_modified"].timestamp() * 1_000_000)
+    return Listed(str(entry["path"]), entry["size"], entry["e_tag"] or "", modified)
 
 
 def patiently(ask: Callable[[], T], where: str, verb: str) -> T:
@@ -282,9 +343,15 @@ def explained(error: BaseException, where: str, verb: str) -> StoreError:
     in_brackets = f" ({code})" if code else ""
     if _ROLES.search(text) or (isinstance(error, exceptions.UnauthenticatedError) and not code):
         return StoreError(f"{start} without credentials", hint=f"set {_VARIABLES.get(scheme, 'them')}")
-    if code in _REFUSED or status == 401 or isinstance(error, exceptions.UnauthenticatedError):  # noqa: PLR2004 - HTTP
-        return StoreError(f"{start}: the credentials are refused{in_brackets}", hint=f"set {_VARIABLES.get(scheme, '')}")
-    if isinstance(error, exceptions.PermissionDeniedError | PermissionError) or status == 403 or os_error == errno.EACCES:  # noqa: PLR2004 - HTTP
+    if code in _REFUSED or status == 401 or isinstance(error, exceptions.UnauthenticatedError):
+        return StoreError(
+            f"{start}: the credentials are refused{in_brackets}", hint=f"set {_VARIABLES.get(scheme, 'others')}"
+        )
+    if (
+        isinstance(error, exceptions.PermissionDeniedError | PermissionError)
+        or status == 403
+        or os_error == errno.EACCES
+    ):
         return StoreError(f"{start}: permission denied{in_brackets}", hint="ask its owner for that permission")
     if os_error in (errno.ENOSPC, errno.EDQUOT):
         return StoreError(f"{start}: no room is left", hint="make room there; then the same command goes on")
@@ -292,13 +359,13 @@ def explained(error: BaseException, where: str, verb: str) -> StoreError:
         return StoreError(f"{start}: it may only be read", hint="name another place with --out, or allow writing")
     if code in _NO_BUCKET:
         return StoreError(f"{start}: there is no such bucket", hint="check its name, and the endpoint and region")
-    if code in ("PermanentRedirect", "AuthorizationHeaderMalformed") or status == 301:  # noqa: PLR2004 - HTTP
+    if code in ("PermanentRedirect", "AuthorizationHeaderMalformed") or status == 301:
         return StoreError(f"{start}: the bucket is in another region", hint="set AWS_REGION to it")
     if isinstance(error, exceptions.InvalidPathError):
         return StoreError(
             f"{start}: {text.removeprefix('Encountered object with invalid path: ')}",
-            hint="rename that key: the storage client reads no key with an empty part, `.` or `..` between slashes, and "
-            "none with control characters",
+            hint="rename that key: the storage client reads none with an empty part, `.` or `..` between slashes, and none "
+            "with control characters",
         )
     if status is None and "HTTP error" in text:
         return StoreError(

@@ -10,11 +10,11 @@ import errno
 import io
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
+from iqa_cli.errors import StoreError
 from iqa_cli.records import StoredPhoto
 from iqa_cli.stores.places import TRIES, code_of, explained, is_no_bucket, pause
 
 if TYPE_CHECKING:
-    from iqa_cli.errors import StoreError
     from iqa_cli.stores.places import Place
 
 Failure = Literal["changed", "vanished", "denied", "unreachable"]
@@ -67,14 +67,28 @@ class RemotePhoto(StoredPhoto):
             return False
         return True
 
-    @property
-    def first_bytes(self) -> int:
-        """What `prefetch` reads."""
-        return self.size if self._whole else min(HEAD_BYTES, self.size)
+    def refuse_failed(self) -> None:
+        """For those who need every object that was listed.
+
+        raises  StoreError  if it could not be read, with the next step
+        """
+        if self.problem is not None:
+            raise self.problem
+        if self.failure is not None:
+            what = "is gone" if self.failure == "vanished" else "is another object"
+            raise StoreError(
+                f"{self.source_file}: {what} since the bucket was listed",
+                hint="start again when nothing is written there any more",
+            )
 
     def release(self) -> None:
         """Forget what was read."""
         self._pieces = []
+
+    @property
+    def first_bytes(self) -> int:
+        """How many of its bytes will be asked for first."""
+        return self.size if self._whole else min(self.size, HEAD_BYTES)
 
     def prefetch(self) -> None:
         """Read what will be asked for first. What goes wrong is told to whoever reads."""

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import itertools
 import os
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
 from torch import distributed
 
+from iqa_cli.errors import InvalidInput
 from iqa_cli.training.data import Share
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from torch import Tensor, nn
 
@@ -72,6 +73,29 @@ def from_first(value: Value, share: Share) -> Value:
     values = [value]
     distributed.broadcast_object_list(values, 0)
     return values[0]
+
+
+def by_first(make: Callable[[], Value], share: Share) -> Value:
+    """What the first process makes, a plain value, in all of them.
+
+    raises  InvalidInput  in all of them if it is raised in the first
+    """
+    made: Value | None = None
+    refused: InvalidInput | None = None
+    if share.rank == 0:
+        try:
+            made = make()
+        except InvalidInput as error:
+            if share.world == 1:
+                raise
+            refused = error
+    told = None if refused is None else (refused.message, refused.problems, refused.hint)
+    made, told = from_first((made, told), share)
+    if refused is not None:
+        raise refused
+    if told is not None:
+        raise InvalidInput(told[0], problems=told[1], hint=told[2])
+    return cast("Value", made)
 
 
 def put_together(rows: Tensor, places: Tensor, share: Share) -> Tensor:

@@ -43,7 +43,7 @@ class LabelledData:
         self._config = config
         self._share = share
         self._graph = graph
-        sides = read_sides(config.data, graph, config.run.seed)
+        sides = read_sides(config.data, graph, config.run.seed, share)
         self.notes = sides.notes
         self.warnings = sides.warnings
         self._said = {"caveats": list(sides.caveats), **sides.card}

@@ -67,7 +67,7 @@ class MixedData:
         whole = config.optim.batch_size
         part = DEFAULT_SHARE if config.data.labelled_share is None else config.data.labelled_share
         self._labelled_rows = min(whole - 1, max(1, round(whole * part)))
-        sides = read_sides(config.data, graph, config.run.seed)
+        sides = read_sides(config.data, graph, config.run.seed, share)
         for_ladder = whole - self._labelled_rows
         self._ladder = LadderData(
             config, folder, graph, self._size, batch_size=for_ladder, judged=preprocessing, share=share

@@ -7,17 +7,15 @@ import functools
 import hashlib
 import os
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from iqa_cli.errors import OutputError
-from iqa_cli.labels import image_path
+from iqa_cli.errors import OutputError, StoreError
 from iqa_cli.models.prepare import views
 from iqa_cli.photos.decode import read_photo
-from iqa_cli.records import PhotoRef, Unreadable
+from iqa_cli.records import Unreadable
 from iqa_cli.training.data import WHOLE, Share
 from iqa_cli.training.distributed import gathered
 
@@ -30,12 +28,11 @@ if TYPE_CHECKING:
 
     from iqa_cli.checkpoint import Preprocessing
     from iqa_cli.hexgraph.graph import HexGraph
-    from iqa_cli.labels import LabelTable
+    from iqa_cli.labels import Images, LabelTable
+    from iqa_cli.records import PhotoRef, StoredPhoto
 
 IN_MEMORY = 2 * 1024**3
 """Bytes of decoded pictures up to which they are held in memory; more lie in a file that the system pages in."""
-_CHUNK = 256
-"""Photographs decoded before they are written to their place."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -104,7 +101,7 @@ class Pictures:
 def load_pictures(
     table: LabelTable,
     rows: Sequence[int],
-    folder: Path,
+    images: Images,
     graph: HexGraph,
     preprocessing: Preprocessing,
     work: Path,
@@ -112,12 +109,13 @@ def load_pictures(
 ) -> tuple[Pictures, tuple[tuple[str, str], ...]]:
     """Decode the photographs of some rows of a table.
 
-    folder   that the names are in
+    images   where the photographs are
     preprocessing  how they are made ready, in as many views as it says
     work     folder with room for the pixels if they are more than `IN_MEMORY` bytes
     share    whose pixels are wanted; each process decodes and hashes its own, and learns of the others what there is
     returns  the readable ones in the order of `rows`, and (name, reason) of the others
     raises   OutputError  if there is no room for them
+             StoreError   in all processes, if a bucket does not give one of them an object as it was listed
     """
     size, side = preprocessing.size, preprocessing.largest_side
     several = () if preprocessing.views is None else (preprocessing.n_views,)
@@ -127,25 +125,28 @@ def load_pictures(
     hashes: list[bytes] = []
     unreadable: list[tuple[int, str]] = []
 
-    def seen(row: int) -> tuple[NDArray[np.uint8], bytes] | Unreadable:
-        path = image_path(folder, table.names[row])
-        photo, _ = read_photo(PhotoRef(path, table.names[row]), side=side)
+    def seen(source: PhotoRef | StoredPhoto) -> tuple[NDArray[np.uint8], bytes] | Unreadable:
+        photo, _ = read_photo(source, side=side)
         if isinstance(photo, Unreadable):
             return photo
         shown = views(photo.largest, preprocessing)
         picture = np.ascontiguousarray(shown.transpose(0, 3, 1, 2)).reshape(pixels.shape[1:])
         return picture, hashlib.sha256(picture.data).digest()
 
-    with ThreadPoolExecutor() as pool:
-        for first in range(0, len(own), _CHUNK):
-            chunk = own[first : first + _CHUNK]
-            for row, picture in zip(chunk, pool.map(seen, chunk), strict=True):
-                if isinstance(picture, Unreadable):
-                    unreadable.append((row, picture.reason))
-                else:
-                    pixels[len(kept)], digest = picture
-                    kept.append(row)
-                    hashes.append(digest)
+    failure: StoreError | None = None
+    try:
+        for row, picture in zip(own, images.each([table.names[row] for row in own], seen), strict=True):
+            if isinstance(picture, Unreadable):
+                unreadable.append((row, picture.reason))
+            else:
+                pixels[len(kept)], digest = picture
+                kept.append(row)
+                hashes.append(digest)
+    except StoreError as error:
+        failure = error  # the others would wait for ever for what this process has
+    failures = [found for found in gathered(failure, share) if found is not None]
+    if failures:
+        raise failures[0]
     order = {row: place for place, row in enumerate(rows)}
     found = gathered((kept, hashes, unreadable), share)
     whole = sorted(

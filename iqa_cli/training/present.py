@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iqa_cli.config.sections import CHECKPOINT_PREFIX
-from iqa_cli.errors import CheckpointError, ConfigError
+from iqa_cli.errors import CheckpointError, ConfigError, InvalidInput
 from iqa_cli.paths import find_checkpoint
+from iqa_cli.stores.places import Place
 from iqa_cli.wording import counted
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def refuse_missing(path: Path, config: TrainConfig) -> None:
     """Whoever copied a config hears of everything that it needs at once, and in seconds.
 
     path    of the config, for the message
-    raises  ConfigError  naming every folder and file that is not there, with what `data.obtain` says
+    raises  ConfigError  naming every folder, bucket and file that is not there, with what `data.obtain` says
     """
     missing = list(_missing(config))
     if missing:
@@ -38,11 +39,17 @@ def _missing(config: TrainConfig) -> Iterator[str]:
     data = config.data
     for key, folder in (
         ("ladder", data.ladder),
-        ("images", data.images),
+        ("images", data.images if isinstance(data.images, Path) else None),
         *(("apart_from", f) for f in data.apart_from),
     ):
         if folder is not None and not folder.is_dir():
             yield f"data.{key}: {folder}: no such folder"
+    if isinstance(data.images, str):
+        try:
+            if next(Place(data.images).listed(), None) is None:
+                yield f"data.images: {data.images}: there are no objects with that prefix"
+        except InvalidInput as error:
+            yield f"data.images: {error.message}; {error.hint}"
     files = (
         ("data.labels", data.labels),
         ("data.validation", data.validation),

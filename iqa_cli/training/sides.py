@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING, Any
 
 from iqa_cli.errors import ConfigError, LabelsError, UsageError
 from iqa_cli.hexgraph.problems import quote
-from iqa_cli.labels import LabelTable, read_labels, require_images
+from iqa_cli.labels import ImageBucket, Images, LabelTable, images_at, read_labels
 from iqa_cli.labels.counts import absent_levels, absent_warnings, count_photos
 from iqa_cli.labels.leakage import leakage
 from iqa_cli.labels.levels import UNOBSERVED
@@ -15,11 +16,12 @@ from iqa_cli.labels.scenes import ByColumn, scene_rule, scenes
 from iqa_cli.labels.split import split
 from iqa_cli.labels.table import require_one_count
 from iqa_cli.labels.weak import weak_zeros
+from iqa_cli.training.data import WHOLE, Share
+from iqa_cli.training.distributed import by_first
 from iqa_cli.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from iqa_cli.config import DataConfig
     from iqa_cli.hexgraph.graph import HexGraph
@@ -33,8 +35,8 @@ _SIDES = {"train": "training", "val": "validation", "test": "test"}
 class Sides:
     """Which rows of which table are for what."""
 
-    images: Path
-    """The folder of the photographs."""
+    images: Images
+    """Where the photographs are."""
     rows: Mapping[str, tuple[LabelTable, Sequence[int]]]
     """By side: training, validation and, if there is one, test."""
     notes: tuple[str, ...]
@@ -47,12 +49,20 @@ class Sides:
     """What the checkpoint's card says of how the labels were taken, beside the caveats."""
 
 
-def read_sides(config: DataConfig, graph: HexGraph, seed: int) -> Sides:
+def read_sides(config: DataConfig, graph: HexGraph, seed: int, share: Share = WHOLE) -> Sides:
     """Read the label tables of a config and prove that no photograph is on two sides, unless the config allows it.
 
+    share   which process this is; of a bucket the first one alone lists and compares, and tells the others
     raises  LabelsError  for tables that are wrong, missing photographs, and photographs on two sides, naming them
             ConfigError  for a scene rule that means nothing, and if `min_positives` leaves no label
+            StoreError   if a bucket cannot be listed, or does not give what it listed
     """
+    read = functools.partial(_read_sides, config, graph, seed)
+    # All of them have to know the same objects, also if somebody writes there meanwhile.
+    return by_first(read, share) if isinstance(config.images, str) else read()
+
+
+def _read_sides(config: DataConfig, graph: HexGraph, seed: int) -> Sides:
     assert config.labels is not None and config.images is not None  # noqa: PT018, S101 - DataConfig has seen to it
     rule = _rule(config.scene)
     # Columns that tell scenes or weights may hold numbers and are no labels for it.
@@ -69,8 +79,11 @@ def read_sides(config: DataConfig, graph: HexGraph, seed: int) -> Sides:
             )
         tables[side] = read_labels(path, graph, no_labels=no_labels)
     require_one_count(tables.values())
+    images = images_at(config.images)
     for table in tables.values():
-        require_images(table, config.images)
+        images.require(table)
+    if isinstance(images, ImageBucket):
+        images = images.only(name for table in tables.values() for name in table.names)
     rows: dict[str, tuple[LabelTable, Sequence[int]]] = {
         side: (table, range(len(table))) for side, table in tables.items()
     }
@@ -78,7 +91,7 @@ def read_sides(config: DataConfig, graph: HexGraph, seed: int) -> Sides:
     warnings: list[str] = []
     caveats: list[str] = []
     if len(tables) > 1:
-        shared = leakage(tables, rule, config.images)
+        shared = leakage(tables, rule, images)
         if config.allow_shared:
             caveats += shared.photo_warnings()
         else:
@@ -87,7 +100,7 @@ def read_sides(config: DataConfig, graph: HexGraph, seed: int) -> Sides:
         warnings += shared.scene_warnings()
     if "validation" not in tables:
         table = tables["training"]
-        found = scenes(table, rule, config.images)
+        found = scenes(table, rule, images)
         notes += found.notes
         if rule is None and table.scene is None:
             notes.append("every photo counts as a scene of its own; [data] scene tells which belong together")
@@ -118,7 +131,7 @@ def read_sides(config: DataConfig, graph: HexGraph, seed: int) -> Sides:
     counts = {side: count_photos(table.take(own), graph) for side, (table, own) in rows.items()}
     warnings += absent_warnings(absent_levels(counts, graph))
     return Sides(
-        images=config.images,
+        images=images,
         rows=rows,
         notes=tuple(dict.fromkeys(notes)),
         warnings=(*caveats, *warnings),

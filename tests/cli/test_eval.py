@@ -279,6 +279,7 @@ def test_judging_loads_no_torch(folder_arguments: list[object]) -> None:
         (["labels.csv"], "--images DIR is missing"),
         (["labels.csv", "--predictions", "p.csv"], "--images DIR is missing"),
         (["labels.csv", "--images", ".", "--labels", "a"], "LABELS.csv names its own"),
+        (["labels.csv", "--images", "s3://bucket/photos"], "s3://bucket/photos: iqa eval judges photos in a folder"),
         (["--predictions", "p.csv", "--images", "."], "--images needs a label file"),
         (["--predictions", "p.csv", "--checkpoint", "x"], "--checkpoint needs a label file"),
         (["--predictions", "p.csv", "--split", "test"], "--split needs a label file"),

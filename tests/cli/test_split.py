@@ -6,6 +6,7 @@ import re
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
@@ -16,6 +17,9 @@ from in_process import Outcome, Run, run_iqa
 
 from iqa_cli.cli.split import split as split_command
 from iqa_cli.labels import split as splits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HEADER = "filename,bright,dark,low_contrast,high_contrast,overexposed,over_suppressed\n"
 HINT = (
@@ -414,3 +418,25 @@ def test_the_published_split_is_found_to_leak(iqa: Run) -> None:
     ]
     assert "  test: 195 of 352 photos are in train as well\n  test: 102 of 352 photos are in val as well\n" in err
     assert "warning: val: 160 of 160 scenes are in train as well (352 of 352 photos)\n" in err
+
+
+def test_photos_in_a_bucket_are_split_as_those_in_a_folder(
+    iqa: Run, store: str, upload: Callable[[Path, str], None], tmp_path: Path
+) -> None:
+    Path("photos").mkdir()
+    for number in range(12):
+        Image.new("RGB", (8, 8), (20 * (number // 2), 0, 0)).save(f"photos/{number:02}.png")
+    upload(tmp_path / "photos", store)
+    Path("labels.csv").write_text(
+        "image,dark\n" + "".join(f"{n:02}.png,{n % 2}\n" for n in range(12)), encoding="utf-8"
+    )
+    outcomes = [iqa("labels.csv", "--images", images, "--out", out) for images, out in (("photos", "a"), (store, "b"))]
+    assert outcomes[0].code == outcomes[1].code == 0
+    assert outcomes[0].out == outcomes[1].out
+    assert [rows_of(f"a/{part}.csv") for part in ("train", "val", "test")] == [
+        rows_of(f"b/{part}.csv") for part in ("train", "val", "test")
+    ]
+    gone = iqa("labels.csv", "--images", f"{store}/gone", "--out", "c")
+    assert (gone.code, gone.out) == (3, "")
+    assert gone.err == f"error: {store}/gone: there are no objects with that prefix\n"
+    assert iqa("labels.csv", "--images", "ftp://host/photos").code == 2

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from iqa_cli.errors import LabelsError
-from iqa_cli.labels import image_path, missing_images, require_images
+from iqa_cli.labels import ImageFolder
 from iqa_cli.labels.copies import content_keys
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ def test_names_lead_from_the_folder_wherever_they_say(tmp_path: Path, read: Call
         path.write_bytes(b"x")
     names = ["a.jpg", "sub/b.jpg", "../c.jpg", str(tmp_path / "c.jpg"), "sub", "x" * 300, "no.jpg"]
     table = read(*(f"{name},0,0,0,0,0,0" for name in names))
-    assert missing_images(table, folder) == (4, 5, 6)
-    assert image_path(folder, names[3]) == tmp_path / "c.jpg"
+    assert ImageFolder(folder).missing(table) == (4, 5, 6)
+    assert ImageFolder(folder).path(names[3]) == tmp_path / "c.jpg"
 
 
 def test_missing_photos_are_named_with_what_there_is_instead(tmp_path: Path, read: Callable[..., LabelTable]) -> None:
@@ -37,7 +37,7 @@ def test_missing_photos_are_named_with_what_there_is_instead(tmp_path: Path, rea
     (folder / "IMG_2.heic").touch()
     table = read(*(f"{name},0,0,0,0,0,0" for name in ("IMG_1.jpg", "IMG_2.jpg", "no/a.jpg")))
     with pytest.raises(LabelsError, match=r"3 of 3 photos are not in") as error:
-        require_images(table, folder)
+        ImageFolder(folder).require(table)
     assert list(error.value.problems) == [
         'line 2, "IMG_1.jpg" (there is "IMG_1.JPG")',
         'line 3, "IMG_2.jpg" (there is "IMG_2.heic")',
@@ -45,7 +45,7 @@ def test_missing_photos_are_named_with_what_there_is_instead(tmp_path: Path, rea
     ]
     assert "another folder" in str(error.value.hint)
     with pytest.raises(LabelsError, match="no such folder"):
-        require_images(table, tmp_path / "elsewhere")
+        ImageFolder(tmp_path / "elsewhere").require(table)
 
 
 def test_a_name_is_found_as_other_systems_spell_it(tmp_path: Path, read: Callable[..., LabelTable]) -> None:
@@ -64,9 +64,9 @@ def test_a_name_is_found_as_other_systems_spell_it(tmp_path: Path, read: Callabl
         "caf\\xe9.jpg": os.fsdecode(b"caf\xe9.jpg"),
     }
     table = read(*(f"{name},0,0,0,0,0,0" for name in found))
-    assert missing_images(table, tmp_path) == ()
-    assert {name: str(image_path(tmp_path, name).relative_to(tmp_path)) for name in found} == found
-    assert missing_images(read("SUB\\s.jpg,0,0,0,0,0,0"), tmp_path) == (0,)
+    assert ImageFolder(tmp_path).missing(table) == ()
+    assert {name: str(ImageFolder(tmp_path).path(name).relative_to(tmp_path)) for name in found} == found
+    assert ImageFolder(tmp_path).missing(read("SUB\\s.jpg,0,0,0,0,0,0")) == (0,)
 
 
 def test_one_photo_under_two_spellings_comes_twice(read: Callable[..., LabelTable]) -> None:
@@ -83,7 +83,7 @@ def test_a_photo_elsewhere_in_the_folder_is_offered_the_likeliest_first(
         (tmp_path / name).touch()
     names = ("a.jpg", "b.jpg", "Y/b.jpg", "C:\\camera\\z\\C.JPG", "d.jpg", "e.jpg", " a.jpg")
     with pytest.raises(LabelsError) as error:
-        require_images(read(*(f"{name},0,0,0,0,0,0" for name in names)), tmp_path)
+        ImageFolder(tmp_path).require(read(*(f"{name},0,0,0,0,0,0" for name in names)))
     assert [line.partition(" (")[2] for line in error.value.problems] == [
         'there is "x/b.jpg" and 1 more)',
         'there is "y/b.jpg" and 1 more)',
@@ -108,7 +108,7 @@ def test_a_folder_in_which_all_names_are_right_is_offered(
     written = [str((folder / name).relative_to(right)) for name in names]
     table = read(*(f"{name},0,0,0,0,0,0" for name in written))
     with pytest.raises(LabelsError) as error:
-        require_images(table, Path(named))
+        ImageFolder(Path(named)).require(table)
     assert error.value.message.endswith(f"are not in {named}, all of them are in {right}: name that folder")
     rows = [f'line {line}, "{name}"' for line, name in enumerate(written[:3], 2)]
     assert error.value.problems == (*rows, "... and 2 more")
@@ -116,7 +116,7 @@ def test_a_folder_in_which_all_names_are_right_is_offered(
 
 def test_of_many_missing_photos_twenty_are_named(tmp_path: Path, read: Callable[..., LabelTable]) -> None:
     with pytest.raises(LabelsError, match="50 of 50") as error:
-        require_images(read(*(f"{number}.jpg,0,0,0,0,0,0" for number in range(50))), tmp_path)
+        ImageFolder(tmp_path).require(read(*(f"{number}.jpg,0,0,0,0,0,0" for number in range(50))))
     assert error.value.problems[20:] == ("... and 30 more",)
 
 

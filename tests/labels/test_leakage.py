@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iqa_cli.errors import LabelsError, UsageError
+from iqa_cli.labels import ImageFolder
 from iqa_cli.labels.leakage import leakage
 from iqa_cli.labels.parts import read_parts
 from iqa_cli.labels.scenes import scene_rule
@@ -75,7 +76,7 @@ def test_a_copy_under_another_name_is_found_by_its_content(
     tables = parts(train="a b e", test="c d")
     leakage(tables).refuse()
     with pytest.raises(LabelsError, match="1 photo in more than one part") as error:
-        leakage(tables, images=tmp_path).refuse()
+        leakage(tables, images=ImageFolder(tmp_path)).refuse()
     assert list(error.value.problems) == [
         "test: 1 of 2 photos is in train as well",
         '"a": train line 2; a copy, test line 2 as "c"',
@@ -88,7 +89,7 @@ def test_a_copy_in_several_parts_counts_in_each_of_them(
     for name, content in (("a", b"one"), ("b", b"one"), ("c", b"two"), ("d", b"six")):
         (tmp_path / name).write_bytes(content)
     with pytest.raises(LabelsError, match="2 photos in more than one part") as error:
-        leakage(parts(train="a c", val="b d c", test="b"), images=tmp_path).refuse()
+        leakage(parts(train="a c", val="b d c", test="b"), images=ImageFolder(tmp_path)).refuse()
     assert list(error.value.problems) == [
         "val: 2 of 3 photos are in train as well",
         "test: 1 of 1 photo is in train as well",

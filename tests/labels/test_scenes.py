@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from iqa_cli.errors import LabelsError, UsageError
+from iqa_cli.labels import ImageFolder
 from iqa_cli.labels.scenes import ByTime, is_alone, scene_rule, scenes, scenes_across
 from iqa_cli.records import Capture
 
@@ -126,14 +127,14 @@ def test_times_are_read_from_the_photos(read: Read, tmp_path: Path) -> None:
             exif.get_ifd(0x8769)[0x9003] = taken
         picture.save(tmp_path / f"{name}.jpg", exif=exif)
     table = read(*(f"{name}.jpg{NONE}" for name in "abcd"))
-    found = scenes(table, scene_rule("time:30"), tmp_path)
+    found = scenes(table, scene_rule("time:30"), ImageFolder(tmp_path))
     assert groups(found.of) == [[0, 1], [2], [3]]
     assert found.notes == (
         f"{table.path}: 1 of 4 photos have no time (EXIF DateTimeOriginal): each is a scene of its own",
     )
     with pytest.raises(UsageError, match="need the photos"):
         scenes(table, scene_rule("time:30"))
-    timeless = scenes(table.take([3]), scene_rule("time:30"), tmp_path)
+    timeless = scenes(table.take([3]), scene_rule("time:30"), ImageFolder(tmp_path))
     assert all(map(is_alone, timeless.of))
     assert "1 of 1 photo have no time" in timeless.notes[0]
 
@@ -149,10 +150,12 @@ def test_copies_join_the_scenes_that_hold_them(read: Read, tmp_path: Path) -> No
     ):
         (tmp_path / name).write_bytes(content)
     table = read(*(name + NONE for name in ("x_1", "x_2", "y_1", "y_2", "z", "w")))
-    assert groups(scenes(table, scene_rule("regex:^[xy]"), tmp_path).of) == [[0, 1, 2, 3, 4], [5]]
-    assert groups(scenes(table, None, tmp_path).of) == [[0], [1, 2], [3, 4], [5]]
+    assert groups(scenes(table, scene_rule("regex:^[xy]"), ImageFolder(tmp_path)).of) == [[0, 1, 2, 3, 4], [5]]
+    assert groups(scenes(table, None, ImageFolder(tmp_path)).of) == [[0], [1, 2], [3, 4], [5]]
     with pytest.raises(LabelsError, match="1 of 7 photos is not in"):
-        scenes(read(*(name + NONE for name in ("x_1", "x_2", "y_1", "y_2", "z", "w", "v"))), None, tmp_path)
+        scenes(
+            read(*(name + NONE for name in ("x_1", "x_2", "y_1", "y_2", "z", "w", "v"))), None, ImageFolder(tmp_path)
+        )
 
 
 def test_scenes_of_several_files_are_comparable(read: Read) -> None:

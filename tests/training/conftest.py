@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-if TYPE_CHECKING:
-    from pathlib import Path
+_FOLDER = str(Path(__file__).parent)
+if _FOLDER not in sys.path:
+    sys.path.insert(0, _FOLDER)  # makes `torchruns` importable
 
 pytest.importorskip("torch", reason="training needs the train extra")
 pytest.importorskip("open_clip", reason="training needs the train extra")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from torchruns import photographs, table, two
 
 torch = pytest.importorskip("torch", reason="training needs the train extra")
 pytest.importorskip("safetensors", reason="training needs the train extra")
@@ -24,7 +24,6 @@ from iqa_cli.config import load_config  # noqa: E402
 from iqa_cli.training.trainer import Trainer  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
 CONFIG = """
@@ -47,31 +46,6 @@ batch_size = {batch_size}
 out = "{out}"
 keep = "last"
 """
-
-
-def photographs(folder: Path, scenes: Path, count: int) -> None:
-    """Every photograph has its own brightness: the same one on two sides would be refused."""
-    files = sorted(scenes.iterdir())
-    for number in range(count):
-        with Image.open(files[number % len(files)]) as scene:
-            factor = (20 + 2 * number) / (60 if number % 2 else 60 * 3)
-            scene.point(lambda value, factor=factor: value * factor).save(folder / f"{number}.png")
-
-
-def table(path: Path, numbers: Iterable[int]) -> None:
-    """Every other one is dark."""
-    rows = [f"{number}.png,{2 * (number % 2)}\n" for number in numbers]
-    path.write_text("filename,dark\n" + "".join(rows), encoding="utf-8")
-
-
-def two(*command: object) -> subprocess.CompletedProcess[str]:
-    """A Python command in two processes."""
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [sys.executable, *launch, *map(str, command)], capture_output=True, encoding="utf-8", timeout=600, check=False
-    )
-    assert done.returncode == 0, done.stderr[:6000]
-    return done
 
 
 def figures(folder: Path) -> dict[str, Any]:
@@ -131,15 +105,19 @@ from pathlib import Path
 import torch
 from iqa_cli.config import load_config
 from iqa_cli.crf.torch_crf import TorchCRF
+from iqa_cli.errors import InvalidInput, LabelsError, StoreError
 from iqa_cli.hexgraph.plan import compile_plan
 from iqa_cli.hexgraph.read import read_graph
+from iqa_cli.labels import read_labels
 from iqa_cli.models.tone_model import ToneModel
 from iqa_cli.paths import find_graph
-from iqa_cli.training.distributed import join, launched_share, leave
+from iqa_cli.records import Unreadable
+from iqa_cli.training.distributed import by_first, join, launched_share, leave
 from iqa_cli.training.judging import judge
 from iqa_cli.training.labelled_data import LabelledData
 from iqa_cli.training.ladder_data import LadderData
 from iqa_cli.training.measured import measured
+from iqa_cli.training.pictures import load_pictures
 
 folder = Path(sys.argv[1])
 share = launched_share()
@@ -168,6 +146,34 @@ for kind in ("pixels", "drawn"):
         "measured": measured(data, graph, share),
     }
     (folder / f"{kind}-{share.world}-{share.rank}.json").write_text(json.dumps(told))
+
+
+class Broken:
+    # One process cannot read what it needs.
+
+    def each(self, names, look):
+        if share.rank == share.world - 1:
+            raise StoreError("s3://b/a.jpg: is gone", hint="start again")
+        return (Unreadable("no picture") for _ in names)
+
+
+def first():
+    if share.rank or share.world == 1:
+        return share.world
+    raise LabelsError("the split leaks", problems=("a.jpg",), hint="join the files")
+
+
+table = read_labels(folder / "train.csv", graph)
+said = [by_first(lambda: share.rank, share)]
+for task in (
+    lambda: load_pictures(table, range(9), Broken(), graph, model.preprocessing, folder, share),
+    lambda: by_first(first, share),
+):
+    try:
+        said.append(task())
+    except InvalidInput as error:
+        said.append(str(error))
+(folder / f"said-{share.world}-{share.rank}.json").write_text(json.dumps(said))
 leave(share)
 """
 PIXELS = """
@@ -211,6 +217,11 @@ def test_every_picture_is_in_one_share_and_the_scores_are_those_of_one_process(
     script.write_text(SHARES, encoding="utf-8")
     two(script, tmp_path)
     subprocess.run([sys.executable, script, tmp_path], check=True)
+    # What one of them cannot go on with ends all of them, with the same words.
+    told = ["s3://b/a.jpg: is gone\nhint: start again", "the split leaks\n  a.jpg\nhint: join the files"]
+    for process in ("2-0", "2-1"):
+        assert json.loads((tmp_path / f"said-{process}.json").read_text(encoding="utf-8")) == [0, *told]
+    assert json.loads((tmp_path / "said-1-0.json").read_text(encoding="utf-8")) == [0, told[0], 1]
     for kind in ("pixels", "drawn"):
         alone, first, second = (
             json.loads((tmp_path / f"{kind}-{name}.json").read_text(encoding="utf-8")) for name in ("1-0", "2-0", "2-1")

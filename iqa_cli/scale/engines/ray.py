@@ -6,6 +6,8 @@ a few numbers, and keeps none.
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import logging
 import os
 import socket
@@ -13,12 +15,12 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any, Self
 
-from iqa_cli.errors import InvalidInput, MissingExtra
+from iqa_cli.errors import InvalidInput, IqaError, MissingExtra
 from iqa_cli.scale.engines import Died, Outcome, Task
-from iqa_cli.scale.shard import Done, work
+from iqa_cli.scale.shard import Done, work, worker_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +30,8 @@ _OBJECT_STORE_BYTES = 128 * 1024 * 1024
 """Of a Ray on this machine alone: nothing lies in it."""
 _LOCAL = "local"
 _CONNECTING_S = 5.0
+_WORD_S = 0.05
+"""For the word that a task begins to get through, before a photo may end its process."""
 
 
 class RayEngine:
@@ -46,10 +50,8 @@ class RayEngine:
         self._setup = setup
         self._ray: Any = None
         self._is_ours = False
-        self._running: dict[Any, tuple[Task, float]] = {}
-        """By reference: what it is, and when it has to be over."""
-        self._late: set[Any] = set()
-        self._limits: dict[Any, float] = {}
+        self._running: dict[Any, _Running] = {}
+        """By what Ray gives for them: a generator of two answers, that the task begins and what came of it."""
 
     @property
     def slots(self) -> int:
@@ -85,7 +87,8 @@ class RayEngine:
                     self._is_ours = True
             except Exception as error:  # noqa: BLE001 - ConnectionError, ValueError, RuntimeError and its own
                 raise self._no_ray(" ".join(str(error).split())[:200]) from None
-            self._function = ray.remote(num_cpus=1, max_retries=0, max_calls=CALLS)(_work)
+            options = {"num_cpus": 1, "max_retries": 0, "max_calls": CALLS, "num_returns": "streaming"}
+            self._function = ray.remote(**options)(_work)
         return self
 
     def _check_answers(self) -> None:
@@ -104,16 +107,14 @@ class RayEngine:
         )
 
     def __exit__(self, *_: object) -> None:
-        for reference in list(self._running):
-            self._cancel(reference)
+        for answers in list(self._running):
+            self._cancel(answers)
         if self._is_ours:
             self._ray.shutdown()
 
     def submit(self, task: Task, deadline_s: float) -> None:
-        """See `Engine`. Ray does not say when a task begins, and one may wait for the one before it: twice the time."""
-        reference = self._function.remote(self._url, task, self._setup)
-        self._running[reference] = task, time.monotonic() + 2 * deadline_s
-        self._limits[reference] = deadline_s
+        """See `Engine`. The time of a task counts from where it begins: Ray may have it wait for other work."""
+        self._running[self._function.remote(self._url, task, self._setup)] = _Running(task, deadline_s)
 
     def wait(self, timeout_s: float) -> list[Outcome]:
         """See `Engine`."""
@@ -123,45 +124,70 @@ class RayEngine:
         ready, _ = self._ray.wait(list(self._running), num_returns=1, timeout=timeout_s)
         if ready:
             ready, _ = self._ray.wait(list(self._running), num_returns=len(self._running), timeout=0)
-        over = [self._outcome(reference) for reference in ready]
+        over = [outcome for answers in ready if (outcome := self._heard(answers)) is not None]
         now = time.monotonic()
-        for reference, (task, end) in list(self._running.items()):
-            if now > end:
-                self._cancel(reference)
-                limit = self._forget(reference)
-                over.append(Outcome(task, Died(f"judging it took longer than {limit:g} s")))
+        for answers, running in list(self._running.items()):
+            if running.end_s is not None and now > running.end_s:
+                self._cancel(answers)
+                del self._running[answers]
+                over.append(Outcome(running.task, Died(f"judging it took longer than {running.limit_s:g} s")))
         return over
 
-    def _outcome(self, reference: Any) -> Outcome:
-        task, _ = self._running[reference]
-        self._forget(reference)
+    def _heard(self, answers: Any) -> Outcome | None:
+        """What a task says: None that it begins, else that it is over."""
         from ray import exceptions
 
+        running = self._running[answers]
         try:
-            return Outcome(task, Done(*self._ray.get(reference)))
+            said = self._ray.get(next(answers))
         except exceptions.OutOfMemoryError as error:
+            died = Died("the process that read it was killed for want of memory (by Ray)", running.has_begun)
             logger.debug("Ray ended a worker", exc_info=error)
-            return Outcome(task, Died("the process that read it was killed for want of memory (by Ray)"))
         except exceptions.RayTaskError:
             raise  # a bug of ours: what can go wrong with photos and stores is in `Done`
-        except exceptions.RayError as error:
+        except (exceptions.RayError, StopIteration) as error:
+            died = Died(f"the process that read it ended ({type(error).__name__} of Ray)", running.has_begun)
             logger.debug("Ray lost a worker", exc_info=error)
-            was_ready = not isinstance(error, exceptions.RuntimeEnvSetupError | exceptions.TaskUnschedulableError)
-            return Outcome(task, Died(f"the process that read it ended ({type(error).__name__} of Ray)", was_ready))
+        else:
+            if said is None:
+                running.end_s = time.monotonic() + running.limit_s
+                return None
+            del self._running[answers]
+            return Outcome(running.task, Done(*said))
+        del self._running[answers]
+        return Outcome(running.task, died)
 
-    def _forget(self, reference: Any) -> float:
-        del self._running[reference]
-        return self._limits.pop(reference)
-
-    def _cancel(self, reference: Any) -> None:
+    def _cancel(self, answers: Any) -> None:
         try:
-            self._ray.cancel(reference, force=True)
+            self._ray.cancel(answers, force=True)
         except Exception as error:
             logger.debug("a task could not be ended", exc_info=error)
 
 
-def _work(url: str, task: Task, setup: Callable[[], object] | None) -> tuple[Any, ...]:
-    """A task on a worker; plain values come back, so that small answers travel without Ray's object store."""
+@dataclasses.dataclass(slots=True)
+class _Running:
+    """A task that Ray was given."""
+
+    task: Task
+    limit_s: float
+    """That it may take."""
+    end_s: float | None = None
+    """By the monotonic clock, when it has to be over; None as long as it has not begun."""
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether its worker is ready, model loaded and tried out: before that no photo is to blame."""
+        return self.end_s is not None
+
+
+def _work(url: str, task: Task, setup: Callable[[], object] | None) -> Iterator[tuple[Any, ...] | None]:
+    """A task on a worker: None when the model is there, then what came of it, in plain values, so that such small
+    answers travel without Ray's object store.
+    """
     if setup is not None:
         setup()
-    return tuple(work(url, Task(*task)))
+    with contextlib.suppress(IqaError):  # which `work` tells
+        worker_of(url)
+    yield None
+    time.sleep(_WORD_S)
+    yield tuple(work(url, Task(*task)))
