@@ -221,6 +221,8 @@ def test_photographs_may_be_in_a_bucket(tmp_path: Path) -> None:
             load_config(write(tmp_path, text.format(wrong)))
     with pytest.raises(ConfigError, match=r"data\.ladder: expected a path, got 's3://bucket'"):
         load_config(write(tmp_path, '[data]\nladder = "s3://bucket"\n[run]\nout = "mine"\n'))
+    with pytest.raises(ConfigError, match="expected a Path or a bucket's URL, got 'photos'"):
+        DataConfig(labels=tmp_path / "labels.csv", images="photos")  # type: ignore[arg-type]
 
 
 def test_a_config_with_labels_finds_its_files_from_its_folder(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, NewType
 
 from iqa_cli.errors import ConfigError
+from iqa_cli.stores.places import is_bucket
 
 BucketUrl = NewType("BucketUrl", str)
 """A prefix of a bucket: `s3://bucket/prefix`, `gs://`, `az://`."""
@@ -87,6 +88,8 @@ class DataConfig:
             problems.append("data: expected data.ladder or data.labels, neither is given")
         if self.labels is not None and self.images is None:
             problems.append("data.images: missing, the folder of the photographs in data.labels, or their bucket")
+        if isinstance(self.images, str) and not is_bucket(self.images):
+            problems.append(f"data.images: expected a Path or a bucket's URL, got {self.images!r}")
         problems += [
             f"data.{key}: goes with data.labels, not with data.ladder alone"
             for key in ("images", "validation", "test", "scene", "allow_shared", "weak_zeros", "min_positives")

@@ -439,4 +439,4 @@ def test_photos_in_a_bucket_are_split_as_those_in_a_folder(
     gone = iqa("labels.csv", "--images", f"{store}/gone", "--out", "c")
     assert (gone.code, gone.out) == (3, "")
     assert gone.err == f"error: {store}/gone: there are no objects with that prefix\n"
-    assert iqa("labels.csv", "--images", "ftp://host/photos").code == 2
+    assert iqa("labels.csv", "--images", "ftp://example.org/photos").code == 2

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -196,6 +197,9 @@ def test_what_is_wrong_with_a_bucket_is_said_before_anything_is_loaded(
         assert "permission denied (AccessDenied); ask its owner" in refused(path)
         (work / "test.csv").unlink()
         assert "data.test" in refused(path)  # all that is missing at once
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "obstore", None)
+        assert "reading object storage needs obstore, which is not installed; in a clone" in refused(path)
     monkeypatch.setenv("AWS_METADATA_ENDPOINT", f"http://127.0.0.1:{free_port()}")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
