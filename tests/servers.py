@@ -85,6 +85,8 @@ class Faults:
     """Whether each answer holds the whole object."""
     refused: str = ""
     """Requests for paths with this pattern are answered with 403."""
+    broken: str = ""
+    """The same with 400, as for an object whose key the client lacks."""
 
 
 class FaultProxy:
@@ -150,6 +152,9 @@ class FaultProxy:
         if self.faults.refused and re.search(self.faults.refused, path.decode()):
             self._spoil("403")
             await self._say(writer, b"403 Forbidden", b"<Error><Code>AccessDenied</Code></Error>")
+            return
+        if self.faults.broken and re.search(self.faults.broken, path.decode()):
+            await self._say(writer, b"400 Bad Request", b"<Error><Code>InvalidRequest</Code></Error>")
             return
         if self._chance.random() < self.faults.slow_down:
             self._spoil("503")

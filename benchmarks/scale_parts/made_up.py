@@ -16,7 +16,7 @@ from iqa_cli.scale.planning import plan
 from iqa_cli.stores.places import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from iqa_cli.photos.left_out import LeftOut
     from iqa_cli.records import PhotoRef
@@ -72,9 +72,9 @@ class Source:
         self._lister = lister
         self.skipped: list[tuple[str, str]] = []
 
-    def entries(self, after: str | None, left_out: LeftOut) -> Iterator[Entry]:
+    def entries(self, after: Entry | None, left_out: LeftOut) -> Generator[Entry, None, None]:
         """See `iqa_cli.scale.sources.Source`."""
-        return photos_of(self._lister, after, left_out, self.name)
+        return photos_of(self._lister, None if after is None else after.key, left_out, self.name)
 
     def photo(self, entry: Entry, *, whole: bool) -> PhotoRef:
         """Nobody reads them."""

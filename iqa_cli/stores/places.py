@@ -364,8 +364,8 @@ def explained(error: BaseException, where: str, verb: str) -> StoreError:
     if isinstance(error, exceptions.InvalidPathError):
         return StoreError(
             f"{start}: {text.removeprefix('Encountered object with invalid path: ')}",
-            hint="rename that key: the storage client reads none with an empty part, `.` or `..` between slashes, and none "
-            "with control characters",
+            hint="rename that key: the storage client reads none with an empty part, `.` or `..` between slashes, and "
+            "none with control characters",
         )
     if status is None and "HTTP error" in text:
         return StoreError(

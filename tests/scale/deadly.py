@@ -56,3 +56,11 @@ def hanging_once(url: str, mark: str) -> Callable[[Task], Done]:
         return answer(task)
 
     return hanging
+
+
+def slow_to_start(url: str, seconds: float) -> Callable[[Task], Done]:
+    """The same of one that takes so long to get ready."""
+    from iqa_cli.scale.engines.local import _answering
+
+    time.sleep(seconds)
+    return _answering(url)

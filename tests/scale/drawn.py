@@ -12,7 +12,7 @@ from iqa_cli.scale.card import Settings
 from iqa_cli.scale.listing import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from iqa_cli.photos.left_out import LeftOut
     from iqa_cli.records import PhotoRef
@@ -49,9 +49,9 @@ class DrawnSource:
         self._at = at
         self._kinds_after = kinds_after
 
-    def entries(self, after: str | None, left_out: LeftOut) -> Iterator[Entry]:
+    def entries(self, after: Entry | None, left_out: LeftOut) -> Generator[Entry, None, None]:
         for key in self.keys:
-            if after is None or key > after:
+            if after is None or key > after.key:
                 self._at(key)
                 left_out.kinds[".txt"] += 1  # one before each photo
                 yield Entry(key, len(key), f"e-{key}", 1_000_000)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Self
 import pytest
 from drawn import DrawnSource, settings_for
 
-from iqa_cli.errors import RunError, WorkerLost
+from iqa_cli.errors import RunError, UsageError, WorkerLost
 from iqa_cli.scale import driver as driving
-from iqa_cli.scale.driver import ALONE, ATTEMPTS, DEATHS, ROUNDS, Driver
+from iqa_cli.scale.driver import ALONE, ATTEMPTS, DEATHS, MOST_HOPELESS, ROUNDS, Driver
 from iqa_cli.scale.engines import Died, Done, Outcome, Task
+from iqa_cli.scale.parts import part_name
 from iqa_cli.scale.planning import plan
 from iqa_cli.stores.places import Place
 
@@ -25,8 +26,9 @@ ROWS = 16
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     place = Place(str(tmp_path / "run"))
+    monkeypatch.setattr(Scripted, "place", place)
     plan(settings_for(ROWS), place, source=DrawnSource([f"{number:03}.jpg" for number in range(5 * ROWS)]))
     return place
 
@@ -38,6 +40,9 @@ def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 class Scripted:
     """An engine that answers as told, one task after the other."""
+
+    place: Place | None = None
+    """Where results are written."""
 
     def __init__(self, answer: Callable[[Task], Done | Died], slots: int = 2) -> None:
         self._answer = answer
@@ -62,7 +67,11 @@ class Scripted:
         assert timeout_s > 0
         assert self._in_hand, "the driver waits for nothing"
         task = self._in_hand.pop(0)
-        return [Outcome(task, self._answer(task))]
+        answer = self._answer(task)
+        if isinstance(answer, Done) and answer.problem is None and task.rows is None:
+            assert self.place is not None
+            self.place.put(part_name(task.shard), b"rows")
+        return [Outcome(task, answer)]
 
 
 def rows_of(task: Task) -> range:
@@ -171,6 +180,47 @@ def test_what_no_shard_can_do_ends_the_run_early(place: Place, monkeypatch: pyte
     result = Driver(place, engine).drive()
     assert [number for number, _ in result.failed] == [0, 1, 2]
     assert len(engine.tasks) <= 4
+
+
+def test_what_became_hopeless_later_ends_the_run_too(place: Place) -> None:
+    """A disk that fills up: the other shards are not judged in vain."""
+    engine = Scripted(lambda task: done(task) if task.shard < 1 else Done(problem="no room is left"), slots=1)
+    result = Driver(place, engine).drive()
+    assert len(result.failed) == MOST_HOPELESS
+    assert not result.is_complete
+
+
+def test_a_photo_that_the_store_never_gives_becomes_a_row_at_the_last_attempt(place: Place) -> None:
+    def answer(task: Task) -> Done:
+        return done(task) if task.is_last or task.shard else Done(problem="400", is_passing=True)
+
+    engine = Scripted(answer)
+    result = Driver(place, engine).drive()
+    assert result.is_complete
+    assert [task.is_last for task in engine.tasks if task.shard == 0] == [False] * (ATTEMPTS - 1) + [True]
+
+
+def test_results_that_are_taken_away_are_missed(place: Place) -> None:
+    def answer(task: Task) -> Done:
+        if task.shard == 4:
+            place.store.delete(part_name(1))
+        return done(task)
+
+    with pytest.raises(RunError, match="1 results that were written are not there"):
+        Driver(place, Scripted(answer)).drive()
+
+
+def test_a_bound_on_bytes_means_nothing_for_a_folder(tmp_path: Path) -> None:
+    place = Place(str(tmp_path / "run"))
+    plan(settings_for(ROWS, source="DCIM", root="/DCIM"), place, source=DrawnSource(["a.jpg"]))
+    with pytest.raises(UsageError, match="DCIM is a folder"):
+        Driver(place, Scripted(done), max_bytes=5)
+
+
+def test_names_that_are_not_ours_are_no_results(place: Place) -> None:
+    place.put("part/1.parquet", b"x")
+    place.put("part/.DS_Store", b"x")
+    assert Driver(place, Scripted(done)).drive().progress.shards == 5
 
 
 def test_where_every_worker_ends_the_run_does(place: Place) -> None:

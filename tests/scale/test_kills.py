@@ -154,3 +154,12 @@ def test_a_shard_that_takes_too_long_is_ended(run: Callable[..., Place]) -> None
     assert result.is_complete
     assert result.progress.retries == 1
     assert verify(place).is_whole
+
+
+def test_the_time_of_a_shard_counts_from_where_its_worker_is_ready(run: Callable[..., Place]) -> None:
+    place = run(["a.png", "b.png"], 1)
+    engine = LocalEngine(place.url, 1)
+    engine._make = functools.partial(deadly.slow_to_start, place.url, 4.0)
+    result = Driver(place, engine, deadline_s=3.0).drive()
+    assert result.is_complete
+    assert result.progress.retries == 0

@@ -115,6 +115,20 @@ def test_one_long_list_costs_no_more_requests_than_pages() -> None:
     assert store.asked <= 21
 
 
+def test_folders_that_fit_into_a_page_cost_no_request_of_their_own() -> None:
+    store = Listed(
+        [
+            f"{year}/{month:02}/{day:02}/{number}.jpg"
+            for year in (2024, 2025, 2026)
+            for month in range(1, 13)
+            for day in range(1, 29)
+            for number in range(10)
+        ]
+    )
+    assert sum(1 for _ in photos_of(store, None, LeftOut(), "s3://b")) == 3 * 12 * 28 * 10
+    assert store.asked <= 60  # eleven pages, and what a page leaves open at each of three levels
+
+
 def test_keys_out_of_order_are_refused() -> None:
     class Shuffled(Listed):
         def pages(self, prefix: str, after: str | None) -> Iterator[list[Entry]]:
@@ -135,9 +149,9 @@ def test_what_fails_in_one_folder_ends_the_listing() -> None:
     keys = [f"d{number:02}/{name}.jpg" for number in range(40) for name in "abc"]
     found: list[str] = []
     with pytest.raises(StoreError, match="gone"):
-        found.extend(entry.key for entry in photos_of(Broken(keys), None, LeftOut(), "s3://b"))
+        found.extend(entry.key for entry in photos_of(Broken(keys, 2), None, LeftOut(), "s3://b"))
     assert found == sorted(keys)[: len(found)]
-    assert len(found) <= 15
+    assert len(found) <= 17  # the page that showed the folder's beginning
 
 
 def test_a_marker_of_a_folder_is_no_photo() -> None:
@@ -151,3 +165,17 @@ def test_a_marker_of_a_folder_is_no_photo() -> None:
     counts = LeftOut()
     photos = [entry.key for entry in photos_of(Console([]), None, counts, "s3://b")]
     assert photos == ["a-1.jpg", "a/x.jpg"]
+
+
+def test_markers_are_nothing_and_empty_files_are_files() -> None:
+    class Console(Listed):
+        """Two markers, of which one looks like a photo, and an empty photo."""
+
+        def pages(self, prefix: str, after: str | None) -> Iterator[list[Entry]]:  # noqa: ARG002 - see below
+            entries = [Entry("album.jpg", 0, "", 0), Entry("empty.jpg", 0, "", 0), Entry("folder", 0, "", 0)]
+            yield [entry for entry in entries if entry.key.startswith(prefix)]  # whatever is asked for
+
+    counts = LeftOut()
+    photos = [entry.key for entry in photos_of(Console(["empty.jpg"]), None, counts, "s3://b")]
+    assert photos == ["empty.jpg"]
+    assert counts == LeftOut()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -97,6 +98,17 @@ def test_other_settings_need_another_place(place: Place) -> None:
     assert {name: place.get(name) for name in place.names("")} == before
 
 
+def test_a_name_that_is_not_ours_does_not_stop_a_plan(place: Place) -> None:
+    def stop(key: str) -> None:
+        if key == KEYS[25]:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        plan(settings_for(10), place, source=DrawnSource(KEYS, stop))
+    place.put("manifest/.DS_Store", b"x")
+    assert plan(settings_for(10), place, source=DrawnSource(KEYS)).photos == len(KEYS)
+
+
 def test_a_second_plan_at_work_is_noticed(place: Place) -> None:
     def other(key: str) -> None:
         if key == KEYS[15] and place.get(shard_name(1)) is None:
@@ -128,4 +140,23 @@ def test_frozen_shards_that_are_damaged_or_missing_stop_the_plan(place: Place) -
 def test_a_card_that_is_none_is_told(place: Place, content: bytes) -> None:
     place.put("run.json", content)
     with pytest.raises(RunError, match=r"run\.json"):
+        load_run(place)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("card_sha256", 5),
+        ("checkpoint", None),
+        ("libraries", []),
+        ("libraries", {"numpy": 2}),
+        ("source", 7),
+        ("planned", "x"),
+    ],
+)
+def test_a_card_with_values_of_another_kind_is_damaged(place: Place, name: str, value: object) -> None:
+    plan(settings_for(10), place, source=DrawnSource(KEYS))
+    card = json.loads(place.get("run.json") or b"")
+    place.put("run.json", json.dumps({**card, name: value}).encode())
+    with pytest.raises(RunError, match=r"run\.json is damaged"):
         load_run(place)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 from cli.in_process import run_iqa
 from servers import FaultProxy, Faults
 
+from iqa_cli.cache.codec import unpack
 from iqa_cli.scale.card import load_run
 from iqa_cli.scale.gather import reports
 from iqa_cli.scale.parts import pack_part, part_name, read_part, unpack_part
@@ -86,21 +90,81 @@ def test_files_that_changed_are_rows_as_well(
     assert states(place) == {**dict.fromkeys(NAMES, "ok"), "03.png": "changed", "05.png": "vanished"}
 
 
-def test_a_refused_photo_is_a_row_and_refused_credentials_are_not(
+def test_refused_photos_are_rows_and_refused_credentials_are_not(
     planned: Place, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with FaultProxy(server, Faults(refused=r"photos/02")) as proxy:
+    with FaultProxy(server, Faults(refused=r"photos/0[4-7]\.png")) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
-        worker = Worker(Place(planned.url))
-        assert worker(Task(0)).problem is None
-        proxy.faults.refused = r"photos/0[4-7]\.png"
-        done = worker(Task(1))
+        assert Worker(Place(planned.url))(Task(1)).problem is None  # a shard of them: another shard can be read
+        proxy.faults.refused = r"photos/0[0-7]\.png"
+        done = Worker(Place(planned.url))(Task(0))
     monkeypatch.setenv("AWS_ENDPOINT_URL", server)
     planned = Place(planned.url)
     assert "permission denied" in (done.problem or "")
     assert not done.is_passing
+    assert planned.names("part") == ["part/00001.parquet"]
+    assert {row.state for row in read_part(planned, load_run(planned), 1)} == {"denied"}
+
+
+def test_a_source_that_is_gone_is_no_photo_that_vanished(
+    folder: Path, tmp_path: Path, run_here: Callable[..., Outcome], checkpoint_folder: Path
+) -> None:
+    run = tmp_path / "run"
+    assert run_here("plan", folder, "--out", run, "--shard", 4, "--checkpoint", checkpoint_folder).code == 0
+    folder.rename(tmp_path / "elsewhere")
+    folder.mkdir()  # where a disk is not mounted there is an empty folder
+    failed = run_here("run", run, "--jobs", 1)
+    assert failed.code == 3
+    assert "none of its photos is there" in failed.err
+    assert "mounted" in failed.err
+    folder.rmdir()
+    (tmp_path / "elsewhere").rename(folder)
+    assert run_here("run", run, "--jobs", 1).code == 0
+    assert set(states(Place(str(run))).values()) == {"ok"}
+
+
+def test_a_bucket_that_is_gone_is_no_photo_that_vanished(planned: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    from iqa_cli.scale import shard
+
+    worker = Worker(planned)
+    monkeypatch.setattr(worker._source, "_place", Place("s3://gone/photos"))
+    done = worker(shard.Task(0))
+    assert "there is no such bucket" in (done.problem or "")
+    assert planned.names("part") == []
+
+
+def test_a_photo_that_the_store_never_gives_is_a_row_if_it_gives_others(
+    planned: Place, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from iqa_cli.stores import places
+
+    monkeypatch.setattr(places, "_FIRST_PAUSE_S", 0.0)
+    with FaultProxy(server, Faults(broken=r"photos/02\.png")) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        worker = Worker(Place(planned.url))
+        first = worker(Task(0))
+        assert first.is_passing
+        assert "InvalidRequest" in (first.problem or "")
+        assert threads_that_fetch() == []
+        assert worker(Task(0, is_last=True)).won
+        proxy.faults.broken = r"photos/0"
+        assert worker(Task(1, is_last=True)).is_passing  # it gives none
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server)
+    planned = Place(planned.url)
     assert planned.names("part") == ["part/00000.parquet"]
-    assert [row.state for row in read_part(planned, load_run(planned), 0)] == ["ok", "ok", "denied", "ok"]
+    rows = read_part(planned, load_run(planned), 0)
+    assert [row.state for row in rows] == ["ok", "ok", "error", "ok"]
+    assert unpack(rows[2].report, rows[2].key).error == "the store does not give it (InvalidRequest)"
+
+
+def threads_that_fetch() -> list[str]:
+    """Those that are left a moment after a shard has ended: they must not wait for the garbage collector."""
+    end = time.monotonic() + 20
+    while found := [thread.name for thread in threading.enumerate() if thread.name.startswith("iqa-fetch")]:
+        if time.monotonic() > end:
+            return found
+        time.sleep(0.02)
+    return []
 
 
 def test_a_store_that_is_away_is_nobodys_photo(planned: Place, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,6 +258,40 @@ def test_gather_waits_for_all_shards(planned: Place, run_here: Callable[..., Out
     assert done.out == ""
     assert "1 of 2 shards have no result yet" in done.err
     assert "--resume" in done.err
+
+
+def test_gather_writes_nothing_into_the_run(
+    folder: Path, tmp_path: Path, run_here: Callable[..., Outcome], checkpoint_folder: Path
+) -> None:
+    run = tmp_path / "run"
+    assert run_here("plan", folder, "--out", run, "--checkpoint", checkpoint_folder).code == 0
+    before = (run / "run.json").read_bytes()
+    refused = run_here("gather", run, "--json", tmp_path / "." / "run" / "run.json")
+    assert refused.code == 2
+    assert "inside the run" in refused.err
+    assert (run / "run.json").read_bytes() == before
+
+
+def test_files_that_are_shown_alike_are_two(
+    folder: Path, tmp_path: Path, run_here: Callable[..., Outcome], checkpoint_folder: Path
+) -> None:
+    try:
+        (folder / os.fsdecode(b"a\xff.png")).write_bytes((folder / "00.png").read_bytes())
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    (folder / "a\\xff.png").write_bytes((folder / "01.png").read_bytes())
+    run = tmp_path / "run"
+    plan = ("plan", folder, "--out", run, "--shard", 9, "--checkpoint", checkpoint_folder)
+    assert run_here(*plan).code == 0
+    place = Place(str(run))
+    whole = place.get("manifest/00001.parquet")
+    for name in ("run.json", "manifest/00001.parquet"):  # stopped between the two
+        (run / name).unlink()
+    assert run_here(*plan).code == 0
+    assert place.get("manifest/00001.parquet") == whole
+    judged(place)
+    assert verify(place).is_whole
+    assert verify(place).rows == len(NAMES) + 2
 
 
 def test_gather_writes_what_assess_does(

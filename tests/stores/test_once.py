@@ -68,3 +68,28 @@ def test_a_store_that_may_only_be_read_says_so(tmp_path: Path, mount: Callable[.
     mount(disk, "-t", "tmpfs", "-o", "ro", "tmpfs")
     with pytest.raises(StoreError, match="may only be read"):
         write_once(Place(str(disk)), "part/0", b"x")
+
+
+def test_two_at_once_of_whom_neither_won_try_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 409 of S3: "a conflicting operation is in progress", and nothing need lie there then."""
+    from obstore import exceptions
+
+    from iqa_cli.stores import places
+
+    monkeypatch.setattr(places, "_FIRST_PAUSE_S", 0.0)
+    place = Place(str(tmp_path))
+    real, refused = place.store, []
+
+    class Conflicting:
+        def put(self, name: str, content: bytes, **options: object) -> object:
+            if len(refused) < 2:
+                refused.append(name)
+                raise exceptions.AlreadyExistsError("409 Conflict")
+            return real.put(name, content, **options)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(real, name)
+
+    place._opened = Conflicting()
+    assert write_once(place, "part/0", b"x")
+    assert place.get("part/0") == b"x"

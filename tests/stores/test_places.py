@@ -10,9 +10,10 @@ from servers import FaultProxy, Faults, free_port
 from iqa_cli.errors import StoreError, UsageError
 from iqa_cli.photos.left_out import LeftOut
 from iqa_cli.scale.listing import BucketLister, photos_of
-from iqa_cli.stores.places import Place, folder_of, is_bucket
+from iqa_cli.stores.places import Place, explained, folder_of, is_bucket
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -69,7 +70,20 @@ def test_a_key_that_the_client_cannot_address_is_named(store: str, server: str) 
     assert "rename" in (error.hint or "")
 
 
-@pytest.mark.parametrize("url", ["ftp://photos.example/DCIM", "http://photos.example/x", "s3://", "s3:///DCIM"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "ftp://photos.example/DCIM",
+        "http://photos.example/x",
+        "s3://",
+        "s3:///DCIM",
+        "s3:/photos",
+        "S3://photos",
+        "file:/photos",
+        "file://photos/x",
+    ],
+)
 def test_what_names_no_store_is_wrong_usage(url: str) -> None:
     with pytest.raises(UsageError) as caught:
         is_bucket(url)
@@ -79,13 +93,65 @@ def test_what_names_no_store_is_wrong_usage(url: str) -> None:
 def test_folders_by_path_and_by_url() -> None:
     assert folder_of("file:///data/my%20photos") == "/data/my photos"
     assert folder_of("data/a%20b") == "data/a%20b"
+    assert folder_of("file:///data/a%23b#c?d") == "/data/a#b#c?d"
+    assert folder_of("file://localhost/data") == "/data"
     assert not is_bucket("file:///data")
+    assert not is_bucket("C:/photos")
 
 
 def test_a_run_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
     with pytest.raises(StoreError, match="cannot be opened"):
-        Place(str(tmp_path / "file" / "run")).get("run.json")
+        Place(str(tmp_path / "file" / "run")).put("plan.json", b"x")
+
+
+def test_whoever_only_looks_makes_no_folder(tmp_path: Path) -> None:
+    place = Place(str(tmp_path / "typo"))
+    assert place.get("run.json") is None
+    assert not place.has("run.json")
+    assert place.names("part") == []
+    assert not (tmp_path / "typo").exists()
+
+
+SAYS = "Generic S3 error: Error performing GET http://127.0.0.1:4010/photos/connect/dns/{} in 1ms, after 6 retries - {}"
+REFUSED = (
+    "Server returned non-2xx status code: {}: <Error><Code>{}</Code><RequestId>401InvalidToken</RequestId></Error>"
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "is_passing"),
+    [
+        (REFUSED.format("503 Service Unavailable", "SlowDown"), "SlowDown", True),
+        (REFUSED.format("400 Bad Request", "ExpiredToken"), "the credentials are refused (ExpiredToken)", False),
+        (REFUSED.format("401 Unauthorized", "Odd"), "the credentials are refused (Odd)", False),
+        (REFUSED.format("404 Not Found", "NoSuchBucket"), "there is no such bucket", False),
+        (REFUSED.format("301 Moved Permanently", "PermanentRedirect"), "in another region", False),
+        ("HTTP error: error sending request", "cannot be reached", True),
+        ("Server returned non-2xx status code: 500 Internal Server Error: ", "500", True),
+    ],
+)
+def test_an_answer_is_known_by_what_it_is_not_by_names_in_it(answer: str, said: str, is_passing: bool) -> None:
+    from obstore.exceptions import GenericError
+
+    for name in ("IMG_4012.jpg", "latest/api/token.jpg", "os error 28.jpg", "403 Forbidden.jpg"):
+        error = explained(GenericError(SAYS.format(name, answer)), f"s3://photos/{name}", "read")
+        assert said in error.message
+        assert error.is_passing == is_passing, (name, error.message)
+
+
+def test_a_store_that_does_not_list_from_a_name_on_is_refused(tmp_path: Path) -> None:
+    import datetime as dt
+
+    class Deaf:
+        def list(self, *_: object, **__: object) -> Iterator[list[dict[str, object]]]:
+            yield [{"path": name, "size": 1, "e_tag": "e", "last_modified": dt.datetime.now(dt.UTC)} for name in "abc"]
+
+    place = Place(str(tmp_path))
+    place._opened = Deaf()
+    assert [entry.name for entry in place.listed()] == ["a", "b", "c"]
+    with pytest.raises(StoreError, match="before the one"):
+        next(place.pages("", "b"))
 
 
 def test_answers_that_break_off_are_asked_for_again(store: str, server: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,7 +116,7 @@ def test_a_refused_object_and_a_server_that_is_away_are_told_apart(
         seen = RemotePhoto(Place(place.url), "a.jpg", etag, len(CONTENT), "s3://b/a.jpg", whole=False)
         assert read_file(seen) == Unreadable("permission denied")
         assert seen.failure == "denied"
-        assert not seen.is_still_allowed()
+        assert not seen.can_be_read()
 
 
 def test_a_folder_is_read_like_a_bucket(tmp_path: Path) -> None:
