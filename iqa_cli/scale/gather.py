@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
+import functools
 from typing import TYPE_CHECKING
 
 from iqa_cli.errors import RunError
 from iqa_cli.scale.card import check_version
 from iqa_cli.scale.parts import done_shards, read_part, report_of
+from iqa_cli.scale.read_ahead import read_ahead
 from iqa_cli.scale.sources import name_of
 
 if TYPE_CHECKING:
@@ -18,12 +19,9 @@ if TYPE_CHECKING:
     from iqa_cli.scale.card import Run
     from iqa_cli.stores.places import Place
 
-_AHEAD = 3
-"""Results that are read before their turn."""
-
 
 def reports(place: Place, run: Run) -> Generator[PhotoReport, None, None]:
-    """All reports of a run in order; memory holds a few shards of them.
+    """All reports of a run in order; memory holds a few shards of them. Who does not take all closes it.
 
     raises  RunError    if a result is missing, damaged, or of another run or version
             StoreError  if the store does not answer
@@ -36,17 +34,8 @@ def reports(place: Place, run: Run) -> Generator[PhotoReport, None, None]:
             hint="iqa run --resume makes them; iqa verify says which",
         )
     name = name_of(run.settings.source)
-    numbers = iter(range(len(run.shards)))
-    with concurrent.futures.ThreadPoolExecutor(_AHEAD, thread_name_prefix="iqa-gather") as pool:
-        waiting = [
-            pool.submit(read_part, place, run, number) for _, number in zip(range(_AHEAD), numbers, strict=False)
-        ]
-        try:
-            while waiting:
-                rows = waiting.pop(0).result()
-                with contextlib.suppress(StopIteration):
-                    waiting.append(pool.submit(read_part, place, run, next(numbers)))
-                for row in rows:
-                    yield report_of(row, name)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    parts = read_ahead(functools.partial(read_part, place, run), range(len(run.shards)))
+    with contextlib.closing(parts):
+        for rows in parts:
+            for row in rows:
+                yield report_of(row, name)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
+import functools
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from iqa_cli.errors import RunError
 from iqa_cli.scale.card import check_version, load_run
@@ -13,10 +15,14 @@ from iqa_cli.scale.manifest import FOLDER as MANIFEST
 from iqa_cli.scale.manifest import read_shard, shard_name
 from iqa_cli.scale.parts import FOLDER as PARTS
 from iqa_cli.scale.parts import part_name, read_part
+from iqa_cli.scale.read_ahead import read_ahead
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
+    from iqa_cli.scale.card import Run
+    from iqa_cli.scale.listing import Entry
+    from iqa_cli.scale.parts import Row
     from iqa_cli.stores.places import Place
 
 
@@ -58,26 +64,47 @@ def verify(place: Place, tell: Callable[[int, int], object] = lambda _done, _of:
     foreign = {*place.names(MANIFEST)}.difference(map(shard_name, numbers)) | there.difference(map(part_name, numbers))
     found.problems += [f"{place.where(name)}: no shard of this run has that name" for name in sorted(foreign)]
     last = ("", b"")
-    for number in range(len(run.shards)):
-        tell(number, len(run.shards))
-        try:
-            entries = read_shard(place, run, number)
-            places = [entry.place for entry in entries]
-            if any(before >= place for before, place in itertools.pairwise([last, *places])):
-                found.problems.append(f"{place.where(shard_name(number))}: a photo stands there twice, or out of order")
-            last = places[-1]
-            if part_name(number) not in there:
+    looks = read_ahead(functools.partial(_look, place, run, there), numbers)
+    with contextlib.closing(looks):
+        for number, look in enumerate(looks):
+            tell(number, len(run.shards))
+            if look.entries:
+                places = [entry.place for entry in look.entries]
+                if any(before >= after for before, after in itertools.pairwise([last, *places])):
+                    where = place.where(shard_name(number))
+                    found.problems.append(f"{where}: a photo stands there twice, or out of order")
+                last = places[-1]
+            if look.problem is not None:
+                found.problems.append(look.problem)
+            elif look.rows is None:
                 found.missing.append(number)
-                continue
-            rows = read_part(place, run, number)
-        except RunError as error:
-            found.problems.append(error.message)
-            continue
-        planned = [(entry.key, entry.raw, entry.etag) for entry in entries]
-        if [(row.key, row.raw, row.etag) for row in rows] != planned:
-            found.problems.append(f"{place.where(part_name(number))}: its photos are not those that were planned")
-            continue
-        found.rows += len(rows)
-        found.states.update(row.state for row in rows)
+            elif [(row.key, row.raw, row.etag) for row in look.rows] != [
+                (entry.key, entry.raw, entry.etag) for entry in look.entries
+            ]:
+                where = place.where(part_name(number))
+                found.problems.append(f"{where}: its photos are not those that were planned")
+            else:
+                found.rows += len(look.rows)
+                found.states.update(row.state for row in look.rows)
     tell(len(run.shards), len(run.shards))
     return found
+
+
+class _Look(NamedTuple):
+    """What there is of a shard."""
+
+    entries: list[Entry]
+    """Empty if they cannot be known."""
+    rows: list[Row] | None
+    """None without a result."""
+    problem: str | None = None
+
+
+def _look(place: Place, run: Run, there: Collection[str], number: int) -> _Look:
+    entries: list[Entry] = []
+    try:
+        entries = read_shard(place, run, number)
+        rows = read_part(place, run, number) if part_name(number) in there else None
+    except RunError as error:
+        return _Look(entries, None, error.message)
+    return _Look(entries, rows)

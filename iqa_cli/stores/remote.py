@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 from iqa_cli.errors import StoreError
 from iqa_cli.records import StoredPhoto
-from iqa_cli.stores.places import TRIES, code_of, explained, is_no_bucket, pause
+from iqa_cli.stores.answers import TRIES, code_of, explained, is_no_bucket, pause
 
 if TYPE_CHECKING:
     from iqa_cli.stores.places import Place

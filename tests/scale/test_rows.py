@@ -136,9 +136,9 @@ def test_a_bucket_that_is_gone_is_no_photo_that_vanished(planned: Place, monkeyp
 def test_a_photo_that_the_store_never_gives_is_a_row_if_it_gives_others(
     planned: Place, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from iqa_cli.stores import places
+    from iqa_cli.stores import answers
 
-    monkeypatch.setattr(places, "_FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr(answers, "_FIRST_PAUSE_S", 0.0)
     with FaultProxy(server, Faults(broken=r"photos/02\.png")) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
         worker = Worker(Place(planned.url))
@@ -168,10 +168,10 @@ def threads_that_fetch() -> list[str]:
 
 
 def test_a_store_that_is_away_is_nobodys_photo(planned: Place, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from iqa_cli.stores import places, remote
+    from iqa_cli.stores import answers, places, remote
 
     monkeypatch.setattr(remote, "TRIES", 1)
-    monkeypatch.setattr(places, "_FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr(answers, "_FIRST_PAUSE_S", 0.0)
     monkeypatch.setattr(places, "RETRIES", {**places.RETRIES, "max_retries": 0})
     with FaultProxy(server, Faults()) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)

@@ -74,9 +74,9 @@ def test_two_at_once_of_whom_neither_won_try_again(tmp_path: Path, monkeypatch: 
     """A 409 of S3: "a conflicting operation is in progress", and nothing need lie there then."""
     from obstore import exceptions
 
-    from iqa_cli.stores import places
+    from iqa_cli.stores import answers
 
-    monkeypatch.setattr(places, "_FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr(answers, "_FIRST_PAUSE_S", 0.0)
     place = Place(str(tmp_path))
     real, refused = place.store, []
 

@@ -10,7 +10,8 @@ from servers import FaultProxy, Faults, free_port
 from iqa_cli.errors import StoreError, UsageError
 from iqa_cli.photos.left_out import LeftOut
 from iqa_cli.scale.listing import BucketLister, photos_of
-from iqa_cli.stores.places import Place, explained, folder_of, is_bucket
+from iqa_cli.stores.answers import explained
+from iqa_cli.stores.places import Place, folder_of, is_bucket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
