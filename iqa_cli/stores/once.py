@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iqa_cli.errors import StoreError
-from iqa_cli.stores.places import patiently
+from iqa_cli.stores.answers import patiently
 
 if TYPE_CHECKING:
     from iqa_cli.stores.places import Place
