@@ -101,12 +101,18 @@ def start(*arguments: object, log: Path) -> subprocess.Popen[bytes]:
 
 def same_rows(bed: Bed, run: str, *, decode: str = "auto") -> bool:
     """Whether the CSV of a run equals that of `iqa assess`, byte for byte, but for what stands before the keys."""
+    gathered = bed.work / "gathered.csv"
+    iqa("gather", run, "--csv", gathered)
+    rows = gathered.read_bytes().replace(f"{bed.source}/".encode(), f"{bed.photos}/".encode())
+    return rows == local_rows(bed, decode)
+
+
+def local_rows(bed: Bed, decode: str) -> bytes:
+    """The CSV of `iqa assess`, made once."""
     expected = bed.work / f"local-{decode}.csv"
     if not expected.exists():
         iqa("assess", bed.photos, "--no-cache", "--decode", decode, "--csv", expected)
-    gathered = bed.work / "gathered.csv"
-    iqa("gather", run, "--csv", gathered)
-    return gathered.read_bytes().replace(f"{bed.source}/".encode(), f"{bed.photos}/".encode()) == expected.read_bytes()
+    return expected.read_bytes()
 
 
 def is_whole(run: str) -> bool:

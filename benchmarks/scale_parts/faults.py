@@ -23,7 +23,6 @@ def faults(bed: Bed, count: int) -> Iterator[str]:
         for number in range(count // 2):
             run = bed.place(f"faults-{ignores}-{number}")
             decode = "thumbnail" if number % 2 else "auto"
-            same_rows_needs(bed, decode)
             bed.proxy.faults = spoilt
             iqa("plan", bed.source, "--out", run, "--shard", SHARD, "--decode", decode)
             iqa("run", run)
@@ -33,10 +32,3 @@ def faults(bed: Bed, count: int) -> Iterator[str]:
         met = {name: count - before[name] for name, count in bed.proxy.counts.items()}
         said = ", ".join(f"{met[name]} {name}" for name in ("503", "reset", "lost", "ranges ignored"))
         yield f"| {count // 2} runs{', ranges ignored' if ignores else ''} | {met['requests']} | {said} | {sound} |"
-
-
-def same_rows_needs(bed: Bed, decode: str) -> None:
-    """The local CSV, made before anything is spoilt."""
-    expected = bed.work / f"local-{decode}.csv"
-    if not expected.exists():
-        iqa("assess", bed.photos, "--no-cache", "--decode", decode, "--csv", expected)

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 
 from servers import with_path
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 from scale_parts.bed import TIMEOUT_S, Bed, iqa, is_whole, same_rows, start
 
 if TYPE_CHECKING:
@@ -24,55 +27,45 @@ SHARD = 5
 
 def drivers(bed: Bed, count: int, chance: random.Random) -> str:
     """`kill -9` of the driver, then `--resume`, until there were so many; each while shards are in hand."""
-    killed = rounds = redone = 0
-    sound = True
-    while killed < count:
-        name = f"drivers{rounds}"
-        rounds += 1
-        run = planned(bed, name)
+
+    def drive(name: str, left: int) -> tuple[int, bool]:
+        killed = 0
         while True:
             begun = bed.shards_read(name).total()
-            process = start("run", run, "--resume", "--jobs", JOBS, log=bed.work / "drivers.log")
-            while killed < count and process.poll() is None and bed.shards_read(name).total() == begun:
+            process = start("run", bed.place(name), "--resume", "--jobs", JOBS, log=bed.work / "drivers.log")
+            while killed < left and process.poll() is None and bed.shards_read(name).total() == begun:
                 time.sleep(0.02)
             try:
-                process.wait(chance.uniform(0.0, 1.0) if killed < count else TIMEOUT_S)
-                break
+                return killed, process.wait(chance.uniform(0.0, 1.0) if killed < left else TIMEOUT_S) == 0
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
                 killed += 1
-        redone += again(bed, name)
-        sound = sound and is_whole(run) and same_rows(bed, run)
-    return row("kill -9 of the driver", killed, rounds, sound, redone, killed * JOBS)
+
+    return campaign(bed, "kill -9 of the driver", "drivers", count, JOBS, drive)
 
 
 def workers(bed: Bed, count: int, chance: random.Random) -> str:
     """`kill -9` of a process that judges."""
-    killed = rounds = redone = 0
-    sound = True
-    while killed < count:
-        name = f"workers{rounds}"
-        rounds += 1
-        run = planned(bed, name)
-        process = start("run", run, "--jobs", JOBS, log=bed.work / "workers.log")
+
+    def drive(name: str, left: int) -> tuple[int, bool]:
+        killed = 0
+        process = start("run", bed.place(name), "--jobs", JOBS, log=bed.work / "workers.log")
         while process.poll() is None:
             time.sleep(chance.uniform(0.3, 1.5))
             children = children_of(process.pid) if bed.shards_read(name) else []
-            if killed < count and children and process.poll() is None:
+            if killed < left and children and process.poll() is None:
                 with contextlib.suppress(OSError):
                     os.kill(chance.choice(children), signal.SIGKILL)
                     killed += 1
-        redone += again(bed, name)
-        sound = sound and process.returncode == 0 and is_whole(run) and same_rows(bed, run)
-    return row("kill -9 of a worker", killed, rounds, sound, redone, killed)
+        return killed, process.returncode == 0
+
+    return campaign(bed, "kill -9 of a worker", "workers", count, 1, drive)
 
 
 def nodes(bed: Bed, count: int, chance: random.Random) -> str:
     """The end of a node of a Ray cluster of two, without a word; another one joins."""
     script = Path(__file__).parents[2] / "tests" / "scale" / "cluster.py"
-    killed = rounds = redone = 0
-    sound = True
     with (bed.work / "cluster.log").open("ab") as log:
         cluster = subprocess.Popen(
             [sys.executable, str(script)],
@@ -82,24 +75,46 @@ def nodes(bed: Bed, count: int, chance: random.Random) -> str:
             text=True,
             env=with_path(),
         )
-    if cluster.stdin is None or cluster.stdout is None:
+    commands, answers = cluster.stdin, cluster.stdout
+    if commands is None or answers is None:
         raise RuntimeError("the cluster takes no commands")
-    address = cluster.stdout.readline().strip()
-    while killed < count:
-        name = f"nodes{rounds}"
-        rounds += 1
-        run = planned(bed, name)
-        process = start("run", run, "--engine", "ray", "--address", address, log=bed.work / "nodes.log")
+    address = answers.readline().strip()
+
+    def drive(name: str, left: int) -> tuple[int, bool]:
+        killed = 0
+        process = start("run", bed.place(name), "--engine", "ray", "--address", address, log=bed.work / "nodes.log")
         while process.poll() is None:
             time.sleep(chance.uniform(1.0, 6.0))
-            if killed < count and process.poll() is None and bed.shards_read(name):
-                print("kill", file=cluster.stdin, flush=True)
-                cluster.stdout.readline()
+            if killed < left and process.poll() is None and bed.shards_read(name):
+                print("kill", file=commands, flush=True)
+                answers.readline()
                 killed += 1
-        redone += again(bed, name)
-        sound = sound and process.returncode == 0 and is_whole(run) and same_rows(bed, run)
+        return killed, process.returncode == 0
+
+    said = campaign(bed, "end of a Ray node", "nodes", count, 1, drive)
     cluster.communicate("end\n", timeout=120)
-    return row("end of a Ray node", killed, rounds, sound, redone, killed)
+    return said
+
+
+def campaign(
+    bed: Bed, what: str, prefix: str, count: int, most: int, drive: Callable[[str, int], tuple[int, bool]]
+) -> str:
+    """Runs until so many were killed, each looked at when it is done.
+
+    most   shards that one kill may cost
+    drive  does the run of this name, killing at most so many; gives how many, and whether it ended well
+    """
+    killed = rounds = redone = 0
+    sound = True
+    while killed < count:
+        name = f"{prefix}{rounds}"
+        rounds += 1
+        run = planned(bed, name)
+        more, ended_well = drive(name, count - killed)
+        killed += more
+        redone += again(bed, name)
+        sound = sound and ended_well and is_whole(run) and same_rows(bed, run)
+    return row(what, killed, rounds, sound, redone, killed * most)
 
 
 def zombies(bed: Bed, count: int) -> str:

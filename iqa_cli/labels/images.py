@@ -7,23 +7,21 @@ another photo: it is offered in the message, not taken.
 from __future__ import annotations
 
 import abc
-import collections
 import functools
 import itertools
 import os
 import posixpath
 import unicodedata
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from iqa_cli.errors import LabelsError
 from iqa_cli.hexgraph.problems import quote
 from iqa_cli.photos.discover import as_utf8
+from iqa_cli.stores import ahead
 from iqa_cli.wording import SHOWN, counted, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from concurrent.futures import Future
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
     from iqa_cli.labels.table import LabelTable
     from iqa_cli.records import PhotoRef, StoredPhoto
@@ -120,20 +118,10 @@ class Images(abc.ABC):
         return next((place for place in self._others(sorted(below)) if all(map(place.has, names))), None)
 
 
-def looked_at(photos: Iterable[Photo], look: Callable[[Photo], Seen]) -> Iterator[Seen]:
+def looked_at(photos: Iterable[Photo], look: Callable[[Photo], Seen]) -> Generator[Seen, None, None]:
     """What is seen of each photo, in order: by threads, of which none gets far ahead of who takes it."""
     threads = min(32, (os.cpu_count() or 1) + 4)
-    waiting: collections.deque[Future[Seen]] = collections.deque()
-    with ThreadPoolExecutor(threads, thread_name_prefix="iqa-look") as pool:
-        try:
-            for photo in photos:
-                waiting.append(pool.submit(look, photo))
-                if len(waiting) >= 2 * threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    return ahead.looked_at(photos, look, threads, 2 * threads)
 
 
 def _offered(names: Sequence[str]) -> str:

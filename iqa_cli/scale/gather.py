@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from iqa_cli.errors import RunError
 from iqa_cli.scale.card import check_version
-from iqa_cli.scale.parts import done_shards, read_part, report_of
-from iqa_cli.scale.read_ahead import read_ahead
+from iqa_cli.scale.parts import AHEAD, done_shards, read_part, report_of
 from iqa_cli.scale.sources import name_of
+from iqa_cli.stores.ahead import looked_at
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -34,7 +34,7 @@ def reports(place: Place, run: Run) -> Generator[PhotoReport, None, None]:
             hint="iqa run --resume makes them; iqa verify says which",
         )
     name = name_of(run.settings.source)
-    parts = read_ahead(functools.partial(read_part, place, run), range(len(run.shards)))
+    parts = looked_at(range(len(run.shards)), functools.partial(read_part, place, run), AHEAD, AHEAD)
     with contextlib.closing(parts):
         for rows in parts:
             for row in rows:

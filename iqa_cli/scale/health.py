@@ -24,24 +24,27 @@ LOOKED_AT = 8
 
 
 class Health:
-    """What is known of a source while a shard is judged.
+    """What is known of a source while shards are judged.
 
     place, run, source  of the run
-    given               a photo that could be had before, of any shard
     """
 
-    def __init__(self, place: Place, run: Run, source: Source, given: Photo | None = None) -> None:
-        self.given = given
-        """The last photo that could be had."""
+    def __init__(self, place: Place, run: Run, source: Source) -> None:
+        self._given: Photo | None = None
+        """The last photo that could be had, of any shard."""
         self._place = place
         self._run = run
         self._source = source
         self._lost: dict[Failure, Photo] = {}
 
+    def begin(self) -> None:
+        """Begin a shard: what could not be had of another one does not count."""
+        self._lost = {}
+
     def note(self, photo: Photo, failure: Failure | None) -> None:
         """Take notice of what became of a photo."""
         if failure is None:
-            self.given = photo
+            self._given = photo
         elif failure != "changed":  # somebody gave another one
             self._lost[failure] = photo
 
@@ -52,9 +55,9 @@ class Health:
         """
         if not self._lost:
             return
-        if self.given is None or not _can_be_had(self.given):
-            self.given = next(self._others(), None)
-        if self.given is not None:
+        if self._given is None or not _can_be_had(self._given):
+            self._given = next(self._others(), None)
+        if self._given is not None:
             return
         for photo in self._lost.values():
             if isinstance(photo, RemotePhoto) and photo.problem is not None:

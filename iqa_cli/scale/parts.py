@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from iqa_cli.stores.places import Place
 
 FOLDER = "part"
+AHEAD = 4
+"""Shards that whoever reads them all reads at a time: each holds up to some ten megabytes, and a store answers many."""
 
 
 class Row(NamedTuple):

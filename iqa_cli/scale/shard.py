@@ -103,7 +103,6 @@ class Worker:
         try:
             entries = read_shard(self._place, self._run, task.shard)
             first, last = task.rows or (0, len(entries))
-            self._health = Health(self._place, self._run, self._source, self._health.given)
             rows = self._rows(entries[first:last], first, task, counts)
             won = False
             if task.rows is None:
@@ -128,6 +127,7 @@ class Worker:
         """
         from iqa_cli.pipeline.auditor import AT_ONCE
 
+        self._health.begin()
         rows: list[Row] = []
         sound = (entry for number, entry in enumerate(entries, first) if number not in task.poisoned)
         # Closed here: see `fetched`.
@@ -182,6 +182,12 @@ class Worker:
 def worker_of(url: str) -> Worker:
     """The worker of this process, made once."""
     return Worker(Place(url))
+
+
+def get_ready(url: str) -> None:
+    """Have the worker of this process load its model and try it out. What is wrong is for `work` to tell."""
+    with contextlib.suppress(IqaError):
+        worker_of(url)
 
 
 def work(url: str, task: Task) -> Done:

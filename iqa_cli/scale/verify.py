@@ -13,9 +13,9 @@ from iqa_cli.errors import RunError
 from iqa_cli.scale.card import check_version, load_run
 from iqa_cli.scale.manifest import FOLDER as MANIFEST
 from iqa_cli.scale.manifest import read_shard, shard_name
+from iqa_cli.scale.parts import AHEAD, part_name, read_part
 from iqa_cli.scale.parts import FOLDER as PARTS
-from iqa_cli.scale.parts import part_name, read_part
-from iqa_cli.scale.read_ahead import read_ahead
+from iqa_cli.stores.ahead import looked_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -64,7 +64,7 @@ def verify(place: Place, tell: Callable[[int, int], object] = lambda _done, _of:
     foreign = {*place.names(MANIFEST)}.difference(map(shard_name, numbers)) | there.difference(map(part_name, numbers))
     found.problems += [f"{place.where(name)}: no shard of this run has that name" for name in sorted(foreign)]
     last = ("", b"")
-    looks = read_ahead(functools.partial(_look, place, run, there), numbers)
+    looks = looked_at(numbers, functools.partial(_look, place, run, there), AHEAD, AHEAD)
     with contextlib.closing(looks):
         for number, look in enumerate(looks):
             tell(number, len(run.shards))

@@ -1,4 +1,8 @@
-"""Objects that are fetched before their turn, so that nobody who looks at one waits for a request at a time."""
+"""What is fetched or looked at before its turn, a bounded number at a time, and given in order.
+
+Who does not take all closes the generator: a pool left to the garbage collector may be ended in one of its own threads,
+which then waits for itself.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +13,43 @@ from typing import TYPE_CHECKING, TypeVar
 from iqa_cli.stores.remote import RemotePhoto
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable
 
 REQUESTS = 16
 """Photos of one process that are fetched side by side."""
 BYTES_AHEAD = 64 * 1024 * 1024
 """Of photos that are fetched before their turn."""
 
+Item = TypeVar("Item")
 Photo = TypeVar("Photo")
+Seen = TypeVar("Seen")
+
+
+def looked_at(
+    items: Iterable[Item], look: Callable[[Item], Seen], threads: int, ahead: int
+) -> Generator[Seen, None, None]:
+    """What is seen of each item, in order; raises what `look` raises.
+
+    threads  that look
+    ahead    items that may be looked at, or wait for it, at a time
+    """
+    waiting: collections.deque[concurrent.futures.Future[Seen]] = collections.deque()
+    pool = concurrent.futures.ThreadPoolExecutor(threads, thread_name_prefix="iqa-look")
+    try:
+        for item in items:
+            waiting.append(pool.submit(look, item))
+            if len(waiting) >= ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def fetched(photos: Iterable[Photo]) -> Generator[Photo, None, None]:
     """Photos in order, what is needed first of objects fetched before their turn, a bounded number at a time.
 
-    What is no object passes as it is. What goes wrong is told to whoever reads. Who does not take all closes it: a pool
-    left to the garbage collector may be ended in one of its own threads, which then waits for itself.
+    What is no object passes as it is. What goes wrong is told to whoever reads.
     """
     coming = iter(photos)
     waiting: collections.deque[tuple[Photo, concurrent.futures.Future[None] | None]] = collections.deque()

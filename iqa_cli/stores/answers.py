@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TRIES = 5
-"""Of one request beside that: no client tries again by itself where an answer breaks off in the middle."""
+"""Of one request, beside what the client does: it does not try again where an answer breaks off in the middle."""
 _FIRST_PAUSE_S = 0.2
 _VARIABLES = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (aws configure export-credentials --format env prints them)",
@@ -67,7 +67,7 @@ def explained(error: BaseException, where: str, verb: str) -> StoreError:
     if isinstance(error, StoreError):
         return error
     text = str(error).partition("\n\nDebug source")[0]
-    status, code, os_error = _status(text), code_of(error), _number(_OS_ERROR, text)
+    status, code, os_error = _number(_STATUS, text), code_of(error), _number(_OS_ERROR, text)
     scheme = where.partition("://")[0]
     start = f"{where}: cannot be {verb}"
     in_brackets = f" ({code})" if code else ""
@@ -115,10 +115,6 @@ def code_of(error: BaseException) -> str:
 def is_no_bucket(error: BaseException) -> bool:
     """Whether it is the bucket that is not there, not the object."""
     return code_of(error) in _NO_BUCKET
-
-
-def _status(text: str) -> int | None:
-    return _number(_STATUS, text)
 
 
 def _number(pattern: re.Pattern[str], text: str) -> int | None:

@@ -11,8 +11,6 @@ import contextlib
 import datetime as dt
 import os
 import re
-import urllib.parse
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -76,7 +74,11 @@ def folder_of(text: str) -> str:
         raise UsageError(
             f"{text}: this names a folder of the machine {host!r}", hint="file:///folder has three slashes"
         )
-    return urllib.request.url2pathname("/" + path)
+    from urllib.request import (
+        url2pathname,  # it brings HTTP and TLS, which commands that only ask for a kind do not need
+    )
+
+    return url2pathname("/" + path)
 
 
 class Listed(NamedTuple):

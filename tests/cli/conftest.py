@@ -25,3 +25,22 @@ def iqa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], che
         return run_iqa(monkeypatch, capsys, "assess", "--checkpoint", checkpoint_folder, *arguments)
 
     return run
+
+
+@pytest.fixture
+def evaluate(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs `iqa eval` in this process."""
+    from in_process import run_iqa
+
+    def run(*arguments: object) -> Outcome:
+        return run_iqa(monkeypatch, capsys, "eval", *arguments)
+
+    return run
+
+
+@pytest.fixture
+def predictions(tmp_path: Path) -> Path:
+    """A predictions file with the published figures."""
+    from eval_inputs import write_predictions
+
+    return write_predictions(tmp_path / "predictions.csv")

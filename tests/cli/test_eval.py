@@ -15,28 +15,17 @@ import pytest
 
 pytest.importorskip("sklearn", reason="iqa eval needs the eval extra")
 
-from eval_inputs import LABELS, write_labels, write_predictions
-from in_process import Outcome, Run, run_iqa
+from typing import TYPE_CHECKING
+
+from eval_inputs import LABELS, write_labels
 from own_process import loaded_by
+
+if TYPE_CHECKING:
+    from in_process import Outcome, Run
 
 ROOT = Path(__file__).parents[2]
 SEED_FILE = ROOT.parent / "shared" / "seed" / "predictions_val.csv"
 ACCURACY = (0.950226, 0.864253, 0.950226, 0.927602, 0.986425, 0.981900)
-
-
-@pytest.fixture
-def iqa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs `iqa eval` in this process."""
-
-    def run(*arguments: object) -> Outcome:
-        return run_iqa(monkeypatch, capsys, "eval", *arguments)
-
-    return run
-
-
-@pytest.fixture
-def predictions(tmp_path: Path) -> Path:
-    return write_predictions(tmp_path / "predictions.csv")
 
 
 @pytest.fixture
@@ -66,50 +55,50 @@ def assert_the_published_figures(outcome: Outcome, document: dict[str, object]) 
         assert f" {value:.6f} " in outcome.out
 
 
-def test_the_published_predictions_get_the_published_figures(iqa: Run, predictions: Path, tmp_path: Path) -> None:
-    outcome = iqa("--predictions", predictions, "--json", tmp_path / "figures.json")
+def test_the_published_predictions_get_the_published_figures(evaluate: Run, predictions: Path, tmp_path: Path) -> None:
+    outcome = evaluate("--predictions", predictions, "--json", tmp_path / "figures.json")
     assert outcome.code == 0
     assert outcome.err.startswith("note: the file names no labels: taken as bright, dark, low_contrast")
     assert_the_published_figures(outcome, json.loads((tmp_path / "figures.json").read_text(encoding="utf-8")))
 
 
 @pytest.mark.skipif(not SEED_FILE.exists(), reason="the research's files are not beside this checkout")
-def test_the_research_s_own_file_gets_them_as_well(iqa: Run, tmp_path: Path) -> None:
-    outcome = iqa("--predictions", SEED_FILE, "--json", tmp_path / "figures.json")
+def test_the_research_s_own_file_gets_them_as_well(evaluate: Run, tmp_path: Path) -> None:
+    outcome = evaluate("--predictions", SEED_FILE, "--json", tmp_path / "figures.json")
     assert outcome.code == 0
     assert_the_published_figures(outcome, json.loads((tmp_path / "figures.json").read_text(encoding="utf-8")))
 
 
-def test_positions_can_be_named(iqa: Run, predictions: Path) -> None:
-    outcome = iqa("--predictions", predictions, "--labels", "a,b, c,d,e,f", "--json", "-")
+def test_positions_can_be_named(evaluate: Run, predictions: Path) -> None:
+    outcome = evaluate("--predictions", predictions, "--labels", "a,b, c,d,e,f", "--json", "-")
     assert (outcome.code, outcome.err) == (0, "")
     assert list(json.loads(outcome.out)["labels"]) == ["a", "b", "c", "d", "e", "f"]
 
 
-def test_stdout_takes_one_document_and_no_table(iqa: Run, predictions: Path, tmp_path: Path) -> None:
-    outcome = iqa("--predictions", predictions, "--csv", "-", "--json", tmp_path / "x.json")
+def test_stdout_takes_one_document_and_no_table(evaluate: Run, predictions: Path, tmp_path: Path) -> None:
+    outcome = evaluate("--predictions", predictions, "--csv", "-", "--json", tmp_path / "x.json")
     assert [row["label"] for row in csv.DictReader(outcome.out.splitlines())] == list(LABELS)
-    assert iqa("--predictions", predictions, "--csv", "-", "--json", "-").code == 2
+    assert evaluate("--predictions", predictions, "--csv", "-", "--json", "-").code == 2
 
 
 # --- several evaluations together
 
 
-def evaluations(iqa: Run, tmp_path: Path, *changes: tuple[str, str]) -> list[Path]:
+def evaluations(evaluate: Run, tmp_path: Path, *changes: tuple[str, str]) -> list[Path]:
     """Evaluations of small predictions files; each change is made to one of them."""
     files = []
     for number, (old, new) in enumerate(changes):
         rows = 'a.jpg,"1,0","1,0"\nb.jpg,"0,0","0,2"\nc.jpg,"0,0","0,0"\nd.jpg,"2,0","0,0"\n'
         source, file = tmp_path / f"{number}.csv", tmp_path / f"{number}.json"
         source.write_text("filename,pred_label,gt_label\n" + rows.replace(old, new), encoding="utf-8")
-        assert iqa("--predictions", source, "--labels", "x,y", "--json", file).code == 0
+        assert evaluate("--predictions", source, "--labels", "x,y", "--json", file).code == 0
         files.append(file)
     return files
 
 
-def test_a_summary_has_the_mean_and_deviation_of_every_figure(iqa: Run, tmp_path: Path) -> None:
-    files = evaluations(iqa, tmp_path, ("", ""), ('d.jpg,"2,', 'd.jpg,"0,'), ('"0,2"', '"0,0"'))
-    outcome = iqa("--summary", *files, "--json", tmp_path / "all.json")
+def test_a_summary_has_the_mean_and_deviation_of_every_figure(evaluate: Run, tmp_path: Path) -> None:
+    files = evaluations(evaluate, tmp_path, ("", ""), ('d.jpg,"2,', 'd.jpg,"0,'), ('"0,2"', '"0,0"'))
+    outcome = evaluate("--summary", *files, "--json", tmp_path / "all.json")
     assert (outcome.code, outcome.err) == (0, "")
     document = json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))
     parts = [json.loads(file.read_text(encoding="utf-8")) for file in files]
@@ -129,14 +118,14 @@ def test_a_summary_has_the_mean_and_deviation_of_every_figure(iqa: Run, tmp_path
     assert lines[0] == "3 evaluations: mean ± standard deviation"
     assert next(line for line in lines if line.startswith(" x")).split()[1:4] == ["0.8333", "±", "0.1443"]
     assert "1.000 ± 0.000 (2)" in next(line for line in lines if line.startswith(" y"))
-    assert json.loads(iqa("--summary", *files, "--json", "-").out) == document
+    assert json.loads(evaluate("--summary", *files, "--json", "-").out) == document
 
 
-def test_a_summary_repeats_what_an_evaluation_warns_of(iqa: Run, tmp_path: Path) -> None:
-    files = evaluations(iqa, tmp_path, ("", ""), ("", ""))
+def test_a_summary_repeats_what_an_evaluation_warns_of(evaluate: Run, tmp_path: Path) -> None:
+    files = evaluations(evaluate, tmp_path, ("", ""), ("", ""))
     document = json.loads(files[1].read_text(encoding="utf-8"))
     files[1].write_text(json.dumps(document | {"caveats": ["test: shared"]}), encoding="utf-8")
-    outcome = iqa("--summary", *files, "--json", tmp_path / "all.json")
+    outcome = evaluate("--summary", *files, "--json", tmp_path / "all.json")
     assert outcome.out.splitlines()[1] == "The model's card warns: test: shared"
     assert json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))["caveats"] == ["test: shared"]
 
@@ -159,26 +148,26 @@ def test_a_summary_repeats_what_an_evaluation_warns_of(iqa: Run, tmp_path: Path)
         ("[" * 100_000, "not JSON"),
     ],
 )
-def test_what_is_no_evaluation_is_refused_by_name(iqa: Run, tmp_path: Path, content: str, said: str) -> None:
-    (good,) = evaluations(iqa, tmp_path, ("", ""))
+def test_what_is_no_evaluation_is_refused_by_name(evaluate: Run, tmp_path: Path, content: str, said: str) -> None:
+    (good,) = evaluations(evaluate, tmp_path, ("", ""))
     bad = tmp_path / "bad.json"
     bad.write_text(content, encoding="utf-8")
-    outcome = iqa("--summary", good, bad)
+    outcome = evaluate("--summary", good, bad)
     assert (outcome.code, outcome.out) == (3, "")
     assert outcome.err.startswith(f"error: {bad}: ")
     assert said in outcome.err
 
 
-def test_a_summary_is_of_several_evaluations_of_the_same_labels(iqa: Run, tmp_path: Path) -> None:
-    first, second = evaluations(iqa, tmp_path, ("", ""), ("", ""))
-    assert iqa("--summary", first).code == 2
-    assert iqa("--summary", first, first).code == 2
-    assert iqa("--summary", first, second, "--csv", "x.csv").code == 2
-    assert iqa("--summary", first, second, "--json", second).code == 2
-    assert iqa(first, second, "--images", tmp_path).code == 2
-    assert iqa("--summary", first, tmp_path / "gone.json").code == 3
+def test_a_summary_is_of_several_evaluations_of_the_same_labels(evaluate: Run, tmp_path: Path) -> None:
+    first, second = evaluations(evaluate, tmp_path, ("", ""), ("", ""))
+    assert evaluate("--summary", first).code == 2
+    assert evaluate("--summary", first, first).code == 2
+    assert evaluate("--summary", first, second, "--csv", "x.csv").code == 2
+    assert evaluate("--summary", first, second, "--json", second).code == 2
+    assert evaluate(first, second, "--images", tmp_path).code == 2
+    assert evaluate("--summary", first, tmp_path / "gone.json").code == 3
     second.write_text(second.read_text(encoding="utf-8").replace('"y"', '"z"'), encoding="utf-8")
-    outcome = iqa("--summary", first, second)
+    outcome = evaluate("--summary", first, second)
     assert (outcome.code, outcome.err.splitlines()[:3]) == (
         3,
         [f"error: {second}: not the labels of {first}", "  y", "  z"],
@@ -188,8 +177,10 @@ def test_a_summary_is_of_several_evaluations_of_the_same_labels(iqa: Run, tmp_pa
 # --- a labelled folder
 
 
-def test_a_labelled_folder_is_judged_and_reported(iqa: Run, folder_arguments: list[object], tmp_path: Path) -> None:
-    outcome = iqa(*folder_arguments, "--json", tmp_path / "x.json", "--csv", tmp_path / "x.csv")
+def test_a_labelled_folder_is_judged_and_reported(
+    evaluate: Run, folder_arguments: list[object], tmp_path: Path
+) -> None:
+    outcome = evaluate(*folder_arguments, "--json", tmp_path / "x.json", "--csv", tmp_path / "x.csv")
     assert outcome.code == 0
     assert "\x1b" not in outcome.out
     assert "Could not be read and are in none of these figures (1)\n  g_empty.jpg: " in outcome.out
@@ -206,26 +197,28 @@ def test_a_labelled_folder_is_judged_and_reported(iqa: Run, folder_arguments: li
     assert [row["n"] for row in rows if row["label"] in ("bright", "dark")] == ["3", "5"]
 
 
-def test_what_the_card_warns_of_is_in_every_report(iqa: Run, folder_arguments: list[object], tmp_path: Path) -> None:
+def test_what_the_card_warns_of_is_in_every_report(
+    evaluate: Run, folder_arguments: list[object], tmp_path: Path
+) -> None:
     folder = tmp_path / "warned"
     shutil.copytree(str(folder_arguments[-1]), folder)
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     card["data"] = {"caveats": ["test: 2 of 8 photos are in training\x1b as well", 5, "x" * 3000]}
     (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
-    outcome = iqa(*folder_arguments[:-1], folder, "--json", tmp_path / "x.json")
+    outcome = evaluate(*folder_arguments[:-1], folder, "--json", tmp_path / "x.json")
     assert outcome.code == 0
     assert outcome.out.splitlines()[1] == "The model's card warns: test: 2 of 8 photos are in training\\x1b as well"
     document = json.loads((tmp_path / "x.json").read_text(encoding="utf-8"))
     assert document["caveats"] == [card["data"]["caveats"][0], "x" * 2000]
-    assert "card warns" not in iqa(*folder_arguments, "--json", tmp_path / "y.json").out
+    assert "card warns" not in evaluate(*folder_arguments, "--json", tmp_path / "y.json").out
     assert json.loads((tmp_path / "y.json").read_text(encoding="utf-8"))["caveats"] == []
 
 
 def test_predictions_that_were_written_give_the_same_figures_again(
-    iqa: Run, folder_arguments: list[object], tmp_path: Path
+    evaluate: Run, folder_arguments: list[object], tmp_path: Path
 ) -> None:
-    first = iqa(*folder_arguments, "--predictions", tmp_path / "p.csv", "--json", tmp_path / "1.json")
-    second = iqa("--predictions", tmp_path / "p.csv", "--json", tmp_path / "2.json")
+    first = evaluate(*folder_arguments, "--predictions", tmp_path / "p.csv", "--json", tmp_path / "1.json")
+    second = evaluate("--predictions", tmp_path / "p.csv", "--json", tmp_path / "2.json")
     assert (first.code, second.code, second.err) == (0, 0, "")
     with (tmp_path / "p.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -238,18 +231,18 @@ def test_predictions_that_were_written_give_the_same_figures_again(
     assert {**one, "source": "", "unreadable": []} == {**two, "source": "", "unreadable": []}
 
 
-def test_one_split_can_be_judged(iqa: Run, folder_arguments: list[object], tmp_path: Path) -> None:
+def test_one_split_can_be_judged(evaluate: Run, folder_arguments: list[object], tmp_path: Path) -> None:
     split = tmp_path / "split.csv"
     split.write_text("filename,dark,split\na_fine.png,0,val\nc_blocking_dark.png,3,test\n", encoding="utf-8")
-    outcome = iqa(split, *folder_arguments[1:], "--split", "test", "--json", "-")
+    outcome = evaluate(split, *folder_arguments[1:], "--split", "test", "--json", "-")
     assert json.loads(outcome.out)["n"] == 1
-    assert "--split NAME takes one" in iqa(split, *folder_arguments[1:]).err
+    assert "--split NAME takes one" in evaluate(split, *folder_arguments[1:]).err
 
 
-def test_no_readable_photo_is_exit_code_4(iqa: Run, folder_arguments: list[object], tmp_path: Path) -> None:
+def test_no_readable_photo_is_exit_code_4(evaluate: Run, folder_arguments: list[object], tmp_path: Path) -> None:
     only = tmp_path / "only.csv"
     only.write_text("filename,dark\ng_empty.jpg,0\n", encoding="utf-8")
-    outcome = iqa(only, *folder_arguments[1:], "--json", tmp_path / "x.json")
+    outcome = evaluate(only, *folder_arguments[1:], "--json", tmp_path / "x.json")
     assert (outcome.code, outcome.out) == (4, "")
     assert "no photo could be read, of 1 with labels" in outcome.err
     assert not (tmp_path / "x.json").exists()
@@ -288,22 +281,22 @@ def test_judging_loads_no_torch(folder_arguments: list[object]) -> None:
         (["--predictions", "p.csv", "--jobs", "0"], "jobs"),
     ],
 )
-def test_calls_that_cannot_work_are_exit_code_2(iqa: Run, arguments: list[str], told: str) -> None:
-    outcome = iqa(*arguments)
+def test_calls_that_cannot_work_are_exit_code_2(evaluate: Run, arguments: list[str], told: str) -> None:
+    outcome = evaluate(*arguments)
     assert (outcome.code, outcome.out) == (2, "")
     assert told in outcome.err
 
 
 @pytest.mark.parametrize("saved", ["semicolons", "utf-16", "backslashes"])
 def test_labels_as_a_spreadsheet_saved_them_give_the_same_figures(
-    iqa: Run, folder_arguments: list[object], roll: Path, saved: str
+    evaluate: Run, folder_arguments: list[object], roll: Path, saved: str
 ) -> None:
     labels = Path(str(folder_arguments[0]))
     (roll / "sub").mkdir()
     (roll / "a_fine.png").rename(roll / "sub" / "a_fine.png")
     text = labels.read_text("utf-8").replace("a_fine", "sub/a_fine")
     labels.write_text(text, encoding="utf-8")
-    plain = iqa(*folder_arguments)
+    plain = evaluate(*folder_arguments)
     semicolons = text.replace(",", ";").replace("\n", "\r\n")
     if saved == "semicolons":
         labels.write_text("sep=;\r\n" + semicolons.replace("3;", "3,0;"), encoding="utf-8-sig", newline="")
@@ -311,19 +304,19 @@ def test_labels_as_a_spreadsheet_saved_them_give_the_same_figures(
         labels.write_text(text.replace(",", "\t"), encoding="utf-16")
     else:
         labels.write_text(semicolons.replace("/", "\\"), encoding="utf-8-sig", newline="")
-    again = iqa(*folder_arguments)
+    again = evaluate(*folder_arguments)
     assert (plain.code, again.code) == (0, 0), again.err
     assert again.out.replace("sub\\", "sub/") == plain.out
     assert again.err == plain.err
 
 
-def test_levels_that_count_from_1_are_said_in_the_first_line(iqa: Run, folder_arguments: list[object]) -> None:
+def test_levels_that_count_from_1_are_said_in_the_first_line(evaluate: Run, folder_arguments: list[object]) -> None:
     labels = Path(str(folder_arguments[0]))
     labels.write_text(
         "filename,dark,bright\na_fine.png,1,1\nb_bright.png,1,2\nc_blocking_dark.png,4,1\nd_fine.jpg,1,-1\n",
         encoding="utf-8",
     )
-    from_1 = iqa(*folder_arguments)
+    from_1 = evaluate(*folder_arguments)
     assert from_1.code == 0
     assert from_1.err.splitlines()[0] == (
         f"note: {labels}: levels are read as counted from 1: 1 is none, 4 the worst "
@@ -333,11 +326,11 @@ def test_levels_that_count_from_1_are_said_in_the_first_line(iqa: Run, folder_ar
         "filename,dark,bright\na_fine.png,0,0\nb_bright.png,0,1\nc_blocking_dark.png,3,0\nd_fine.jpg,0,-1\n",
         encoding="utf-8",
     )
-    assert from_1.out == iqa(*folder_arguments).out
+    assert from_1.out == evaluate(*folder_arguments).out
 
 
 def test_missing_and_wrong_inputs_are_exit_code_3(
-    iqa: Run, folder_arguments: list[object], predictions: Path, tmp_path: Path
+    evaluate: Run, folder_arguments: list[object], predictions: Path, tmp_path: Path
 ) -> None:
     labels, _, images, _, checkpoint = folder_arguments
     bad = tmp_path / "bad.csv"
@@ -354,7 +347,7 @@ def test_missing_and_wrong_inputs_are_exit_code_3(
         ([labels, "--images", tmp_path / "nowhere", "--checkpoint", checkpoint], "nowhere"),
         ([labels, "--images", images, "--checkpoint", "nothing"], "no checkpoint is called 'nothing'"),
     ):
-        outcome = iqa(*arguments)
+        outcome = evaluate(*arguments)
         assert (outcome.code, outcome.out) == (3, ""), arguments
         assert told in outcome.err
         assert outcome.err.startswith("error: ")
@@ -372,10 +365,10 @@ def test_neither_judging_labelled_photos_nor_reading_predictions_loads_torch(
 
 
 def test_without_scikit_learn_nothing_is_judged(
-    iqa: Run, folder_arguments: list[object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    evaluate: Run, folder_arguments: list[object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    outcome = iqa(*folder_arguments, "--predictions", tmp_path / "p.csv")
+    outcome = evaluate(*folder_arguments, "--predictions", tmp_path / "p.csv")
     assert (outcome.code, outcome.out) == (3, "")
     assert "iqa eval needs scikit-learn" in outcome.err
     assert "pip install '.[eval]'" in outcome.err
@@ -383,7 +376,12 @@ def test_without_scikit_learn_nothing_is_judged(
 
 
 def test_no_input_is_ever_overwritten(
-    iqa: Run, folder_arguments: list[object], predictions: Path, checkpoint_folder: Path, roll: Path, tmp_path: Path
+    evaluate: Run,
+    folder_arguments: list[object],
+    predictions: Path,
+    checkpoint_folder: Path,
+    roll: Path,
+    tmp_path: Path,
 ) -> None:
     labels = Path(str(folder_arguments[0]))
     link = tmp_path / "link.csv"
@@ -400,23 +398,23 @@ def test_no_input_is_ever_overwritten(
         [*folder_arguments, "--csv", photo],
         [*folder_arguments, "--csv", tmp_path / "same", "--json", tmp_path / "same"],
     ):
-        outcome = iqa(*arguments)
+        outcome = evaluate(*arguments)
         assert (outcome.code, outcome.out) == (2, ""), arguments
         assert re.search("would be overwritten|both name", outcome.err)
     assert {path: path.read_bytes() for path in before} == before
 
 
 def test_a_file_that_cannot_be_written_is_refused_before_any_photo_is_read(
-    iqa: Run, folder_arguments: list[object], tmp_path: Path
+    evaluate: Run, folder_arguments: list[object], tmp_path: Path
 ) -> None:
-    outcome = iqa(*folder_arguments, "--predictions", tmp_path / "no" / "p.csv")
+    outcome = evaluate(*folder_arguments, "--predictions", tmp_path / "no" / "p.csv")
     assert (outcome.code, outcome.out) == (2, "")
     assert "cannot be written" in outcome.err
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-def test_a_full_disk_is_told(iqa: Run, predictions: Path) -> None:
-    outcome = iqa("--predictions", predictions, "--json", "/dev/full")
+def test_a_full_disk_is_told(evaluate: Run, predictions: Path) -> None:
+    outcome = evaluate("--predictions", predictions, "--json", "/dev/full")
     assert outcome.code == 3
     assert "/dev/full: cannot be written any further" in outcome.err
 
@@ -427,12 +425,12 @@ def test_a_reader_that_leaves_early_is_no_error(predictions: Path) -> None:
     assert (done.returncode, done.stdout.count("\n")) == (0, 1)
 
 
-def test_ctrl_c_is_exit_code_130(iqa: Run, predictions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_is_exit_code_130(evaluate: Run, predictions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("iqa_cli.evaluation.read_predictions", interrupted)
-    outcome = iqa("--predictions", predictions)
+    outcome = evaluate("--predictions", predictions)
     assert (outcome.code, outcome.out) == (130, "")
     assert outcome.err.startswith("interrupted")
 

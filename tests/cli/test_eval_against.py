@@ -12,28 +12,14 @@ import pytest
 
 pytest.importorskip("sklearn", reason="iqa eval needs the eval extra")
 
-from eval_inputs import write_labels, write_predictions
-from in_process import Outcome, Run, run_iqa
+from eval_inputs import write_labels
 
 from iqa_cli.models.runner import OnnxModel
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-
-@pytest.fixture
-def iqa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs `iqa eval` in this process."""
-
-    def run(*arguments: object) -> Outcome:
-        return run_iqa(monkeypatch, capsys, "eval", *arguments)
-
-    return run
-
-
-@pytest.fixture
-def predictions(tmp_path: Path) -> Path:
-    return write_predictions(tmp_path / "predictions.csv")
+    from in_process import Run
 
 
 @pytest.fixture
@@ -55,13 +41,13 @@ def noisy(predictions: Path) -> Path:
 
 
 @pytest.mark.usefixtures("predictions", "noisy")
-def test_predictions_are_held_against_others(iqa: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_predictions_are_held_against_others(evaluate: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     files = {option: tmp_path / f"out.{option}" for option in ("json", "csv", "changed")}
     options = [part for option, path in files.items() for part in (f"--{option}", path)]
-    seen = iqa("--predictions", "noisy.csv", "--against", "predictions.csv", *options)
+    seen = evaluate("--predictions", "noisy.csv", "--against", "predictions.csv", *options)
     assert seen.code == 0
-    assert iqa("--predictions", "noisy.csv", "--against", "predictions.csv", *options) == seen  # all are replaced
+    assert evaluate("--predictions", "noisy.csv", "--against", "predictions.csv", *options) == seen  # all are replaced
     sentence = seen.out.rstrip().splitlines()[-1]
     assert sentence.startswith("noisy.csv is worse than predictions.csv in bright (right on ")
     assert "Only predictions.csv has judged (1): in none of these figures" in seen.out
@@ -81,14 +67,18 @@ def test_predictions_are_held_against_others(iqa: Run, tmp_path: Path, monkeypat
     assert float(rows[0]["accuracy_difference"]) == pytest.approx(difference["labels"]["bright"]["accuracy"], abs=1e-6)
 
 
-def test_predictions_against_themselves_show_nothing(iqa: Run, predictions: Path) -> None:
-    seen = iqa("--predictions", predictions, "--against", predictions)
+def test_predictions_against_themselves_show_nothing(evaluate: Run, predictions: Path) -> None:
+    seen = evaluate("--predictions", predictions, "--against", predictions)
     assert seen.code == 0
     assert "No difference between" in seen.out.splitlines()[-1]
 
 
 def test_a_checkpoint_is_held_against_another_one(
-    iqa: Run, folder_arguments: list[object], checkpoint_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    evaluate: Run,
+    folder_arguments: list[object],
+    checkpoint_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The other one has the same files and, as it is run, scores that know no dark photo."""
     other = shutil.copytree(checkpoint_folder, tmp_path / "blind")
@@ -98,7 +88,7 @@ def test_a_checkpoint_is_held_against_another_one(
         return scores(self, views) if self._path.parent != other else np.full_like(scores(self, views), -50.0)
 
     monkeypatch.setattr(OnnxModel, "photo_scores", blind)
-    seen = iqa(*folder_arguments, "--against", other, "--json", tmp_path / "found.json")
+    seen = evaluate(*folder_arguments, "--against", other, "--json", tmp_path / "found.json")
     assert seen.code == 0, seen.err
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))["difference"]
     right = found["labels"]["dark"]["right"]
@@ -111,8 +101,8 @@ def test_a_checkpoint_is_held_against_another_one(
     assert "g_empty.jpg" in seen.out
 
 
-def test_changes_need_a_second_model(iqa: Run, predictions: Path, tmp_path: Path) -> None:
-    seen = iqa("--predictions", predictions, "--changed", tmp_path / "changed.csv")
+def test_changes_need_a_second_model(evaluate: Run, predictions: Path, tmp_path: Path) -> None:
+    seen = evaluate("--predictions", predictions, "--changed", tmp_path / "changed.csv")
     assert seen.code == 2
     assert "--against is missing" in seen.err
     assert not (tmp_path / "changed.csv").exists()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 import queue
@@ -10,11 +9,11 @@ import threading
 from typing import TYPE_CHECKING, Self
 
 from iqa_cli.child import Child, Lost
-from iqa_cli.errors import IqaError, WorkerLost
+from iqa_cli.errors import WorkerLost
 from iqa_cli.pipeline.workers import why_unread
 from iqa_cli.scale.card import load_model, load_run
 from iqa_cli.scale.engines import Died, Done, Outcome, Task
-from iqa_cli.scale.shard import work, worker_of
+from iqa_cli.scale.shard import get_ready, work
 from iqa_cli.stores.places import Place
 
 if TYPE_CHECKING:
@@ -118,6 +117,5 @@ class LocalEngine:
 
 def _answering(url: str) -> Callable[[Task], Done]:
     """What a process answers with, once it has loaded the model: time counts from there."""
-    with contextlib.suppress(IqaError):  # which `work` tells
-        worker_of(url)
+    get_ready(url)
     return functools.partial(work, url)

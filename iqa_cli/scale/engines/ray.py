@@ -6,7 +6,6 @@ a few numbers, and keeps none.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import logging
 import os
@@ -15,9 +14,9 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any, Self
 
-from iqa_cli.errors import InvalidInput, IqaError, MissingExtra
+from iqa_cli.errors import InvalidInput, MissingExtra
 from iqa_cli.scale.engines import Died, Outcome, Task
-from iqa_cli.scale.shard import Done, work, worker_of
+from iqa_cli.scale.shard import Done, get_ready, work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -186,8 +185,7 @@ def _work(url: str, task: Task, setup: Callable[[], object] | None) -> Iterator[
     """
     if setup is not None:
         setup()
-    with contextlib.suppress(IqaError):  # which `work` tells
-        worker_of(url)
+    get_ready(url)
     yield None
     time.sleep(_WORD_S)
     yield tuple(work(url, Task(*task)))
