@@ -138,6 +138,9 @@ def test_an_example_in_python_runs(
         MAKE._run("iqa assess DCIM --csv audit.csv", workplace, None)
     if not (workplace / "build42.parquet").exists():
         MAKE._run("iqa assess DCIM --parquet build42.parquet", workplace, None)
+    if not (workplace / "audit").exists():
+        for command in ("iqa plan DCIM --out audit", "iqa run audit"):
+            MAKE._run(command, workplace, None)
     if not (workplace / "checkpoints").exists():  # as in a clone
         (workplace / "checkpoints").symlink_to(ROOT / "checkpoints")
     monkeypatch.chdir(workplace)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "scale"))
 
-from drawn import settings_for
+from drawn_runs import settings_for
 
 from iqa_cli.scale.listing import Entry, photos_of
 from iqa_cli.scale.planning import plan

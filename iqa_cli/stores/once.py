@@ -22,14 +22,14 @@ def write_once(place: Place, name: str, content: bytes) -> bool:
              told by its bytes; False if another one's does
     raises   StoreError  if it cannot be written, or the store does not know how to write once
     """
-    from obstore import exceptions
-
     where = place.where(name)
     place.make()
+    store = place.store
+    from obstore import exceptions
 
     def ask() -> bool:
         try:
-            place.store.put(name, content, mode="create", use_multipart=False)
+            store.put(name, content, mode="create", use_multipart=False)
         except (exceptions.AlreadyExistsError, FileExistsError):
             there = place.get(name)
             if there is None:  # two at once, of which neither won

@@ -113,7 +113,9 @@ class Place:
 
     @property
     def store(self) -> Any:
-        """The client: an object store of obstore."""
+        """The client: an object store of obstore. Whoever asks it something opens it before: what goes wrong then is no
+        answer of a store.
+        """
         if self._opened is None:
             self._opened = self._open()
         return self._opened
@@ -181,14 +183,14 @@ class Place:
 
         raises  StoreError  if the store does not say
         """
-        from obstore import exceptions
-
         if not self.is_there:
             return None
+        store = self.store
+        from obstore import exceptions
 
         def ask() -> bytes | None:
             try:
-                return bytes(self.store.get(name).bytes())
+                return bytes(store.get(name).bytes())
             except (exceptions.NotFoundError, FileNotFoundError) as error:
                 if is_no_bucket(error):
                     raise
@@ -198,14 +200,14 @@ class Place:
 
     def has(self, name: str) -> bool:
         """Whether there is an object; raises StoreError if the store does not say."""
-        from obstore import exceptions
-
         if not self.is_there:
             return False
+        store = self.store
+        from obstore import exceptions
 
         def ask() -> bool:
             with contextlib.suppress(exceptions.NotFoundError, FileNotFoundError):
-                self.store.head(name)
+                store.head(name)
                 return True
             return False
 
@@ -227,7 +229,8 @@ class Place:
         raises  StoreError  if it cannot be written
         """
         self.make()
-        patiently(lambda: self.store.put(name, content, use_multipart=False), self.where(name), "written")
+        store = self.store
+        patiently(lambda: store.put(name, content, use_multipart=False), self.where(name), "written")
 
     def pages(self, folder: str = "", after: str | None = None) -> Iterator[list[Listed]]:
         """All objects in a folder of this place behind a name, `PAGE` at a time, as the store gives them.
@@ -239,11 +242,12 @@ class Place:
         """
         if not self.is_there:
             return
+        store = self.store
         where = self.where(folder) if folder else self.url
         attempt = 0
         while True:
             try:
-                for page in self.store.list(folder or None, offset=after, chunk_size=PAGE):
+                for page in store.list(folder or None, offset=after, chunk_size=PAGE):
                     found = [_listed(entry) for entry in page]
                     if after is not None and any(entry.name < after and entry.size for entry in found):
                         raise StoreError(

@@ -9,7 +9,7 @@ import pytest
 
 _FOLDER = str(Path(__file__).parent)
 if _FOLDER not in sys.path:
-    sys.path.insert(0, _FOLDER)  # makes `drawn` importable
+    sys.path.insert(0, _FOLDER)  # makes `drawn_runs` importable
 
 from needs import need_libraries  # noqa: E402 - see above
 

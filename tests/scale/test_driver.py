@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Self
 
 import pytest
-from drawn import DrawnSource, settings_for
+from drawn_runs import DrawnSource, settings_for
 
 from iqa_cli.errors import RunError, UsageError, WorkerLost
 from iqa_cli.scale import driver as driving

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from drawn import DrawnSource, settings_for
+from drawn_runs import DrawnSource, settings_for
 
 from iqa_cli.errors import NothingReadable, RunError
 from iqa_cli.scale.card import load_run
