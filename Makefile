@@ -49,7 +49,7 @@ format:  ## Format the code and mend what the linter can mend
 	@$(PYTHON) -m ruff format .
 
 clean:  ## Remove environments, caches, the site and the demo's pictures
-	rm -rf $(DEMO_ENV) $(TEST_ENV) demo/DCIM demo/photographs demo/audit.csv build dist site
+	rm -rf $(DEMO_ENV) $(TEST_ENV) demo/DCIM demo/photographs demo/audit.csv demo/audit.csv.meta.json build dist site
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
