@@ -115,7 +115,8 @@ def test_large_view_by_keys(open_page: Callable[..., Page]) -> None:
     expect(page.locator("#next")).to_be_enabled()
     page.keyboard.press("Escape")
     expect(page.locator("#view")).to_be_hidden()
-    assert page.evaluate("document.activeElement.querySelector('.name').textContent") == f"DCIM/{order[2]}"
+    # A dialog says that it closed in a task of its own: the focus comes back a moment after it is hidden.
+    expect(page.locator("button.card").nth(2)).to_be_focused()
 
 
 def test_a_view_that_was_sent_opens_at_its_photo(open_page: Callable[..., Page]) -> None:
@@ -222,7 +223,7 @@ def test_the_way_past_the_head_keeps_the_view(open_page: Callable[..., Page]) ->
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     assert page.evaluate("location.hash") == "#status=ok&sort=name"
-    assert page.evaluate("document.activeElement.id") == "gallery"
+    expect(page.locator("#gallery")).to_be_focused()
     expect(page.locator("#cards li")).to_have_count(5)
 
 
