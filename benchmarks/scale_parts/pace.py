@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -10,7 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from assess_parts.measure import run as measured
+from assess_parts.measure import ROOT
 
 from scale_parts.bed import command, draw
 
@@ -40,7 +40,7 @@ for path in sorted(Path(sys.argv[1]).rglob("*.jpg"))[int(sys.argv[2])::int(sys.a
 def pace(work: Path, count: int, rounds: int) -> Iterator[str]:
     """Rounds of all manners one after the other; medians of photos a second and of CPU, and of ratios within rounds.
 
-    The rate without start-up is that between the first shard that is done and the last one. A bare decode by one and by
+    The rate without start-up is that from each worker's first result on. A bare decode by one and by
     two processes, in the same rounds, says what two processors of this machine are worth just now.
     """
     photos = work / "pace"
@@ -51,9 +51,9 @@ def pace(work: Path, count: int, rounds: int) -> Iterator[str]:
     cpu: dict[str, list[float]] = {}
 
     def noted(name: str, *arguments: object) -> None:
-        cost = measured(command(*arguments))
-        whole.setdefault(name, []).append(count / cost.wall_s)
-        cpu.setdefault(name, []).append(1000 * cost.cpu_s / count)
+        wall_s, cpu_s = timed(name, *arguments)
+        whole.setdefault(name, []).append(count / wall_s)
+        cpu.setdefault(name, []).append(1000 * cpu_s / count)
 
     for number in range(rounds):
         noted("assess, 2 jobs", "assess", photos, "--no-cache", "--jobs", 2, "--csv", work / "pace.csv")
@@ -62,16 +62,18 @@ def pace(work: Path, count: int, rounds: int) -> Iterator[str]:
         for name, options in RUNS.items():
             place = work / f"pace-run{number}"
             shutil.rmtree(place, ignore_errors=True)
-            measured(command("plan", photos, "--out", place, "--shard", shard))
-            lines = work / "progress.jsonl"
-            noted(name, "run", place, *options, "--progress", lines)
-            steady.setdefault(name, []).append(steady_rate(lines))
-            lines.unlink()
+            timed("plan", "plan", photos, "--out", place, "--shard", shard)
+            noted(name, "run", place, *options)
+            steady.setdefault(name, []).append(steady_rate(place, shard, int(options[-1])))
     yield f"{count} JPEGs of 1600 x 1200, shards of {shard}, {rounds} rounds; medians"
     yield ""
     yield "| what | photos/s | without start-up | CPU ms a photo |\n|---|---|---|---|"
     for name in {**whole, **steady}:
-        figures = (f"{statistics.median(of[name]):.1f}" if name in of else "" for of in (whole, steady, cpu))
+        # What a Ray takes is not of the processes that its driver waits for.
+        columns = (whole, steady) if "Ray" in name else (whole, steady, cpu)
+        figures = [f"{statistics.median(of[name]):.1f}" if name in of else "" for of in columns] + [""] * (
+            3 - len(columns)
+        )
         yield f"| {name} | {' | '.join(figures)} |"
     yield ""
     for what, of, one, other in (
@@ -91,14 +93,24 @@ def pace(work: Path, count: int, rounds: int) -> Iterator[str]:
         yield f"{what}: {statistics.median(ratios):.2f} times as fast ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
-def steady_rate(lines: Path) -> float:
-    """Photos a second between the first shard that was done and the last one, by the lines of `--progress`."""
-    told = [json.loads(line) for line in lines.read_text().splitlines()]
-    first = next(one for one in told if one["photos"])
-    last = next(one for one in told if one["photos"] == told[-1]["photos"])
-    photos: int = last["photos"] - first["photos"]
-    seconds: float = last["elapsed_s"] - first["elapsed_s"]
-    return photos / seconds
+def timed(name: str, *arguments: object) -> tuple[float, float]:
+    """Seconds that a command of iqa takes, on the clock and of the processors by it and those that it waits for.
+
+    Nobody looks at its memory meanwhile: for the many processes of a Ray that costs a tenth of the pace.
+    """
+    started = time.monotonic()
+    process = subprocess.Popen(command(*arguments), cwd=ROOT, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{name}: exit {process.returncode}")
+    return time.monotonic() - started, usage.ru_utime + usage.ru_stime
+
+
+def steady_rate(run: Path, shard: int, workers: int) -> float:
+    """Photos a second from where every worker has written a result to the last one, by their times of change."""
+    written = sorted(part.stat().st_mtime for part in (run / "part").iterdir())
+    return shard * (len(written) - workers) / (written[-1] - written[workers - 1])
 
 
 def bare_rate(photos: Path, count: int, processes: int) -> float:
@@ -108,6 +120,7 @@ def bare_rate(photos: Path, count: int, processes: int) -> float:
         subprocess.Popen([sys.executable, "-c", DECODE, str(photos), str(number), str(processes)])
         for number in range(processes)
     ]
-    if any([process.wait() for process in running]):
+    codes = [process.wait() for process in running]
+    if any(codes):
         raise RuntimeError("a bare decode failed")
     return count / (time.monotonic() - started)
