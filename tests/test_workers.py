@@ -110,17 +110,18 @@ def test_there_are_never_more_processes_than_processors(
 
     assert processes(4, "thumbnail", 100) == processes(4, "thumbnail", None) == 4
     assert processes(4, "thumbnail", 3) == 3
-    assert processes(16, "scaled", 12) == 12
+    assert processes(2, "scaled", 8) == processes(2, "auto", None) == 2
+    assert processes(16, "full", 12) == 12
     for none in (
         (4, "thumbnail", 1),
         (1, "thumbnail", 8),
-        (16, "scaled", 8),
+        (16, "full", 8),
         (8, "full", 100),
         (16, "scaled", None, False),
     ):
         assert processes(*none) == 0
     monkeypatch.setattr("iqa_cli.models.device.LARGE_BYTES", 1)  # any model is a large one, which threads share
-    assert processes(4, "thumbnail", None) == processes(16, "scaled", 12) == 0
+    assert processes(4, "thumbnail", None) == processes(16, "scaled", None) == 0
 
 
 def test_without_being_asked_for_no_process_is_started(

@@ -53,10 +53,11 @@ IN_FLIGHT = 3
 """So many times the photos of one go are held per worker, so that a slow one holds up nobody."""
 LOOKUP = 256
 """Photos that are asked for at once in the cache."""
-MOST_THREADS = 8
-"""Of decoded photos a tenth of the time is Python's own, during which all other threads of a process wait."""
 MOST_STRICTNESS = 10.0
 """As much as a checkpoint's card may ask for."""
+MOST_THREADS = 8
+"""Of photos that are decoded whole a tenth of the time is Python's own, during which all other threads of a process
+wait; a process more holds two such pictures."""
 _MOST_PROCESSES = 60
 """Windows waits for no more than 63 things at once."""
 
@@ -278,7 +279,7 @@ class Auditor:
             return self._loaded
 
     def _processes(self) -> int:
-        """How many processes pay, 0 for none: previews are mostly Python's work, which threads do in turns.
+        """How many processes pay, 0 for none: what of a photo is Python's work threads do in turns.
 
         Never more than there are processors, whatever was asked for: each takes a hundred megabytes. A large model is
         shared by threads: it computes outside the interpreter's lock, and a copy for each process would be gigabytes.
@@ -286,7 +287,7 @@ class Auditor:
         from iqa_cli.models.device import is_large
 
         useful = min(self._jobs, processors(), _MOST_PROCESSES)
-        pays = useful > (1 if self._decode == "thumbnail" else MOST_THREADS)
+        pays = useful > (MOST_THREADS if self._decode == "full" else 1)
         if not (self._use_processes and pays) or is_large(self._checkpoint):
             return 0
         # Every process would load a model of its own onto the card.

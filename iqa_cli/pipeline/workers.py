@@ -1,9 +1,8 @@
 """Threads and processes that judge photos, a few at a time.
 
-Threads first: Pillow and onnxruntime let go of the interpreter lock while they work, which is where the time of a
-decoded photo goes, and a thread costs neither a start nor a second model. Where most of the work is Python's, as with
-previews, threads wait for each other's lock, and in a long run each hands its photos to a process and waits for that;
-see docs/decisions/0084.
+Threads first: Pillow and onnxruntime let go of the interpreter lock while they work, and a thread costs neither a start
+nor a second model. For what is Python's work threads wait for each other's lock, so in a long run each hands its photos
+to a process and waits for that; see docs/decisions/0084.
 
 A process that is lost takes nothing with it: the photos it had are judged one by one in another, and one that ends two
 of them in a row, alone in hand, becomes a row that says so; see docs/decisions/0114.
