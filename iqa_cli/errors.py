@@ -153,14 +153,22 @@ class RunError(InvalidInput):
 class StoreError(InvalidInput):
     """A bucket or a folder cannot be listed, read or written.
 
-    is_passing  whether trying again later may help, as after a timeout; credentials do not come by themselves
+    is_passing      whether trying again later may help, as after a timeout; credentials do not come by themselves
+    is_unreachable  whether nobody answered at all: then it is not about one object
     """
 
     def __init__(
-        self, message: str, *, problems: Sequence[str] = (), hint: str | None = None, is_passing: bool = False
+        self,
+        message: str,
+        *,
+        problems: Sequence[str] = (),
+        hint: str | None = None,
+        is_passing: bool = False,
+        is_unreachable: bool = False,
     ) -> None:
         super().__init__(message, problems=problems, hint=hint)
         self.is_passing = is_passing
+        self.is_unreachable = is_unreachable
 
 
 class TrainingDiverged(InvalidInput):

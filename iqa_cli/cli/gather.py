@@ -113,7 +113,7 @@ def gather(
                     print_table(
                         tally,
                         graph,
-                        elapsed_s=ending.seconds,
+                        elapsed_s=None,  # that of gathering is not that of judging
                         lang=lang,
                         file=sys.stdout,
                         left_out=run.left_out,

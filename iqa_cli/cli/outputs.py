@@ -14,6 +14,7 @@ from iqa_cli.cli.earlier import refuse_foreign, refuse_photo
 from iqa_cli.errors import OutputError, UsageError
 from iqa_cli.report.audit.meta_file import SUFFIX, Hashed, meta_json
 from iqa_cli.report.output import OutputFile, OutputStream, identity_of, is_direct
+from iqa_cli.stores.places import is_of_bucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -235,6 +236,7 @@ def page_path(option: str, name: str, others: Mapping[str, str | None], photos: 
     """
     if name in ("", "-"):
         raise UsageError(f"{option} needs the name of a file", hint=f"{option} audit.html")
+    refuse_bucket(option, name)
     path = Path(name)
     for other, its_name in others.items():
         if its_name is not None and os.path.realpath(its_name) == os.path.realpath(name):
@@ -268,6 +270,9 @@ def open_sinks(
         for (first, one), (second, other) in itertools.combinations(named.items(), 2)
         if one is not None and other is not None
     ]
+    for option, name in named.items():
+        if name is not None:
+            refuse_bucket(option, name)
     for first, one, second, other in pairs:
         if os.path.realpath(one) == os.path.realpath(other):
             raise _named_twice(first, one, second, other)
@@ -277,6 +282,15 @@ def open_sinks(
         if identities[0] is not None and identities[0] == identities[1]:
             raise _named_twice(first, one, second, other)
     return sinks
+
+
+def refuse_bucket(option: str, name: str) -> None:
+    """Raise UsageError for the URL of an object: as a path it would be taken for a folder that is not there."""
+    if is_of_bucket(name):
+        raise UsageError(
+            f"{option} {name}: reports are written to files of this machine",
+            hint="name a file; the bucket's own tools copy it there (`aws s3 cp`)",
+        )
 
 
 def deliver(sink: Sink, pieces: Iterable[bytes]) -> None:

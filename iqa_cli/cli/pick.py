@@ -130,6 +130,11 @@ def pick(
                 "the report is missing", hint="iqa pick audit.csv; iqa assess PATH --csv audit.csv writes it"
             )
         picked = _find(report, conditions)
+        if picked.found.elsewhere and asked and not print0:
+            raise UsageError(
+                f"{asked[0]} is for files of this machine, and these photos are in a bucket",
+                hint="without it their names are printed, for the bucket's own tools (`aws s3 mv`)",
+            )
         if picked.total and xmp:
             deeds.write_sidecars(picked, dry_run=dry_run)
         elif picked.total and asked and not print0:

@@ -39,7 +39,7 @@ class Picked:
         self.report = report
         self.base = base
         self.found = found
-        self.total = len(found.photos) + len(found.gone) + len(found.unclear)
+        self.total = len(found.photos) + len(found.gone) + len(found.unclear) + len(found.elsewhere)
         """How many are meant."""
         self._unlisted = unlisted
         self._left = 0
@@ -68,7 +68,7 @@ class Picked:
 
 def print_paths(picked: Picked, end: bytes) -> None:
     """The paths on stdout, `end` behind each."""
-    paths = [photo.path for photo in picked.found.photos]
+    paths = [photo.path for photo in picked.found.photos] + [row.source_file for row in picked.found.elsewhere]
     _put_out(paths, end)
     if end == b"\n" and any("\n" in path for path in paths):
         say("note: a name among them holds a line end; --print0 keeps them apart")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,11 +47,11 @@ def run(
         typer.Option(min=1, metavar="N", help="Shards at a time on this machine; by default one per processor."),
     ] = None,
     max_bytes: Annotated[
-        int | None,
+        str | None,
         typer.Option(
-            min=1,
             metavar="N",
-            help="Begin no shard that would probably lead beyond so many bytes read of the bucket; --resume goes on.",
+            help="Begin no shard by which this command would probably read more bytes of the bucket, as in 500GB; "
+            "--resume goes on.",
         ),
     ] = None,
     deadline: Annotated[
@@ -87,7 +88,7 @@ def run(
                 where,
                 _engine(engine, place, address, jobs),
                 resume=resume,
-                max_bytes=max_bytes,
+                max_bytes=None if max_bytes is None else _bytes("--max-bytes", max_bytes),
                 deadline_s=deadline,
                 tell=tell,
             )
@@ -104,6 +105,15 @@ def run(
         then = f": iqa verify {shown(place)}" if result.is_complete else ""
         typer.echo(f"{done} of {counted(counts.shards_total, 'shard')} done, {said}{then}")
     _end(result, done)
+
+
+def _bytes(option: str, text: str) -> int:
+    """A number of bytes, such as 500000000 or 500MB; units are decimal. Raises UsageError for anything else."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kMGTP]?)B?", text.strip(), flags=re.ASCII | re.IGNORECASE)
+    count = 0 if found is None else round(float(found[1]) * 1000 ** " kmgtp".index(found[2].lower() or " "))
+    if count < 1:
+        raise UsageError(f"{option} {text}: this is no number of bytes", hint=f"{option} 500GB")
+    return count
 
 
 def _engine(name: EngineName, url: str, address: str | None, jobs: int | None) -> Engine:

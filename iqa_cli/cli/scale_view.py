@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from iqa_cli.cli.streams import say
 from iqa_cli.errors import OutputError
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def watching(lines: str | None) -> Iterator[Callable[[Progress], None]]:
         sink = None if lines is None else stack.enter_context(_opened(lines))
         written = 0.0
         last: Progress | None = None
+        is_well = True
 
         def write(progress: Progress) -> None:
             nonlocal sink
@@ -56,10 +58,13 @@ def watching(lines: str | None) -> Iterator[Callable[[Progress], None]]:
                 raise OutputError(f"--progress {lines}: cannot be written ({error.strerror})") from None
 
         def tell(progress: Progress) -> None:
-            nonlocal written, last
+            nonlocal written, last, is_well
             last = progress
             if show is not None:
                 show(words(progress))
+            elif progress.problem is not None and is_well:
+                say(f"note: {progress.problem.splitlines()[0]}; trying again")
+            is_well = progress.problem is None
             if time.monotonic() - written >= _LINE_S:
                 written = time.monotonic()
                 write(progress)
@@ -75,7 +80,7 @@ def words(progress: Progress) -> str:
     """A run in one line: "1200 of 5000 photos, 3 of 10 shards, 2 in hand, 48.1 photos/s, 0.31 GB read"."""
     photos = progress.photos_before + progress.photos
     shards = progress.shards_before + progress.shards
-    parts = [f"{photos} of {progress.photos_total} photos", f"{shards} of {progress.shards_total} shards"]
+    parts = [f"{photos:,} of {progress.photos_total:,} photos", f"{shards:,} of {progress.shards_total:,} shards"]
     parts.append(f"{progress.running} in hand")
     if progress.failed:
         parts.append(f"{progress.failed} failed")
@@ -85,6 +90,8 @@ def words(progress: Progress) -> str:
         parts.append(f"{progress.bytes_read / 1e9:.2f} GB read")
     if progress.left_s is not None:
         parts.append(f"{dt.timedelta(seconds=round(progress.left_s))} left")
+    if progress.problem is not None:
+        parts.append(f"trying again: {progress.problem.splitlines()[0]}")
     return ", ".join(parts)
 
 
@@ -103,6 +110,9 @@ def _opened(name: str) -> Iterator[BinaryIO]:
     if name == "-":
         yield sys.stdout.buffer
         return
+    from iqa_cli.cli.outputs import refuse_bucket
+
+    refuse_bucket("--progress", name)
     try:
         file = Path(name).open("ab", buffering=0)  # noqa: SIM115 - closed below; a resumed run goes on in the same file
     except OSError as error:

@@ -29,9 +29,9 @@ def verify(place: Annotated[str, typer.Argument(metavar="RUN", help="What `iqa r
     except KeyboardInterrupt:
         say("interrupted")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
-    states = ", ".join(f"{count} {state}" for state, count in sorted(found.states.items()))
+    states = ", ".join(f"{count:,} {state}" for state, count in sorted(found.states.items()))
     typer.echo(
-        f"{found.rows} of {counted(found.photos, 'photo')} in {counted(found.shards, 'shard')}: "
+        f"{found.rows:,} of {counted(found.photos, 'photo')} in {counted(found.shards, 'shard')}: "
         f"{states or 'none judged'}"
     )
     if found.is_whole:

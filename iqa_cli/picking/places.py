@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from iqa_cli.photos.discover import as_utf8
 from iqa_cli.photos.spelling import files_spelled
+from iqa_cli.stores.places import is_of_bucket
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +41,8 @@ class Found:
     """Rows whose file is not there."""
     unclear: tuple[Row, ...]
     """Rows of which several files are spelled alike, and not all of them were picked."""
+    elsewhere: tuple[Row, ...] = ()
+    """Rows of a bucket's photos: they are no files of this machine, and nobody asks whether they are there."""
 
 
 def base_of(report: Report) -> str:
@@ -67,8 +70,11 @@ def find(rows: Sequence[Row], report: Report, base: str = "") -> Found:
     for row in report.rows:
         alike[row.source_file] = alike.get(row.source_file, 0) + 1
     photos: list[Photo] = []
-    gone, unclear = [], []
+    gone, unclear, elsewhere = [], [], []
     for spelling, group in picked.items():
+        if is_of_bucket(spelling):
+            elsewhere += group
+            continue
         files = _files(group[0], base)
         if not files:
             gone += group
@@ -78,7 +84,7 @@ def find(rows: Sequence[Row], report: Report, base: str = "") -> Found:
             photos += (Photo(row, file) for row, file in zip(group, files, strict=True))
         else:
             unclear += group
-    return Found(tuple(photos), tuple(gone), tuple(unclear))
+    return Found(tuple(photos), tuple(gone), tuple(unclear), tuple(elsewhere))
 
 
 def _files(row: Row, base: str) -> list[str]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 SETTINGS = "plan.json"
 CARD = "run.json"
-_PLAN_AGAIN = "iqa plan makes a new run: iqa plan SOURCE --out ANOTHER"
+_PLAN_AGAIN = "plan again: iqa plan SOURCE --out ANOTHER"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ def load_model(settings: Settings) -> Checkpoint:
         raise RunError(
             "this machine has other libraries than the run was planned with",
             problems=others,
-            hint=f"install the same on all machines, or plan again: {_PLAN_AGAIN}",
+            hint=f"install the same on all machines, or {_PLAN_AGAIN}",
         )
     try:
         checkpoint = load_checkpoint(find_checkpoint(settings.checkpoint))
@@ -205,7 +205,7 @@ def load_model(settings: Settings) -> Checkpoint:
         raise RunError(
             f"{settings.checkpoint}: this is another model than the run was planned with "
             f"(card {checkpoint.card_sha256[:12]}, planned {settings.card_sha256[:12]})",
-            hint=f"bring that checkpoint back, or plan again: {_PLAN_AGAIN}",
+            hint=f"bring that checkpoint back, or {_PLAN_AGAIN}",
         )
     return checkpoint
 
@@ -216,7 +216,7 @@ def check_version(settings: Settings) -> None:
         raise RunError(
             f"the run was planned by iqa {settings.iqa}, this is {__version__}"
             f"{'' if settings.iqa != __version__ else ' with other records'}",
-            hint=f"use that version, or plan again: {_PLAN_AGAIN}",
+            hint=f"use that version, or {_PLAN_AGAIN}",
         )
 
 
@@ -253,11 +253,9 @@ def _read(content: bytes, where: str) -> dict[str, Any]:
         raise _damaged(where, error) from None
     if not isinstance(document, dict) or document.get("format_version") != FORMAT_VERSION:
         got = document.get("format_version") if isinstance(document, dict) else None
-        raise RunError(
-            f"{where}: a run of format {got}, this iqa reads {FORMAT_VERSION}", hint=f"plan again: {_PLAN_AGAIN}"
-        )
+        raise RunError(f"{where}: a run of format {got}, this iqa reads {FORMAT_VERSION}", hint=_PLAN_AGAIN)
     return document
 
 
 def _damaged(where: str, error: Exception) -> RunError:
-    return RunError(f"{where} is damaged ({type(error).__name__}: {error})", hint=f"plan again: {_PLAN_AGAIN}")
+    return RunError(f"{where} is damaged ({type(error).__name__}: {error})", hint=_PLAN_AGAIN)

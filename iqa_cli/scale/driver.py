@@ -17,7 +17,7 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from iqa_cli.errors import RunError, UsageError, WorkerLost
+from iqa_cli.errors import RunError, StoreError, UsageError, WorkerLost
 from iqa_cli.scale.card import check_version, load_run
 from iqa_cli.scale.engines import Died, Outcome, Task
 from iqa_cli.scale.lease import Lease
@@ -52,6 +52,10 @@ MOST_HOPELESS = 3
 """The same of those for which trying again would not help, such as a full disk or credentials that are refused."""
 MOST_LOST = 32
 """Workers lost in a row, for each place, without one shard done: no photo is to blame."""
+PATIENCE_S = 180.0
+"""After which a store that does not answer anybody is waited for no longer: whoever resumes loses nothing."""
+MOST_UNANSWERED = 4
+"""Attempts in a row, for each place, that this takes at least."""
 _TICK_S = 0.5
 _PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
@@ -136,6 +140,10 @@ class Driver:
         self._lost_in_a_row = 0
         self._failed_in_a_row = 0
         self._hopeless_in_a_row = 0
+        self._unanswered: list[int] = []
+        """Shards of the last attempts, if no store answered any of them."""
+        self._was_well = time.monotonic()
+        """When the last shard was done, or the first begun."""
         self._most_per_byte = 0.0
         """Bytes read for a byte of photos, the most of a shard so far; 0 before the first."""
         self._chance = random.Random()  # noqa: S311 - pauses that do not coincide
@@ -144,7 +152,7 @@ class Driver:
         """Do what is left.
 
         raises  RunError    if there are some results and nobody said `resume`, if another driver is alive or took over
-                StoreError  if the store does not answer at the start
+                StoreError  if the store does not answer at the start, or for PATIENCE_S later on
                 WorkerLost  if one worker after the other ends
         """
         with Lease(self._place) as lease:
@@ -178,6 +186,7 @@ class Driver:
     def _loop(self, engine: Engine, todo: Iterator[int], progress: Progress, lease: Lease, started: float) -> bool:
         """Until nothing is left or may be begun; returns whether the latter."""
         is_over_budget = False
+        self._was_well = time.monotonic()
         while True:
             if lease.is_lost:
                 raise RunError(
@@ -186,6 +195,7 @@ class Driver:
                 )
             if self._failed_in_a_row >= MOST_FAILED or self._hopeless_in_a_row >= MOST_HOPELESS:
                 return is_over_budget
+            self._check_answers(engine.slots, progress.problem)
             self._wake()
             most = AHEAD * engine.slots
             while sum(self._in_hand.values()) < most:
@@ -209,6 +219,17 @@ class Driver:
                 return is_over_budget
             for outcome in engine.wait(_TICK_S):
                 self._settle(outcome, progress, engine.slots)
+
+    def _check_answers(self, slots: int, problem: str | None) -> None:
+        """Raise StoreError if no store has answered anybody for too long; one shard alone may hold such a photo."""
+        silent_s = time.monotonic() - self._was_well
+        is_silent = len(self._unanswered) >= MOST_UNANSWERED * slots and len(set(self._unanswered)) > 1
+        if is_silent and silent_s >= PATIENCE_S:
+            message, _, hint = (problem or "").partition("\nhint: ")
+            raise StoreError(
+                f"for {silent_s / 60:.0f} minutes no shard could be done: {message}",
+                hint=f"{hint or 'look into the reason'}; then --resume goes on",
+            )
 
     def _wake(self) -> None:
         """What has waited long enough."""
@@ -247,6 +268,9 @@ class Driver:
             self._let_down(task, result, progress)
         elif task.rows is None:
             self._failed_in_a_row = self._hopeless_in_a_row = 0
+            self._unanswered.clear()
+            self._was_well = time.monotonic()
+            progress.problem = None
             progress.shards += 1
             progress.photos += result.photos
             progress.lost_races += not result.won
@@ -261,6 +285,11 @@ class Driver:
         state = self._states[task.shard]
         state.attempts += 1
         state.last = result.problem or ""
+        progress.problem = result.problem
+        if result.is_unreachable:
+            self._unanswered.append(task.shard)
+        else:
+            self._unanswered.clear()
         if result.is_passing and state.attempts < ATTEMPTS:
             self._again(task._replace(is_last=state.attempts == ATTEMPTS - 1), state.attempts)
         else:

@@ -67,7 +67,7 @@ def read_shard(place: Place, run: Run, number: int) -> list[Entry]:
             StoreError  if the store does not answer
     """
     name = shard_name(number)
-    hint = "plan again: without it nobody knows which photos it held"
+    hint = "plan again with another --out: without it nobody knows which photos it held"
     content = place.must_get(name, hint)
     if hashlib.sha256(content).hexdigest() != run.shards[number].sha256:
         raise RunError(f"{place.where(name)} is damaged: it is not what was planned", hint=hint)

@@ -62,14 +62,14 @@ def plan(
     """
     if source is None:
         source = open_source(settings.source, settings.root)
-    settings = _begun(settings, place)
-    if place.get(CARD) is not None:
-        return load_run(place)
+    before = _before(settings, place)
+    if before is not None and place.has(CARD):
+        return _whole(load_run(place), place)
     shards: list[Shard] = []
     counts = LeftOut()
     last: Entry | None = None
     skipped: list[tuple[str, str]] = []
-    for entries, shard, meta in _frozen(place):
+    for entries, shard, meta in _frozen(place) if before is not None else ():
         shards.append(shard)
         add_left_out(counts, meta["passed_over"])
         skipped = [(folder, reason) for folder, reason in meta["skipped"]]
@@ -86,6 +86,8 @@ def plan(
             add_left_out(counts, left_out_json(new))
             _empty(new)
             name = shard_name(len(shards))
+            if before is None:  # not before there is a photo: a name that was misspelt is not kept
+                before = _begun(settings, place)
             if not write_once(place, name, content):
                 raise _two_plans(place)
             shards.append(_shard(entries, content))
@@ -97,17 +99,27 @@ def plan(
 
         line = left_out_line(counts, "en")
         more = f"; {line[0].lower()}{line[1:]}" if line else ""
-        raise NothingReadable(f"no photos found in {settings.source}{more}", hint="check the prefix")
-    if not write_once(place, CARD, run_bytes(Run(settings, tuple(shards), counts, tuple(skipped)))):
+        hint = "check the prefix" if settings.root is None else "name a folder with photos"
+        raise NothingReadable(f"no photos found in {settings.source}{more}", hint=hint)
+    if not write_once(place, CARD, run_bytes(Run(before or settings, tuple(shards), counts, tuple(skipped)))):
         raise _two_plans(place)
     return load_run(place)
 
 
 def _begun(settings: Settings, place: Place) -> Settings:
-    """The settings as they were when planning began; raises RunError if they were others."""
+    """Write down the settings, unless another plan did so meanwhile; the ones that lie there."""
     write_once(place, SETTINGS, settings_bytes(settings))
-    where = place.where(SETTINGS)
-    before = read_settings(place.must_get(SETTINGS, "plan again with another --out"), where)
+    return _before(settings, place) or settings
+
+
+def _before(settings: Settings, place: Place) -> Settings | None:
+    """The settings as they were when planning began, None if it did not; raises RunError if they were others."""
+    content = place.get(SETTINGS)
+    if content is None:
+        if place.has(CARD):
+            raise RunError(f"{place.where(SETTINGS)} is missing", hint="plan again with another --out")
+        return None
+    before = read_settings(content, place.where(SETTINGS))
     differences = [
         f"{name}: {before.fixed[name]}, now {value}"
         for name, value in settings.fixed.items()
@@ -118,6 +130,18 @@ def _begun(settings: Settings, place: Place) -> Settings:
             f"{place.url}: another run was planned here", problems=differences, hint="name another place with --out"
         )
     return before
+
+
+def _whole(run: Run, place: Place) -> Run:
+    """A run whose plan is complete; raises RunError if shards of it are missing: nobody knows what they held."""
+    there = set(place.names(FOLDER))
+    missing = [shard_name(number) for number in range(len(run.shards)) if shard_name(number) not in there]
+    if missing:
+        raise RunError(
+            f"{place.where(missing[0])} is missing{f', and {len(missing) - 1} more' if missing[1:] else ''}",
+            hint="plan again with another --out",
+        )
+    return run
 
 
 def _frozen(place: Place) -> Iterator[tuple[list[Entry], Shard, dict[str, Any]]]:

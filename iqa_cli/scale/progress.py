@@ -41,6 +41,8 @@ class Progress:
     """Seconds that workers took, all together."""
     elapsed_s: float = 0.0
     """Since this driver began."""
+    problem: str | None = None
+    """Why the last attempt at a shard failed, if none was done since."""
 
     @property
     def photos_per_s(self) -> float:

@@ -39,9 +39,10 @@ def settings_of(
     """
     model = load_checkpoint(folder)
     root = None if is_bucket(source) else os.path.abspath(folder_of(source))  # noqa: PTH100 - a plain string
+    bare = source.rstrip("/")  # a slash behind it makes no other run
     is_path = os.sep in checkpoint or "/" in checkpoint
     return Settings(
-        source=source,
+        source=source if bare.endswith(":") else bare or source,
         root=root,
         checkpoint=os.path.abspath(checkpoint) if is_path else checkpoint,  # noqa: PTH100 - a plain string
         card_sha256=model.card_sha256,

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from iqa_cli.stores.remote import Failure
 
 NOT_GIVEN = "the store does not give it"
-CHANGED = "changed since the plan: it was not judged (plan again to judge it as it is now)"
+CHANGED = "changed since the plan: it was not judged (plan anew with another --out to judge it as it is now)"
 
 
 class Task(NamedTuple):
@@ -64,6 +64,8 @@ class Done(NamedTuple):
     """Why it was not done, with the next step; None if it was."""
     is_passing: bool = False
     """Whether trying again may help."""
+    is_unreachable: bool = False
+    """Whether no store answered at all."""
 
 
 class Worker:
@@ -116,6 +118,7 @@ class Worker:
                 False,
                 str(error),
                 isinstance(error, StoreError) and error.is_passing,
+                isinstance(error, StoreError) and error.is_unreachable,
             )
         return Done(len(rows), counts["bytes"], counts["requests"], time.perf_counter() - started, won)
 

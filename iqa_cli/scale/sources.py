@@ -136,7 +136,11 @@ def open_source(text: str, root: str | None = None) -> Source:
     if root is None:
         root = os.path.abspath(folder)  # noqa: PTH100 - a plain string
     if not os.path.isdir(root):  # noqa: PTH112 - Path's own raises for a locked folder before Python 3.14
-        raise InvalidInput(f"{as_utf8(root)}: there is no such folder", hint="check the spelling")
+        if os.path.isfile(root):  # noqa: PTH113 - the same
+            raise InvalidInput(f"{as_utf8(root)}: this is a file", hint="name the folder that it is in")
+        raise InvalidInput(
+            f"{as_utf8(root)}: there is no such folder", hint="check the spelling, and whether it is mounted"
+        )
     return FolderSource(folder, root)
 
 

@@ -99,9 +99,10 @@ def explained(error: BaseException, where: str, verb: str) -> StoreError:
         )
     if status is None and "HTTP error" in text:
         return StoreError(
-            f"{start}: the store cannot be reached ({_brief(text)})",
+            f"{start}: the store cannot be reached ({_brief(text[text.rindex('HTTP error') :])})",
             hint="check the network and the endpoint (AWS_ENDPOINT_URL, AZURE_ENDPOINT)",
             is_passing=True,
+            is_unreachable="error sending request" in text,
         )
     return StoreError(f"{start} ({_brief(text)})", hint="try again later", is_passing=True)
 

@@ -24,6 +24,7 @@ _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(//|/(?!/))")
 """A scheme has two letters at least: one is a drive."""
 _BUCKETS = ("s3", "gs", "az")
 _ENDPOINTS = {"s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"), "az": ("AZURE_ENDPOINT",), "gs": ()}
+_ENDPOINT = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(/[!-~]*)?")
 _TIMEOUT = dt.timedelta(seconds=60)
 """For one request, a whole photo included."""
 _CONNECTING = dt.timedelta(seconds=10)
@@ -40,6 +41,12 @@ PAGE = 1000
 def is_url(text: str) -> bool:
     """Whether this is a URL of any kind, not a path."""
     return _URL.match(text) is not None
+
+
+def is_of_bucket(text: str) -> bool:
+    """Whether a path of a report is the URL of an object."""
+    found = _URL.match(text)
+    return found is not None and found[1] in _BUCKETS and found[2] == "//"
 
 
 def is_bucket(text: str) -> bool:
@@ -139,6 +146,7 @@ class Place:
             "connect_timeout": _CONNECTING,
         }
         more: dict[str, Any] = {} if self._endpoint is None else {"endpoint": self._endpoint}
+        self._check_endpoint()
         if scheme == "s3":
             more["region"] = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
         make: Any = {"s3": store.S3Store, "gs": store.GCSStore, "az": store.AzureStore}[scheme]
@@ -146,6 +154,17 @@ class Place:
             return make(bucket, prefix=prefix.strip("/") or None, client_options=options, retry_config=RETRIES, **more)
         except Exception as error:  # noqa: BLE001 - errors of several kinds, for names that are none
             raise explained(error, self.url, "opened") from None
+
+    def _check_endpoint(self) -> None:
+        """Raise StoreError for an endpoint that is no URL: the client would panic, which is no answer."""
+        for name in _ENDPOINTS[self.url.partition(":")[0]]:
+            value = os.environ.get(name)
+            if value and _ENDPOINT.fullmatch(value) is None:
+                bare = value.rpartition("://")[2]
+                raise StoreError(
+                    f"{name}={value}: this is no URL of a server",
+                    hint=f"with its protocol and nothing behind its port: https://{bare} or http://{bare}",
+                )
 
     @property
     def _folder(self) -> str:
@@ -163,6 +182,15 @@ class Place:
     def holds(self, path: str) -> bool:
         """Whether a path of this machine leads into this folder; never into a bucket."""
         return not self.is_bucket and Path(self._folder).resolve() in Path(path).resolve().parents
+
+    def is_around(self, other: Place) -> bool:
+        """Whether another place is this one or inside it."""
+        if self.is_bucket != other.is_bucket:
+            return False
+        if not self.is_bucket:
+            inner, outer = Path(other._folder).resolve(), Path(self._folder).resolve()
+            return outer in (inner, *inner.parents)
+        return f"{other.url.rstrip('/')}/".startswith(f"{self.url.rstrip('/')}/")
 
     def make(self) -> None:
         """Make the folder, if it is one and not there yet; raises StoreError if it cannot be made."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import pytest
 from drawn_runs import DrawnSource, settings_for
 
-from iqa_cli.errors import RunError, UsageError, WorkerLost
+from iqa_cli.errors import RunError, StoreError, UsageError, WorkerLost
 from iqa_cli.scale import driver as driving
 from iqa_cli.scale.driver import ALONE, ATTEMPTS, DEATHS, MOST_HOPELESS, ROUNDS, Driver
 from iqa_cli.scale.engines import Died, Done, Outcome, Task
@@ -250,6 +250,33 @@ def test_a_run_that_is_done_has_nothing_left_to_ask(place: Place) -> None:
     assert result.is_complete
     assert engine.tasks == []
     assert result.progress.shards == 0
+
+
+def test_a_store_that_answers_nobody_is_waited_for_so_long(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driving, "PATIENCE_S", 0.0)
+    told: list[str | None] = []
+    away = Done(problem="the store cannot be reached\nhint: the network", is_passing=True, is_unreachable=True)
+    engine = Scripted(lambda task: done(task) if task.shard < 2 else away)
+    with pytest.raises(StoreError, match="no shard could be done: the store cannot be reached") as caught:
+        Driver(place, engine, tell=lambda progress: told.append(progress.problem)).drive()
+    assert caught.value.hint == "the network; then --resume goes on"
+    assert told[0] is None
+    assert str(told[-1]).startswith("the store cannot be reached")
+    resumed = Scripted(done)
+    assert Driver(place, resumed, resume=True).drive().is_complete
+
+
+def test_answers_of_any_kind_are_no_silence(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A photo that the store never gives is waited for as long as any, and becomes a row."""
+    monkeypatch.setattr(driving, "PATIENCE_S", 0.0)
+
+    def answer(task: Task) -> Done:
+        if task.is_last:
+            return done(task)
+        return Done(problem="500", is_passing=True, is_unreachable=task.shard == 0)
+
+    result = Driver(place, Scripted(answer, slots=1)).drive()
+    assert result.is_complete
 
 
 def test_max_bytes_begins_no_shard_beyond_it(place: Place) -> None:

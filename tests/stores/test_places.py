@@ -54,8 +54,20 @@ def test_no_credentials(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_endpoint_that_does_not_answer(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
     error = listing(store)
-    assert "cannot be reached" in error.message
+    assert "cannot be reached (HTTP error: error sending request)" in error.message
     assert error.is_passing
+    assert error.is_unreachable
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["127.0.0.1:5900", "s3.example.com", "http//127.0.0.1", "http://a b", "http://x:port"]
+)
+def test_an_endpoint_that_is_no_url(store: str, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    error = listing(store)
+    assert f"AWS_ENDPOINT_URL={endpoint}: this is no URL" in error.message
+    assert "http://" in (error.hint or "")
+    assert not error.is_passing
 
 
 def test_a_key_that_the_client_cannot_address_is_named(store: str, server: str) -> None:

@@ -40,7 +40,7 @@ def print_table(
     tally: Tally,
     graph: HexGraph,
     *,
-    elapsed_s: float,
+    elapsed_s: float | None,
     lang: Language,
     file: TextIO,
     remembered: int = 0,
@@ -50,7 +50,7 @@ def print_table(
 
     tally       of a finished run
     graph       names labels and levels
-    elapsed_s   for the closing line
+    elapsed_s   for the closing line; None leaves the time out
     remembered  how many photos were known from an earlier run, likewise
     left_out    what the search for photos passed over, for the line below that
     file        a terminal gets colours and its own width; anything else gets plain text of any width

@@ -14,6 +14,7 @@ from iqa_cli.pipeline.workers import why_unread
 from iqa_cli.scale.card import load_model, load_run
 from iqa_cli.scale.engines import Died, Done, Outcome, Task
 from iqa_cli.scale.shard import get_ready, work
+from iqa_cli.scale.sources import open_source
 from iqa_cli.stores.places import Place
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ class LocalEngine:
         return self._jobs
 
     def __enter__(self) -> Self:
-        load_model(load_run(Place(self._url)).settings)  # what no process here can do is said once
+        settings = load_run(Place(self._url)).settings
+        load_model(settings)  # what no process here can do is said once
+        open_source(settings.source, settings.root)
         for thread in self._threads:
             thread.start()
         return self
