@@ -1,11 +1,9 @@
 # The base install: `iqa assess` with the shipped checkpoint, no torch, no network at run time.
 #   docker build -t iqa . && docker run --rm --network none -v "$PWD/DCIM:/photos:ro" iqa assess /photos
 # docker/check.sh builds it, tries it out and holds its size against the limit.
-# With --build-arg EXTRAS='[scale]' it is the image of a Ray cluster's nodes, see docs/scale.md.
 FROM python:3.12-slim AS build
-ARG EXTRAS=""
 COPY . /source
-RUN python -m venv /iqa && /iqa/bin/pip install --no-cache-dir --no-compile "/source$EXTRAS"
+RUN python -m venv /iqa && /iqa/bin/pip install --no-cache-dir --no-compile /source
 
 FROM python:3.12-slim
 COPY --from=build /iqa /iqa

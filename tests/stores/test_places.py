@@ -60,7 +60,8 @@ def test_an_endpoint_that_does_not_answer(store: str, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["127.0.0.1:5900", "s3.example.com", "http//127.0.0.1", "http://a b", "http://x:port"]
+    "endpoint",
+    ["127.0.0.1:5900", "s3.example.com", "http//127.0.0.1", "http://127.0.0.1 5900", "http://127.0.0.1:port"],
 )
 def test_an_endpoint_that_is_no_url(store: str, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
