@@ -63,7 +63,7 @@ def watching(lines: str | None) -> Iterator[Callable[[Progress], None]]:
             if show is not None:
                 show(words(progress))
             elif progress.problem is not None and is_well:
-                say(f"note: {progress.problem.splitlines()[0]}; trying again")
+                say(f"note: a shard failed: {progress.problem.splitlines()[0]}")
             is_well = progress.problem is None
             if time.monotonic() - written >= _LINE_S:
                 written = time.monotonic()
@@ -91,7 +91,7 @@ def words(progress: Progress) -> str:
     if progress.left_s is not None:
         parts.append(f"{dt.timedelta(seconds=round(progress.left_s))} left")
     if progress.problem is not None:
-        parts.append(f"trying again: {progress.problem.splitlines()[0]}")
+        parts.append(f"the last try failed: {progress.problem.splitlines()[0]}")
     return ", ".join(parts)
 
 

@@ -8,6 +8,8 @@ import pytest
 from cli.in_process import run_iqa
 
 from iqa_cli.cli import plan as planning
+from iqa_cli.cli.scale_view import watching, words
+from iqa_cli.scale.progress import Progress
 from iqa_cli.stores.places import Place
 
 if TYPE_CHECKING:
@@ -108,3 +110,22 @@ def test_the_reports_of_a_bucket(
     assert refused.code == 2
     assert "--copy-to is for files of this machine, and these photos are in a bucket" in refused.err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_store_that_is_away_is_told_of_once(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(photos_total=1000, shards_total=10)
+    with watching(None) as tell:
+        tell(progress)
+        for _ in range(3):
+            progress.problem = "the store cannot be reached\nhint: check the network"
+            tell(progress)
+        assert capsys.readouterr().err == "note: a shard failed: the store cannot be reached\n"
+        progress.problem = None
+        tell(progress)
+        progress.problem = "the store cannot be reached"
+        tell(progress)
+    assert capsys.readouterr().err == "note: a shard failed: the store cannot be reached\n"
+    assert (
+        words(progress)
+        == "0 of 1,000 photos, 0 of 10 shards, 0 in hand, the last try failed: the store cannot be reached"
+    )
