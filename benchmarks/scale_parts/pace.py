@@ -43,9 +43,10 @@ def pace(work: Path, count: int, rounds: int) -> Iterator[str]:
     The rate without start-up is that from each worker's first result on. A bare decode by one and by
     two processes, in the same rounds, says what two processors of this machine are worth just now.
     """
+    count = max(4, count // SHARDS) * SHARDS
     photos = work / "pace"
     draw(photos, count, folders=8, size=(1600, 1200))
-    shard = max(1, count // SHARDS)
+    shard = count // SHARDS
     whole: dict[str, list[float]] = {}
     steady: dict[str, list[float]] = {}
     cpu: dict[str, list[float]] = {}
@@ -108,7 +109,10 @@ def timed(name: str, *arguments: object) -> tuple[float, float]:
 
 
 def steady_rate(run: Path, shard: int, workers: int) -> float:
-    """Photos a second from where every worker has written a result to the last one, by their times of change."""
+    """Photos a second from the first result of so many workers to the last one, by their times of change.
+
+    All shards are whole: the count of photos is a multiple of SHARDS.
+    """
     written = sorted(part.stat().st_mtime for part in (run / "part").iterdir())
     return shard * (len(written) - workers) / (written[-1] - written[workers - 1])
 

@@ -84,7 +84,7 @@ def gather(
             f"{place}: the run keeps nothing that a page shows", hint="plan another with --pages; --csv takes this one"
         )
     lang: Language = "zh" if run.settings.lang == "zh" else "en"
-    graph = load_model(run.settings).graph
+    graph = load_model(run.settings, for_judging=False).graph
     tally = Tally(top=top, min_level=min_severity.number, between=WORDS[lang].between, by=groupings)
     found = Discovery((), run.skipped, run.left_out)
     about = _provenance(run, graph.name)

@@ -133,7 +133,7 @@ def pick(
         if picked.found.elsewhere and asked and not print0:
             raise UsageError(
                 f"{asked[0]} is for files of this machine, and these photos are in a bucket",
-                hint="without it their names are printed, for the bucket's own tools (`aws s3 mv`)",
+                hint="without it their names are printed, for the bucket's own tools: see docs/scale.md",
             )
         if picked.total and xmp:
             deeds.write_sidecars(picked, dry_run=dry_run)

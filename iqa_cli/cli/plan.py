@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from iqa_cli.cli.options import DecodeMode, Lang, Strictness, choice_of
 from iqa_cli.cli.signals import end_quickly
 from iqa_cli.errors import ExitCode
-
-if TYPE_CHECKING:
-    from iqa_cli.stores.places import Place
 
 MANY = 200
 """Photos that one process alone takes some time for."""
@@ -66,7 +63,7 @@ def plan(
     from iqa_cli.paths import find_checkpoint
     from iqa_cli.report.audit.left_out import left_out_line
     from iqa_cli.report.text import shown
-    from iqa_cli.scale.card import CARD, load_run
+    from iqa_cli.scale.card import CARD
     from iqa_cli.scale.planning import plan as make_plan
     from iqa_cli.scale.settings import settings_of
     from iqa_cli.stores.places import Place
@@ -85,8 +82,7 @@ def plan(
         planned=dt.datetime.now().astimezone(),
     )
     place = Place(out)
-    _refuse_inside(settings.source, place)
-    was_planned = load_run(place) if place.has(CARD) else None
+    was_planned = place.has(CARD)
     frozen = 0
     try:
         with counting("photos listed") as tell:
@@ -102,7 +98,7 @@ def plan(
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     for line in shortened([f"{shown(folder)}: not searched ({reason})" for folder, reason in run.skipped]):
         say(f"warning: {line}")
-    if was_planned is not None:
+    if was_planned:
         say(
             f"note: this was planned before, on {run.settings.planned[:16].replace('T', ' ')}: nothing is listed anew; "
             "another --out makes a new plan"
@@ -120,12 +116,3 @@ def plan(
             "note: one process judges a shard, and begins it anew after an interrupt; "
             f"another plan with --shard {max(1, run.photos // MANY_SHARDS)} makes more of them"
         )
-
-
-def _refuse_inside(source: str, place: Place) -> None:
-    """Raise UsageError for a run among the photos: where they are nothing is written."""
-    from iqa_cli.errors import UsageError
-    from iqa_cli.stores.places import Place
-
-    if Place(source).is_around(place):
-        raise UsageError(f"--out {place.url}: this is inside {source}", hint="name a place beside the photos")

@@ -24,6 +24,9 @@ class EngineName(enum.StrEnum):
     RAY = "ray"
 
 
+_UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4, "p": 1000**5}
+
+
 def run(
     place: Annotated[str, typer.Argument(metavar="RUN", help="What `iqa plan` made.")],
     engine: Annotated[
@@ -109,10 +112,10 @@ def run(
 
 def _bytes(option: str, text: str) -> int:
     """A number of bytes, such as 500000000 or 500MB; units are decimal. Raises UsageError for anything else."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kMGTP]?)B?", text.strip(), flags=re.ASCII | re.IGNORECASE)
-    count = 0 if found is None else round(float(found[1]) * 1000 ** " kmgtp".index(found[2].lower() or " "))
+    found = re.fullmatch(r"(\d{1,18}(?:\.\d{1,9})?)\s*([kMGTP]?)B?", text.strip(), flags=re.ASCII | re.IGNORECASE)
+    count = 0 if found is None else round(float(found[1]) * _UNITS[found[2].lower()])
     if count < 1:
-        raise UsageError(f"{option} {text}: this is no number of bytes", hint=f"{option} 500GB")
+        raise UsageError(f"{option} {text}: this is no number of bytes", hint=f"{option} 500GB, or 500000000000")
     return count
 
 

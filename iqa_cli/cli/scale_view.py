@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _LINE_S = 1.0
 """Between two lines for machines; the last one always comes."""
+_NOTE_S = 60.0
+"""Between two notes of what went wrong, where nobody watches."""
 
 
 @contextlib.contextmanager
@@ -43,7 +45,7 @@ def watching(lines: str | None) -> Iterator[Callable[[Progress], None]]:
         sink = None if lines is None else stack.enter_context(_opened(lines))
         written = 0.0
         last: Progress | None = None
-        is_well = True
+        noted: float | None = None
 
         def write(progress: Progress) -> None:
             nonlocal sink
@@ -58,13 +60,13 @@ def watching(lines: str | None) -> Iterator[Callable[[Progress], None]]:
                 raise OutputError(f"--progress {lines}: cannot be written ({error.strerror})") from None
 
         def tell(progress: Progress) -> None:
-            nonlocal written, last, is_well
+            nonlocal written, last, noted
             last = progress
             if show is not None:
                 show(words(progress))
-            elif progress.problem is not None and is_well:
+            elif progress.problem is not None and (noted is None or time.monotonic() - noted >= _NOTE_S):
+                noted = time.monotonic()
                 say(f"note: a shard failed: {progress.problem.splitlines()[0]}")
-            is_well = progress.problem is None
             if time.monotonic() - written >= _LINE_S:
                 written = time.monotonic()
                 write(progress)

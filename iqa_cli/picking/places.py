@@ -50,7 +50,7 @@ def base_of(report: Report) -> str:
 
     returns  "" for the current folder, also where no photo is found; else the report's own
     """
-    relative = [row for row in report.rows if not posixpath.isabs(row.source_file)]
+    relative = [row for row in report.rows if not (posixpath.isabs(row.source_file) or is_of_bucket(row.source_file))]
     for base in ("", report.folder):
         if any(_files(row, base) for row in relative):
             return base

@@ -172,10 +172,11 @@ def load_run(place: Place) -> Run:
         raise _damaged(where, error) from None
 
 
-def load_model(settings: Settings) -> Checkpoint:
+def load_model(settings: Settings, *, for_judging: bool = True) -> Checkpoint:
     """The checkpoint of a run, if this installation judges as the plan said.
 
-    raises  RunError  if it would judge otherwise: another version, other libraries, another model
+    for_judging  False where reports are only read: other libraries do no harm then
+    raises       RunError  if it would judge otherwise: another version, other libraries, another model
     """
     from iqa_cli.checkpoint import load_checkpoint
     from iqa_cli.paths import find_checkpoint
@@ -185,7 +186,7 @@ def load_model(settings: Settings) -> Checkpoint:
     others = [
         f"{name} {here.get(name, 'none')}, the plan has {version}"
         for name, version in settings.libraries.items()
-        if here.get(name) != version
+        if for_judging and here.get(name) != version
     ]
     if others:
         raise RunError(

@@ -54,8 +54,6 @@ MOST_LOST = 32
 """Workers lost in a row, for each place, without one shard done: no photo is to blame."""
 PATIENCE_S = 180.0
 """After which a store that does not answer anybody is waited for no longer: whoever resumes loses nothing."""
-MOST_UNANSWERED = 4
-"""Attempts in a row, for each place, that this takes at least."""
 _TICK_S = 0.5
 _PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
@@ -140,10 +138,12 @@ class Driver:
         self._lost_in_a_row = 0
         self._failed_in_a_row = 0
         self._hopeless_in_a_row = 0
-        self._unanswered: list[int] = []
+        self._submitted: dict[int, float] = {}
+        """When shards in hand were given to the engine."""
+        self._unanswered: set[int] = set()
         """Shards of the last attempts, if no store answered any of them."""
-        self._was_well = time.monotonic()
-        """When the last shard was done, or the first begun."""
+        self._silent_since = 0.0
+        """When the first of these failed."""
         self._most_per_byte = 0.0
         """Bytes read for a byte of photos, the most of a shard so far; 0 before the first."""
         self._chance = random.Random()  # noqa: S311 - pauses that do not coincide
@@ -186,7 +186,6 @@ class Driver:
     def _loop(self, engine: Engine, todo: Iterator[int], progress: Progress, lease: Lease, started: float) -> bool:
         """Until nothing is left or may be begun; returns whether the latter."""
         is_over_budget = False
-        self._was_well = time.monotonic()
         while True:
             if lease.is_lost:
                 raise RunError(
@@ -195,7 +194,7 @@ class Driver:
                 )
             if self._failed_in_a_row >= MOST_FAILED or self._hopeless_in_a_row >= MOST_HOPELESS:
                 return is_over_budget
-            self._check_answers(engine.slots, progress.problem)
+            self._check_answers(progress.problem)
             self._wake()
             most = AHEAD * engine.slots
             while sum(self._in_hand.values()) < most:
@@ -210,6 +209,7 @@ class Driver:
                     todo = iter(())
                     continue
                 self._in_hand[task.shard] += 1
+                self._submitted.setdefault(task.shard, time.monotonic())
                 engine.submit(task, self._deadline_s)
             in_hand = sum(self._in_hand.values())
             progress.running = in_hand
@@ -220,14 +220,18 @@ class Driver:
             for outcome in engine.wait(_TICK_S):
                 self._settle(outcome, progress, engine.slots)
 
-    def _check_answers(self, slots: int, problem: str | None) -> None:
-        """Raise StoreError if no store has answered anybody for too long; one shard alone may hold such a photo."""
-        silent_s = time.monotonic() - self._was_well
-        is_silent = len(self._unanswered) >= MOST_UNANSWERED * slots and len(set(self._unanswered)) > 1
-        if is_silent and silent_s >= PATIENCE_S:
+    def _check_answers(self, problem: str | None) -> None:
+        """Raise StoreError if no store has answered anybody for too long.
+
+        One shard alone may hold a photo that is never given; and who was at work before this began may be well.
+        """
+        silent_s = time.monotonic() - self._silent_since
+        if len(self._unanswered) < 2 or silent_s < PATIENCE_S:
+            return
+        if all(since > self._silent_since for since in self._submitted.values()):
             message, _, hint = (problem or "").partition("\nhint: ")
             raise StoreError(
-                f"for {silent_s / 60:.0f} minutes no shard could be done: {message}",
+                f"for {silent_s / 60:.0f} minutes no store has answered: {message}",
                 hint=f"{hint or 'look into the reason'}; then --resume goes on",
             )
 
@@ -249,6 +253,7 @@ class Driver:
         self._in_hand[task.shard] -= 1
         if not self._in_hand[task.shard]:
             del self._in_hand[task.shard]
+            del self._submitted[task.shard]
         if isinstance(result, Died):
             progress.retries += 1
             self._lost_in_a_row += 1
@@ -269,7 +274,6 @@ class Driver:
         elif task.rows is None:
             self._failed_in_a_row = self._hopeless_in_a_row = 0
             self._unanswered.clear()
-            self._was_well = time.monotonic()
             progress.problem = None
             progress.shards += 1
             progress.photos += result.photos
@@ -286,10 +290,12 @@ class Driver:
         state.attempts += 1
         state.last = result.problem or ""
         progress.problem = result.problem
-        if result.is_unreachable:
-            self._unanswered.append(task.shard)
-        else:
+        if not result.is_unreachable:
             self._unanswered.clear()
+        else:
+            if not self._unanswered:
+                self._silent_since = time.monotonic()
+            self._unanswered.add(task.shard)
         if result.is_passing and state.attempts < ATTEMPTS:
             self._again(task._replace(is_last=state.attempts == ATTEMPTS - 1), state.attempts)
         else:

@@ -13,7 +13,7 @@ import itertools
 import re
 from typing import TYPE_CHECKING, Any
 
-from iqa_cli.errors import NothingReadable, RunError
+from iqa_cli.errors import NothingReadable, RunError, UsageError
 from iqa_cli.photos.left_out import LeftOut
 from iqa_cli.scale.card import (
     CARD,
@@ -30,6 +30,7 @@ from iqa_cli.scale.card import (
 from iqa_cli.scale.manifest import FOLDER, pack_shard, shard_name, unpack_shard
 from iqa_cli.scale.sources import open_source
 from iqa_cli.stores.once import write_once
+from iqa_cli.stores.places import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from iqa_cli.scale.card import Settings
     from iqa_cli.scale.listing import Entry
     from iqa_cli.scale.sources import Source
-    from iqa_cli.stores.places import Place
-
 
 _NUMBER = re.compile(rf"{FOLDER}/(\d+)\.parquet")
 
@@ -56,12 +55,18 @@ def plan(
     place     where it is kept
     source    what is listed; None for that of the settings
     tell      called with the photos and shards frozen so far
-    raises    RunError         if there is another run, or another plan is at work on this one
+    raises    UsageError       if the place is inside the source
+              RunError         if there is another run, or another plan is at work on this one
               NothingReadable  if there are no photos
               StoreError, InvalidInput  if something cannot be listed, read or written
     """
     if source is None:
         source = open_source(settings.source, settings.root)
+    if Place(settings.source).is_around(place):
+        raise UsageError(
+            f"--out {place.url}: this is inside {settings.source}, and nothing is written among the photos",
+            hint="name another bucket or folder, or a prefix beside the photos",
+        )
     before = _before(settings, place)
     if before is not None and place.has(CARD):
         return _whole(load_run(place), place)
@@ -116,7 +121,7 @@ def _before(settings: Settings, place: Place) -> Settings | None:
     """The settings as they were when planning began, None if it did not; raises RunError if they were others."""
     content = place.get(SETTINGS)
     if content is None:
-        if place.has(CARD):
+        if place.has(CARD) or place.names(FOLDER):
             raise RunError(f"{place.where(SETTINGS)} is missing", hint="plan again with another --out")
         return None
     before = read_settings(content, place.where(SETTINGS))

@@ -39,10 +39,9 @@ def settings_of(
     """
     model = load_checkpoint(folder)
     root = None if is_bucket(source) else os.path.abspath(folder_of(source))  # noqa: PTH100 - a plain string
-    bare = source.rstrip("/")  # a slash behind it makes no other run
     is_path = os.sep in checkpoint or "/" in checkpoint
     return Settings(
-        source=source if bare.endswith(":") else bare or source,
+        source=_bare(source),
         root=root,
         checkpoint=os.path.abspath(checkpoint) if is_path else checkpoint,  # noqa: PTH100 - a plain string
         card_sha256=model.card_sha256,
@@ -57,3 +56,9 @@ def settings_of(
         libraries=dict(this_machine().libraries),
         planned=planned.isoformat(timespec="seconds"),
     )
+
+
+def _bare(source: str) -> str:
+    """Without slashes at its end, which make no other run; `/` and `file:///` keep theirs."""
+    bare = source.rstrip("/")
+    return source if not bare or bare.endswith(":") else bare

@@ -198,5 +198,6 @@ def work(url: str, task: Task) -> Done:
     try:
         worker = worker_of(url)
     except IqaError as error:
-        return Done(problem=str(error), is_passing=True)  # another machine may do better
+        is_unreachable = isinstance(error, StoreError) and error.is_unreachable
+        return Done(problem=str(error), is_passing=True, is_unreachable=is_unreachable)  # another machine may do better
     return worker(task)

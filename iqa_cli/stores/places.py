@@ -46,7 +46,7 @@ def is_url(text: str) -> bool:
 def is_of_bucket(text: str) -> bool:
     """Whether a path of a report is the URL of an object."""
     found = _URL.match(text)
-    return found is not None and found[1] in _BUCKETS and found[2] == "//"
+    return found is not None and found[1].lower() in _BUCKETS and found[2] == "//"
 
 
 def is_bucket(text: str) -> bool:
@@ -138,8 +138,7 @@ class Place:
             except (OSError, exceptions.BaseError) as error:
                 raise self._no_folder(error) from None
         # Not by `from_url`: what a prefix has in common with an escape of URLs would be taken for one.
-        scheme, _, rest = self.url.partition("://")
-        bucket, _, prefix = rest.partition("/")
+        scheme, bucket, prefix = self._parts
         options: dict[str, Any] = {
             "allow_http": (self._endpoint or "").startswith("http://"),
             "timeout": _TIMEOUT,
@@ -151,7 +150,7 @@ class Place:
             more["region"] = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
         make: Any = {"s3": store.S3Store, "gs": store.GCSStore, "az": store.AzureStore}[scheme]
         try:
-            return make(bucket, prefix=prefix.strip("/") or None, client_options=options, retry_config=RETRIES, **more)
+            return make(bucket, prefix=prefix or None, client_options=options, retry_config=RETRIES, **more)
         except Exception as error:  # noqa: BLE001 - errors of several kinds, for names that are none
             raise explained(error, self.url, "opened") from None
 
@@ -160,11 +159,17 @@ class Place:
         for name in _ENDPOINTS[self.url.partition(":")[0]]:
             value = os.environ.get(name)
             if value and _ENDPOINT.fullmatch(value) is None:
-                bare = value.rpartition("://")[2]
                 raise StoreError(
-                    f"{name}={value}: this is no URL of a server",
-                    hint=f"with its protocol and nothing behind its port: https://{bare} or http://{bare}",
+                    f"{name}={value.rpartition('@')[2]!r} is no URL of a server",  # a password in front stays unsaid
+                    hint="with its protocol, and no name or password: https://minio.example.com:9000",
                 )
+
+    @property
+    def _parts(self) -> tuple[str, str, str]:
+        """Scheme, bucket, and prefix without slashes around it."""
+        scheme, _, rest = self.url.partition("://")
+        bucket, _, prefix = rest.partition("/")
+        return scheme, bucket, prefix.strip("/")
 
     @property
     def _folder(self) -> str:
@@ -190,7 +195,9 @@ class Place:
         if not self.is_bucket:
             inner, outer = Path(other._folder).resolve(), Path(self._folder).resolve()
             return outer in (inner, *inner.parents)
-        return f"{other.url.rstrip('/')}/".startswith(f"{self.url.rstrip('/')}/")
+        return other._parts[:2] == self._parts[:2] and f"{other._parts[2]}/".startswith(
+            f"{self._parts[2]}/".lstrip("/")
+        )
 
     def make(self) -> None:
         """Make the folder, if it is one and not there yet; raises StoreError if it cannot be made."""

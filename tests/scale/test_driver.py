@@ -10,7 +10,7 @@ from drawn_runs import DrawnSource, settings_for
 
 from iqa_cli.errors import RunError, StoreError, UsageError, WorkerLost
 from iqa_cli.scale import driver as driving
-from iqa_cli.scale.driver import ALONE, ATTEMPTS, DEATHS, MOST_HOPELESS, ROUNDS, Driver
+from iqa_cli.scale.driver import ALONE, ATTEMPTS, DEATHS, MOST_HOPELESS, PATIENCE_S, ROUNDS, Driver
 from iqa_cli.scale.engines import Died, Done, Outcome, Task
 from iqa_cli.scale.parts import part_name
 from iqa_cli.scale.planning import plan
@@ -252,31 +252,85 @@ def test_a_run_that_is_done_has_nothing_left_to_ask(place: Place) -> None:
     assert result.progress.shards == 0
 
 
-def test_a_store_that_answers_nobody_is_waited_for_so_long(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driving, "PATIENCE_S", 0.0)
+AWAY = Done(problem="the store cannot be reached\nhint: the network", is_passing=True, is_unreachable=True)
+
+
+class Clock:
+    """A time that passes with each answer of an engine."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(driving, "time", clock)
+    return clock
+
+
+def test_a_store_that_answers_nobody_is_waited_for_so_long(place: Place, clock: Clock) -> None:
+    """From where the silence begins, however long the shards took before."""
     told: list[str | None] = []
-    away = Done(problem="the store cannot be reached\nhint: the network", is_passing=True, is_unreachable=True)
-    engine = Scripted(lambda task: done(task) if task.shard < 2 else away)
-    with pytest.raises(StoreError, match="no shard could be done: the store cannot be reached") as caught:
-        Driver(place, engine, tell=lambda progress: told.append(progress.problem)).drive()
+    since = 0.0
+
+    def answer(task: Task) -> Done:
+        nonlocal since
+        if task.shard < 2:
+            clock.now += 300
+            return done(task)
+        clock.now += 20
+        since = since or clock.now
+        return AWAY
+
+    with pytest.raises(StoreError, match="for 3 minutes no store has answered: the store cannot be reached") as caught:
+        Driver(place, Scripted(answer), tell=lambda progress: told.append(progress.problem)).drive()
+    assert PATIENCE_S <= clock.now - since <= PATIENCE_S + 40
     assert caught.value.hint == "the network; then --resume goes on"
     assert told[0] is None
     assert str(told[-1]).startswith("the store cannot be reached")
-    resumed = Scripted(done)
-    assert Driver(place, resumed, resume=True).drive().is_complete
+    assert Driver(place, Scripted(done), resume=True).drive().is_complete
 
 
-def test_answers_of_any_kind_are_no_silence(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A photo that the store never gives is waited for as long as any, and becomes a row."""
-    monkeypatch.setattr(driving, "PATIENCE_S", 0.0)
+def test_an_outage_that_is_shorter_ends_nothing(place: Place, clock: Clock) -> None:
+    def answer(task: Task) -> Done:
+        clock.now += 300 if clock.now < 1600 else 20
+        return AWAY if 1600 <= clock.now < 1600 + PATIENCE_S else done(task)
+
+    assert Driver(place, Scripted(answer)).drive().is_complete
+
+
+def test_who_was_at_work_before_may_be_well(place: Place, clock: Clock) -> None:
+    """One node has lost its network, another one has not, and takes longer for a shard than a store is waited for."""
+
+    class Slow(Scripted):
+        def wait(self, timeout_s: float) -> list[Outcome]:
+            self._in_hand.sort(key=lambda task: task.shard == 0)  # answered when there is nothing else, or late
+            if clock.now > 1215:
+                self._in_hand.sort(key=lambda task: task.shard != 0)
+            clock.now += 16
+            return super().wait(timeout_s)
 
     def answer(task: Task) -> Done:
+        return done(task) if task.shard == 0 or clock.now > 1215 else AWAY
+
+    assert Driver(place, Slow(answer)).drive().is_complete
+    assert clock.now > 1215
+
+
+def test_answers_of_any_kind_are_no_silence(place: Place, clock: Clock) -> None:
+    """Photos that the store never gives are waited for as long as any, and become rows."""
+
+    def answer(task: Task) -> Done:
+        clock.now += 70
         if task.is_last:
             return done(task)
-        return Done(problem="500", is_passing=True, is_unreachable=task.shard == 0)
+        return AWAY if task.shard < 2 else Done(problem="500", is_passing=True)
 
-    result = Driver(place, Scripted(answer, slots=1)).drive()
-    assert result.is_complete
+    assert Driver(place, Scripted(answer, slots=2)).drive().is_complete
 
 
 def test_max_bytes_begins_no_shard_beyond_it(place: Place) -> None:

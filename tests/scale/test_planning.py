@@ -170,3 +170,11 @@ def test_a_plan_that_lost_a_shard_is_not_taken_for_whole(place: Place) -> None:
     with pytest.raises(RunError, match=r"manifest/00001.parquet is missing, and 1 more") as caught:
         plan(settings_for(10), place, source=DrawnSource(KEYS))
     assert "another --out" in str(caught.value.hint)
+
+
+def test_shards_without_settings_are_no_other_plan_at_work(place: Place) -> None:
+    plan(settings_for(10), place, source=DrawnSource(KEYS))
+    place.store.delete("run.json")
+    place.store.delete("plan.json")
+    with pytest.raises(RunError, match=r"plan\.json is missing"):
+        plan(settings_for(10), place, source=DrawnSource(KEYS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -11,13 +12,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cli.in_process import run_iqa
-from servers import FaultProxy, Faults
+from servers import FaultProxy, Faults, free_port
 
 from iqa_cli.cache.codec import unpack
+from iqa_cli.errors import RunError
+from iqa_cli.machine import this_machine
 from iqa_cli.scale.card import load_run
 from iqa_cli.scale.gather import reports
 from iqa_cli.scale.parts import pack_part, part_name, read_part, unpack_part
-from iqa_cli.scale.shard import Task, Worker
+from iqa_cli.scale.shard import Task, Worker, work
 from iqa_cli.scale.verify import verify
 from iqa_cli.stores.places import Place
 
@@ -405,3 +408,28 @@ def test_no_run_no_photos_no_bucket(store: str, run_here: Callable[..., Outcome]
     done = run_here("plan", tmp_path / "nowhere", "--out", tmp_path / "third")
     assert done.code == 3
     assert "no such folder" in done.err
+
+
+def test_a_worker_that_cannot_begin_says_whether_anybody_answered(
+    planned: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("iqa_cli.stores.answers.TRIES", 1)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    done = work(planned.url, Task(0))
+    assert "cannot be reached" in str(done.problem)
+    assert done.is_unreachable
+    assert done.is_passing
+
+
+def test_a_machine_with_other_libraries_may_gather_and_not_judge(
+    planned: Place, monkeypatch: pytest.MonkeyPatch, run_here: Callable[..., Outcome]
+) -> None:
+    judged(planned)
+    machine = this_machine()
+    others = dataclasses.replace(machine, libraries={**machine.libraries, "pillow": "0.1"})
+    monkeypatch.setattr("iqa_cli.scale.card.this_machine", lambda: others)
+    with pytest.raises(RunError, match="other libraries"):
+        Worker(planned)
+    gathered = run_here("gather", planned.url, "--csv", "-")
+    assert gathered.code == 0
+    assert len(gathered.out.splitlines()) == 1 + len(NAMES)

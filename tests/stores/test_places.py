@@ -66,8 +66,8 @@ def test_an_endpoint_that_does_not_answer(store: str, monkeypatch: pytest.Monkey
 def test_an_endpoint_that_is_no_url(store: str, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     error = listing(store)
-    assert f"AWS_ENDPOINT_URL={endpoint}: this is no URL" in error.message
-    assert "http://" in (error.hint or "")
+    assert f"AWS_ENDPOINT_URL={endpoint!r} is no URL" in error.message
+    assert "https://" in (error.hint or "")
     assert not error.is_passing
 
 
