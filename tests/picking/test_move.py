@@ -41,6 +41,7 @@ def full_after(monkeypatch: pytest.MonkeyPatch, module: object, name: str, calls
     monkeypatch.setattr(module, name, call)
 
 
+@pytest.mark.usefixtures("way")
 def test_a_move_keeps_folders_and_bytes_and_undoing_gives_all_back(here: Path) -> None:
     before = content_of(here)
     outcomes, undo_list = moved(planned())
