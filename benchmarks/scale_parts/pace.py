@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import statistics
 import subprocess
@@ -10,7 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from assess_parts.measure import ROOT
+from assess_parts.measure import run as measured
 
 from scale_parts.bed import command, draw
 
@@ -52,9 +51,10 @@ def pace(work: Path, count: int, rounds: int) -> Iterator[str]:
     cpu: dict[str, list[float]] = {}
 
     def noted(name: str, *arguments: object) -> None:
-        wall_s, cpu_s = timed(name, *arguments)
-        whole.setdefault(name, []).append(count / wall_s)
-        cpu.setdefault(name, []).append(1000 * cpu_s / count)
+        cost = measured(command(*arguments), looks_at_memory=False)
+        whole.setdefault(name, []).append(count / cost.wall_s)
+        if "Ray" not in name:  # what a Ray takes is not of the processes that its driver waits for
+            cpu.setdefault(name, []).append(1000 * cost.cpu_s / count)
 
     for number in range(rounds):
         noted("assess, 2 jobs", "assess", photos, "--no-cache", "--jobs", 2, "--csv", work / "pace.csv")
@@ -63,18 +63,14 @@ def pace(work: Path, count: int, rounds: int) -> Iterator[str]:
         for name, options in RUNS.items():
             place = work / f"pace-run{number}"
             shutil.rmtree(place, ignore_errors=True)
-            timed("plan", "plan", photos, "--out", place, "--shard", shard)
+            measured(command("plan", photos, "--out", place, "--shard", shard))
             noted(name, "run", place, *options)
             steady.setdefault(name, []).append(steady_rate(place, shard, int(options[-1])))
     yield f"{count} JPEGs of 1600 x 1200, shards of {shard}, {rounds} rounds; medians"
     yield ""
     yield "| what | photos/s | without start-up | CPU ms a photo |\n|---|---|---|---|"
     for name in {**whole, **steady}:
-        # What a Ray takes is not of the processes that its driver waits for.
-        columns = (whole, steady) if "Ray" in name else (whole, steady, cpu)
-        figures = [f"{statistics.median(of[name]):.1f}" if name in of else "" for of in columns] + [""] * (
-            3 - len(columns)
-        )
+        figures = [f"{statistics.median(of[name]):.1f}" if name in of else "" for of in (whole, steady, cpu)]
         yield f"| {name} | {' | '.join(figures)} |"
     yield ""
     for what, of, one, other in (
@@ -92,20 +88,6 @@ def pace(work: Path, count: int, rounds: int) -> Iterator[str]:
     ):
         ratios = [b / a for a, b in zip(of[one], of[other], strict=True)]
         yield f"{what}: {statistics.median(ratios):.2f} times as fast ({min(ratios):.2f} to {max(ratios):.2f})"
-
-
-def timed(name: str, *arguments: object) -> tuple[float, float]:
-    """Seconds that a command of iqa takes, on the clock and of the processors by it and those that it waits for.
-
-    Nobody looks at its memory meanwhile: for the many processes of a Ray that costs a tenth of the pace.
-    """
-    started = time.monotonic()
-    process = subprocess.Popen(command(*arguments), cwd=ROOT, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{name}: exit {process.returncode}")
-    return time.monotonic() - started, usage.ru_utime + usage.ru_stime
 
 
 def steady_rate(run: Path, shard: int, workers: int) -> float:

@@ -63,7 +63,6 @@ def plan(
     from iqa_cli.paths import find_checkpoint
     from iqa_cli.report.audit.left_out import left_out_line
     from iqa_cli.report.text import shown
-    from iqa_cli.scale.card import CARD
     from iqa_cli.scale.planning import plan as make_plan
     from iqa_cli.scale.settings import settings_of
     from iqa_cli.stores.places import Place
@@ -81,9 +80,7 @@ def plan(
         shard_rows=shard,
         planned=dt.datetime.now().astimezone(),
     )
-    place = Place(out)
-    was_planned = place.has(CARD)
-    frozen = 0
+    frozen: int | None = None
     try:
         with counting("photos listed") as tell:
 
@@ -92,13 +89,13 @@ def plan(
                 frozen = photos
                 tell(photos, f"{shards} shards")
 
-            run = make_plan(settings, place, tell=told)
+            run = make_plan(settings, Place(out), tell=told)
     except KeyboardInterrupt:
-        say(f"interrupted: {counted(frozen, 'photo')} planned; the same command goes on from there")
+        say(f"interrupted: {counted(frozen or 0, 'photo')} planned; the same command goes on from there")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     for line in shortened([f"{shown(folder)}: not searched ({reason})" for folder, reason in run.skipped]):
         say(f"warning: {line}")
-    if was_planned:
+    if frozen is None:
         say(
             f"note: this was planned before, on {run.settings.planned[:16].replace('T', ' ')}: nothing is listed anew; "
             "another --out makes a new plan"

@@ -79,7 +79,7 @@ def watching(lines: str | None) -> Iterator[Callable[[Progress], None]]:
 
 
 def words(progress: Progress) -> str:
-    """A run in one line: "1200 of 5000 photos, 3 of 10 shards, 2 in hand, 48.1 photos/s, 0.31 GB read"."""
+    """A run in one line: "1,200 of 5,000 photos, 3 of 10 shards, 2 in hand, 48.1 photos/s, 0.31 GB read"."""
     photos = progress.photos_before + progress.photos
     shards = progress.shards_before + progress.shards
     parts = [f"{photos:,} of {progress.photos_total:,} photos", f"{shards:,} of {progress.shards_total:,} shards"]

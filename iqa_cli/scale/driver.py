@@ -220,6 +220,15 @@ class Driver:
             for outcome in engine.wait(_TICK_S):
                 self._settle(outcome, progress, engine.slots)
 
+    def _note_silence(self, task: Task, result: Done) -> None:
+        """Whatever came of a task is an answer, a probe's success too, but that nobody could be reached."""
+        if not result.is_unreachable:
+            self._unanswered.clear()
+            return
+        if not self._unanswered:
+            self._silent_since = time.monotonic()
+        self._unanswered.add(task.shard)
+
     def _check_answers(self, problem: str | None) -> None:
         """Raise StoreError if no store has answered anybody for too long.
 
@@ -268,12 +277,12 @@ class Driver:
         progress.bytes_read += result.bytes_read
         progress.requests += result.requests
         progress.worker_s += result.seconds
+        self._note_silence(task, result)
         if result.problem is not None:
             progress.retries += 1
             self._let_down(task, result, progress)
         elif task.rows is None:
             self._failed_in_a_row = self._hopeless_in_a_row = 0
-            self._unanswered.clear()
             progress.problem = None
             progress.shards += 1
             progress.photos += result.photos
@@ -290,12 +299,6 @@ class Driver:
         state.attempts += 1
         state.last = result.problem or ""
         progress.problem = result.problem
-        if not result.is_unreachable:
-            self._unanswered.clear()
-        else:
-            if not self._unanswered:
-                self._silent_since = time.monotonic()
-            self._unanswered.add(task.shard)
         if result.is_passing and state.attempts < ATTEMPTS:
             self._again(task._replace(is_last=state.attempts == ATTEMPTS - 1), state.attempts)
         else:

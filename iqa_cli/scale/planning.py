@@ -54,7 +54,7 @@ def plan(
     settings  of the run; one that was begun before keeps its time
     place     where it is kept
     source    what is listed; None for that of the settings
-    tell      called with the photos and shards frozen so far
+    tell      called with the photos and shards frozen so far; not for a plan that was complete
     raises    UsageError       if the place is inside the source
               RunError         if there is another run, or another plan is at work on this one
               NothingReadable  if there are no photos
@@ -70,6 +70,7 @@ def plan(
     before = _before(settings, place)
     if before is not None and place.has(CARD):
         return _whole(load_run(place), place)
+    settings = before or settings
     shards: list[Shard] = []
     counts = LeftOut()
     last: Entry | None = None
@@ -91,8 +92,8 @@ def plan(
             add_left_out(counts, left_out_json(new))
             _empty(new)
             name = shard_name(len(shards))
-            if before is None:  # not before there is a photo: a name that was misspelt is not kept
-                before = _begun(settings, place)
+            if not shards:  # not before there is a photo: a name that was misspelt is not kept
+                settings = _begun(settings, place)
             if not write_once(place, name, content):
                 raise _two_plans(place)
             shards.append(_shard(entries, content))
@@ -106,7 +107,7 @@ def plan(
         more = f"; {line[0].lower()}{line[1:]}" if line else ""
         hint = "check the prefix" if settings.root is None else "name a folder with photos"
         raise NothingReadable(f"no photos found in {settings.source}{more}", hint=hint)
-    if not write_once(place, CARD, run_bytes(Run(before or settings, tuple(shards), counts, tuple(skipped)))):
+    if not write_once(place, CARD, run_bytes(Run(settings, tuple(shards), counts, tuple(skipped)))):
         raise _two_plans(place)
     return load_run(place)
 

@@ -110,15 +110,8 @@ class Worker:
             if task.rows is None:
                 won = write_once(self._place, part_name(task.shard), pack_part(self._run, task.shard, rows))
         except IqaError as error:
-            return Done(
-                0,
-                counts["bytes"],
-                counts["requests"],
-                time.perf_counter() - started,
-                False,
-                str(error),
-                isinstance(error, StoreError) and error.is_passing,
-                isinstance(error, StoreError) and error.is_unreachable,
+            return _let_down(error)._replace(
+                bytes_read=counts["bytes"], requests=counts["requests"], seconds=time.perf_counter() - started
             )
         return Done(len(rows), counts["bytes"], counts["requests"], time.perf_counter() - started, won)
 
@@ -198,6 +191,12 @@ def work(url: str, task: Task) -> Done:
     try:
         worker = worker_of(url)
     except IqaError as error:
-        is_unreachable = isinstance(error, StoreError) and error.is_unreachable
-        return Done(problem=str(error), is_passing=True, is_unreachable=is_unreachable)  # another machine may do better
+        return _let_down(error)._replace(is_passing=True)  # another machine may do better
     return worker(task)
+
+
+def _let_down(error: IqaError) -> Done:
+    """What came of a task that ended so."""
+    if not isinstance(error, StoreError):
+        return Done(problem=str(error))
+    return Done(problem=str(error), is_passing=error.is_passing, is_unreachable=error.is_unreachable)

@@ -139,13 +139,13 @@ class Place:
                 raise self._no_folder(error) from None
         # Not by `from_url`: what a prefix has in common with an escape of URLs would be taken for one.
         scheme, bucket, prefix = self._parts
+        endpoint = self._endpoint()
         options: dict[str, Any] = {
-            "allow_http": (self._endpoint or "").startswith("http://"),
+            "allow_http": (endpoint or "").startswith("http://"),
             "timeout": _TIMEOUT,
             "connect_timeout": _CONNECTING,
         }
-        more: dict[str, Any] = {} if self._endpoint is None else {"endpoint": self._endpoint}
-        self._check_endpoint()
+        more: dict[str, Any] = {} if endpoint is None else {"endpoint": endpoint}
         if scheme == "s3":
             more["region"] = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
         make: Any = {"s3": store.S3Store, "gs": store.GCSStore, "az": store.AzureStore}[scheme]
@@ -154,15 +154,19 @@ class Place:
         except Exception as error:  # noqa: BLE001 - errors of several kinds, for names that are none
             raise explained(error, self.url, "opened") from None
 
-    def _check_endpoint(self) -> None:
-        """Raise StoreError for an endpoint that is no URL: the client would panic, which is no answer."""
-        for name in _ENDPOINTS[self.url.partition(":")[0]]:
-            value = os.environ.get(name)
-            if value and _ENDPOINT.fullmatch(value) is None:
+    def _endpoint(self) -> str | None:
+        """Where the environment says that the store is; None for its vendor's place.
+
+        raises  StoreError  if it is no URL: the client would panic, which is no answer
+        """
+        given = {name: os.environ[name] for name in _ENDPOINTS[self._parts[0]] if os.environ.get(name)}
+        for name, value in given.items():
+            if _ENDPOINT.fullmatch(value) is None:
                 raise StoreError(
                     f"{name}={value.rpartition('@')[2]!r} is no URL of a server",  # a password in front stays unsaid
                     hint="with its protocol, and no name or password: https://minio.example.com:9000",
                 )
+        return next(iter(given.values()), None)
 
     @property
     def _parts(self) -> tuple[str, str, str]:
@@ -207,11 +211,6 @@ class Place:
             os.makedirs(self._folder, exist_ok=True)  # noqa: PTH103 - a plain string
         except OSError as error:
             raise self._no_folder(error) from None
-
-    @property
-    def _endpoint(self) -> str | None:
-        names = _ENDPOINTS.get(self.url.partition(":")[0], ())
-        return next((os.environ[name] for name in names if os.environ.get(name)), None)
 
     def get(self, name: str) -> bytes | None:
         """The bytes of an object; None if there is none.
